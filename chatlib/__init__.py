@@ -1,0 +1,125 @@
+"""The OpenAI Chat Completions API as pure functions and typed values, with a client on top.
+
+The client::
+
+    from chatlib import OpenAI
+
+    client = OpenAI()
+    completion = client.chat.completions.create(
+        model="gpt-5", messages=[{"role": "user", "content": "Hello"}]
+    )
+    print(completion.choices[0].message.content)
+
+The functions below it, which do no I/O: :func:`build_create` makes a request value,
+:func:`read_completion` and :func:`read_chunks` make types or exceptions of a response value,
+:func:`read_events` makes server-sent events of bytes.
+
+The names here load their modules when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from chatlib._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from chatlib._omit import NOT_GIVEN as NOT_GIVEN
+    from chatlib._omit import NotGiven as NotGiven
+    from chatlib._omit import Omit as Omit
+    from chatlib._omit import not_given as not_given
+    from chatlib._omit import omit as omit
+    from chatlib.accumulate import Accumulator as Accumulator
+    from chatlib.accumulate import joined as joined
+    from chatlib.client.client import OpenAI as OpenAI
+    from chatlib.client.stream import Stream as Stream
+    from chatlib.codec import structure as structure
+    from chatlib.codec import to_request as to_request
+    from chatlib.config import Config as Config
+    from chatlib.config import Secret as Secret
+    from chatlib.config import config_from_env as config_from_env
+    from chatlib.endpoints import ChunkReader as ChunkReader
+    from chatlib.endpoints import build_create as build_create
+    from chatlib.endpoints import read_chunks as read_chunks
+    from chatlib.endpoints import read_completion as read_completion
+    from chatlib.errors import APIConnectionError as APIConnectionError
+    from chatlib.errors import APIError as APIError
+    from chatlib.errors import APIResponseValidationError as APIResponseValidationError
+    from chatlib.errors import APIStatusError as APIStatusError
+    from chatlib.errors import APITimeoutError as APITimeoutError
+    from chatlib.errors import AuthenticationError as AuthenticationError
+    from chatlib.errors import BadRequestError as BadRequestError
+    from chatlib.errors import ConflictError as ConflictError
+    from chatlib.errors import ContentFilterFinishReasonError as ContentFilterFinishReasonError
+    from chatlib.errors import IncompleteStreamError as IncompleteStreamError
+    from chatlib.errors import InternalServerError as InternalServerError
+    from chatlib.errors import LengthFinishReasonError as LengthFinishReasonError
+    from chatlib.errors import NotFoundError as NotFoundError
+    from chatlib.errors import OpenAIError as OpenAIError
+    from chatlib.errors import PermissionDeniedError as PermissionDeniedError
+    from chatlib.errors import RateLimitError as RateLimitError
+    from chatlib.errors import UnprocessableEntityError as UnprocessableEntityError
+    from chatlib.http import Headers as Headers
+    from chatlib.http import HttpRequest as HttpRequest
+    from chatlib.http import HttpResponse as HttpResponse
+    from chatlib.http import Timeout as Timeout
+    from chatlib.http import Transport as Transport
+    from chatlib.http import TransportError as TransportError
+    from chatlib.http import TransportTimeout as TransportTimeout
+    from chatlib.retry import RetryPolicy as RetryPolicy
+    from chatlib.retry import decide as decide
+    from chatlib.sse import ServerSentEvent as ServerSentEvent
+    from chatlib.sse import SSEDecoder as SSEDecoder
+    from chatlib.sse import read_events as read_events
+    from chatlib.types.values import AssistantMessage as AssistantMessage
+    from chatlib.types.values import DeveloperMessage as DeveloperMessage
+    from chatlib.types.values import ImagePart as ImagePart
+    from chatlib.types.values import SystemMessage as SystemMessage
+    from chatlib.types.values import TextPart as TextPart
+    from chatlib.types.values import ToolMessage as ToolMessage
+    from chatlib.types.values import UserMessage as UserMessage
+
+# Where each name lives. A test holds it against the imports above.
+_HOMES = {
+    "_omit": "NOT_GIVEN NotGiven Omit not_given omit",
+    "accumulate": "Accumulator joined",
+    "client.client": "OpenAI",
+    "client.stream": "Stream",
+    "codec": "structure to_request",
+    "config": "Config Secret config_from_env",
+    "endpoints": "ChunkReader build_create read_chunks read_completion",
+    "errors": """
+        APIConnectionError APIError APIResponseValidationError APIStatusError APITimeoutError
+        AuthenticationError BadRequestError ConflictError ContentFilterFinishReasonError
+        IncompleteStreamError InternalServerError LengthFinishReasonError NotFoundError
+        OpenAIError PermissionDeniedError RateLimitError UnprocessableEntityError
+    """,
+    "http": """
+        Headers HttpRequest HttpResponse Timeout Transport TransportError TransportTimeout
+    """,
+    "retry": "RetryPolicy decide",
+    "sse": "SSEDecoder ServerSentEvent read_events",
+    "types.values": """
+        AssistantMessage DeveloperMessage ImagePart SystemMessage TextPart ToolMessage UserMessage
+    """,
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        # The submodules, as in `import chatlib; chatlib.types`.
+        if name in {"types", "transports", "testing", "client", "errors", "http", "sse", "codec"}:
+            return importlib.import_module(f"chatlib.{name}")
+        raise AttributeError(f"module 'chatlib' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"chatlib.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

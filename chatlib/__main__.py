@@ -1,0 +1,7 @@
+"""``python -m chatlib``."""
+
+import sys
+
+from chatlib.cli import main
+
+sys.exit(main())

@@ -1,0 +1,3 @@
+"""The version of the library, alone in a module so that packaging can read it."""
+
+__version__ = "0.1.0"

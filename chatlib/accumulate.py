@@ -1,0 +1,328 @@
+"""Chunks to the completion that they are pieces of: a fold.
+
+The strategy: pieces are appended to lists and joined once, when somebody asks, so that a stream of
+any length costs the same for each chunk. How two pieces join follows from what they are: text is
+appended, identity (id, role, type, name) is set once, a report (usage) is replaced, and an empty
+value never erases what is held. Fields that the library does not know join by their JSON type.
+
+Which pieces of tool calls belong together is the one hard question, because servers omit, repeat
+and reuse ``index``: see :meth:`_Choice._call_of`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chatlib._omit import omit
+from chatlib.types.chunk import ChatCompletionChunk, ChoiceDelta, ChoiceDeltaToolCall, ChunkChoice
+from chatlib.types.completion import (
+    ChatCompletion,
+    ChatCompletionAudio,
+    ChatCompletionMessage,
+    ChatCompletionMessageCustomToolCall,
+    ChatCompletionMessageFunctionToolCall,
+    Choice,
+    ChoiceLogprobs,
+    Custom,
+    Function,
+    FunctionCall,
+)
+
+# Chunk fields of which the last report counts. An empty one is none.
+_REPORTS = ("usage", "service_tier", "system_fingerprint", "moderation")
+
+
+class Accumulator:
+    """A completion under construction.
+
+    >>> from chatlib.codec import structure
+    >>> pieces = Accumulator()
+    >>> for text in ("Hel", "lo"):
+    ...     chunk = {"choices": [{"index": 0, "delta": {"content": text}}]}
+    ...     pieces.add(structure(chunk, ChatCompletionChunk))
+    >>> pieces.completion().text
+    'Hello'
+    """
+
+    def __init__(self) -> None:
+        self._head: dict[str, Any] = {}  # id, created, model: from the first chunk that has them
+        self._reports: dict[str, Any] = {}
+        self._extra: dict[str, Any] = {}
+        self._choices: dict[int, _Choice] = {}
+        self._unfinished = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that began has its finish reason."""
+        return bool(self._choices) and not self._unfinished
+
+    @property
+    def started(self) -> bool:
+        """Whether anything of a choice has come."""
+        return bool(self._choices)
+
+    def add(self, chunk: ChatCompletionChunk) -> None:
+        """Take in the next chunk. Costs the same however many came before."""
+        sent = vars(chunk)
+        if len(self._head) < 3:
+            for name in ("id", "created", "model"):
+                if sent.get(name) and name not in self._head:
+                    self._head[name] = sent[name]
+        for name in _REPORTS:
+            value = sent.get(name)
+            if value:
+                self._reports[name] = value
+        if chunk._extra:
+            self._extra.update(chunk._extra)
+        for piece in chunk.choices:
+            choice = self._choices.get(piece.index)
+            if choice is None:
+                choice = self._choices[piece.index] = _Choice(piece.index)
+                self._unfinished += 1
+            open_before = choice.finish_reason is None
+            choice.add(piece)
+            if open_before and choice.finish_reason is not None:
+                self._unfinished -= 1
+
+    def completion(self) -> ChatCompletion:
+        """What has come so far, as a completion of its own that later chunks do not change."""
+        made = ChatCompletion(
+            **{"id": omit, "created": omit, "model": omit, **self._head},
+            **self._reports,
+            choices=[choice.build() for _, choice in sorted(self._choices.items())],
+        )
+        made.extra.update(self._extra)
+        return made
+
+
+class _Choice:
+    """One choice under construction."""
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.finish_reason: str | None = None
+        self.role: str | None = None
+        self.content: list[Any] = []
+        self.refusal: list[str] = []
+        self.calls: list[_Call] = []
+        self.function_call: _Call | None = None
+        self.audio: dict[str, Any] = {}
+        self.logprobs: dict[str, list[Any]] = {}
+        self.extra: dict[str, Any] = {}
+        self.delta_extra: dict[str, Any] = {}
+
+    def add(self, piece: ChunkChoice) -> None:
+        if piece.finish_reason:
+            self.finish_reason = piece.finish_reason
+        if piece.logprobs is not None:
+            for name, tokens in vars(piece.logprobs).items():
+                if tokens:
+                    self.logprobs.setdefault(name, []).extend(tokens)
+        if piece._extra:
+            self.extra.update(piece._extra)
+        delta = piece.delta
+        sent = vars(delta)
+        content = sent.get("content")
+        if content:
+            self.content.append(content)
+        if len(sent) > 1 or not content:
+            self._add_rest(delta)
+        if delta._extra:
+            _merge(self.delta_extra, delta._extra)
+
+    def _add_rest(self, delta: ChoiceDelta) -> None:
+        if delta.role and not self.role:
+            self.role = delta.role
+        if delta.refusal:
+            self.refusal.append(delta.refusal)
+        for piece in delta.tool_calls or ():
+            self._call_of(piece).add(piece)
+        if delta.function_call is not None:
+            if self.function_call is None:
+                self.function_call = _Call(None)
+            self.function_call.add_function(delta.function_call)
+        if delta.audio is not None:
+            for name, value in delta.audio._items():
+                if value is not None:
+                    join = name in ("data", "transcript") and name in self.audio
+                    self.audio[name] = self.audio[name] + value if join else value
+
+    def _call_of(self, piece: ChoiceDeltaToolCall) -> _Call:
+        """The call that a piece belongs to: by its id, else by its index, else the latest one.
+
+        An id that is new opens a call, whatever the index says: some servers give all parallel
+        calls index 0. Without an id, the piece continues the latest call with its index, or the
+        latest of all where it has none; unless it names a function although that call is complete,
+        which is how servers that send no ids begin the next one.
+        """
+        calls = self.calls
+        if piece.id:
+            for call in reversed(calls):
+                if call.id == piece.id:
+                    return call
+            held = self._latest(piece.index)
+            if held is not None and held.id is None and piece.index is not None:
+                return held  # its id comes late
+        else:
+            held = self._latest(piece.index)
+            if held is None and (piece.function is None or not piece.function.name):
+                held = self._latest(None)  # nameless: it can only continue something
+            if held is not None and not held.is_followed_by(piece):
+                return held
+        calls.append(_Call(piece.index))
+        return calls[-1]
+
+    def _latest(self, index: int | None) -> _Call | None:
+        for call in reversed(self.calls):
+            if index is None or call.index == index:
+                return call
+        return None
+
+    def build(self) -> Choice:
+        message = ChatCompletionMessage(
+            role=self.role or "assistant",  # type: ignore[arg-type]
+            content=_join_content(self.content),
+            refusal="".join(self.refusal) if self.refusal else None,
+        )
+        message.extra.update(_copied(self.delta_extra))
+        if self.calls:
+            message.tool_calls = [call.build() for call in self.calls]
+        if self.function_call is not None:
+            message.function_call = FunctionCall(**self.function_call.named("arguments"))
+        if self.audio:
+            message.audio = ChatCompletionAudio(
+                **{name: self.audio.get(name, omit) for name in _AUDIO}
+            )
+            message.audio.extra.update({k: v for k, v in self.audio.items() if k not in _AUDIO})
+        made = Choice(index=self.index, finish_reason=self.finish_reason, message=message)
+        if self.logprobs:
+            made.logprobs = ChoiceLogprobs(**{name: list(v) for name, v in self.logprobs.items()})
+        made.extra.update(self.extra)
+        return made
+
+
+_AUDIO = ("id", "data", "expires_at", "transcript")
+
+
+class _Call:
+    """One tool call, or a legacy function call, under construction."""
+
+    def __init__(self, index: int | None) -> None:
+        self.index = index
+        self.id: str | None = None
+        self.type: str | None = None
+        self.name: str | None = None
+        self.arguments: list[str] = []  # the input, for a custom tool
+        self.extra: dict[str, Any] = {}
+
+    def add(self, piece: ChoiceDeltaToolCall) -> None:
+        self.id = self.id or piece.id or None
+        self.type = self.type or piece.type or None
+        if piece.function is not None:
+            self.add_function(piece.function)
+        extra = dict(piece._extra or {})
+        custom = extra.pop("custom", None)
+        if isinstance(custom, dict):
+            self.type = self.type or "custom"
+            self._add_named(custom.get("name"), custom.get("input"))
+        _merge(self.extra, extra)
+
+    def add_function(self, function: Any) -> None:
+        self._add_named(function.name, function.arguments)
+
+    def _add_named(self, name: str | None, text: Any) -> None:
+        if name and name != self.name:
+            # A name comes whole; where it comes in pieces, it does so before the arguments.
+            grows = self.name and not self.arguments and not name.startswith(self.name)
+            self.name = f"{self.name}{name}" if grows else name
+        if text:
+            self.arguments.append(text if isinstance(text, str) else json.dumps(text))
+
+    def is_followed_by(self, piece: ChoiceDeltaToolCall) -> bool:
+        """Whether a piece without an id begins the next call rather than continues this one."""
+        name = piece.function.name if piece.function is not None else None
+        if not name or not self.name or not self.arguments:
+            return False
+        try:
+            json.loads("".join(self.arguments))
+        except (ValueError, RecursionError):
+            return False
+        return True
+
+    def named(self, text: str) -> dict[str, Any]:
+        """The name and the text, as fields; the text's is called differently for each kind."""
+        return {"name": self.name, text: "".join(self.arguments)}
+
+    def build(self) -> ChatCompletionMessageFunctionToolCall | ChatCompletionMessageCustomToolCall:
+        made: ChatCompletionMessageFunctionToolCall | ChatCompletionMessageCustomToolCall
+        fields: dict[str, Any] = {"id": self.id, "type": self.type or "function"}
+        if self.type == "custom":
+            custom = Custom(**self.named("input"))
+            made = ChatCompletionMessageCustomToolCall(**fields, custom=custom)
+        else:
+            function = Function(**self.named("arguments"))
+            made = ChatCompletionMessageFunctionToolCall(**fields, function=function)
+        made.extra.update(_copied(self.extra))
+        return made
+
+
+def _join_content(pieces: list[Any]) -> Any:
+    if all(isinstance(piece, str) for piece in pieces):
+        return "".join(pieces) if pieces else None
+    # Mistral's reasoning models mix strings and lists of typed parts in one stream.
+    parts: list[Any] = []
+    for piece in pieces:
+        if not isinstance(piece, str):
+            parts.extend(piece if isinstance(piece, list) else [piece])
+        elif parts and isinstance(parts[-1], dict) and parts[-1].keys() == {"type", "text"}:
+            parts[-1] = {**parts[-1], "text": parts[-1]["text"] + piece}
+        else:
+            parts.append({"type": "text", "text": piece})
+    return parts
+
+
+def _merge(held: dict[str, Any], more: dict[str, Any]) -> None:
+    """Join unknown fields: text and lists grow, objects join field by field, the rest is set."""
+    for name, value in more.items():
+        old = held.get(name)
+        if value is None and old is not None:
+            continue
+        if isinstance(value, str) and name not in _IDENTITY:
+            if isinstance(old, _Text):
+                old.append(value)
+            else:
+                held[name] = _Text([value])
+        elif isinstance(value, list) and isinstance(old, list):
+            old.extend(value)
+        elif isinstance(value, dict) and isinstance(old, dict):
+            _merge(old, value)
+        elif isinstance(value, dict):
+            held[name] = {}
+            _merge(held[name], value)
+        else:
+            held[name] = list(value) if isinstance(value, list) else value
+
+
+_IDENTITY = frozenset({"id", "index", "name", "role", "type"})
+
+
+class _Text(list[str]):
+    """A text that is still growing."""
+
+
+def _copied(value: Any) -> Any:
+    """Unknown fields as they are given out: growing texts joined, containers copied."""
+    if isinstance(value, _Text):
+        return "".join(value)
+    if isinstance(value, dict):
+        return {name: _copied(item) for name, item in value.items()}
+    return list(value) if isinstance(value, list) else value
+
+
+def joined(chunks: Any) -> ChatCompletion:
+    """The completion that an iterable of chunks is the pieces of."""
+    pieces = Accumulator()
+    for chunk in chunks:
+        pieces.add(chunk)
+    return pieces.completion()

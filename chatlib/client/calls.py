@@ -1,0 +1,162 @@
+"""One call from start to end: build, send, look at what came, perhaps wait and try again.
+
+The only loop of the library. What is decided in it is decided by pure functions; what it does to
+the world, sending and sleeping, it is given. So tests run it without a clock, and an asynchronous
+twin of :func:`run_attempts` needs nothing but ``await`` in front of both.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import attrs
+
+from chatlib.endpoints import follow_redirect, raise_for_status
+from chatlib.errors import APIConnectionError, APIError, APITimeoutError
+from chatlib.http import (
+    HttpRequest,
+    HttpResponse,
+    Transport,
+    TransportError,
+    TransportTimeout,
+)
+from chatlib.retry import RetryPolicy, decide
+
+T = TypeVar("T")
+
+MAX_REDIRECTS = 5
+
+
+@attrs.frozen
+class Deadline:
+    """The moment at which a call must have ended; without ``total``, never."""
+
+    total: float | None
+    clock: Callable[[], float] = time.monotonic
+    start: float = attrs.field(default=attrs.Factory(lambda self: self.clock(), takes_self=True))
+
+    def left(self) -> float | None:
+        """Seconds until then; None where there is no limit."""
+        return None if self.total is None else self.start + self.total - self.clock()
+
+    def limit(self, request: HttpRequest) -> HttpRequest:
+        """The request, with no limit of it longer than what is left.
+
+        Raises:
+            APITimeoutError: nothing is left.
+        """
+        left = self.left()
+        if left is None:
+            return request
+        if left <= 0:
+            raise APITimeoutError(request, message=f"Request timed out after {self.total:g} s.")
+        return attrs.evolve(request, timeout=request.timeout.within(left))
+
+
+def run_attempts(
+    attempt: Callable[[int, float | None], T],
+    policy: RetryPolicy,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
+    deadline: Deadline | None = None,
+) -> T:
+    """Make attempts until one succeeds, or the policy says that it is enough.
+
+    Args:
+        attempt: Makes one. It is given how many came before, and what the server asked to wait at
+            the last one.
+        sleep: Waits for some seconds.
+
+    Raises:
+        APIError: what the last attempt ended in. Other exceptions pass at once.
+    """
+    number, asked = 0, None
+    while True:
+        try:
+            return attempt(number, asked)
+        except APIError as error:
+            error.attempts = number + 1
+            wait = decide(
+                policy, number, error, time_left=deadline.left() if deadline is not None else None
+            )
+            if wait is None:
+                raise
+            asked = error.retry_after
+        sleep(wait)
+        number += 1
+
+
+def exchange(transport: Transport, request: HttpRequest, deadline: Deadline) -> HttpResponse:
+    """Send a request and bring the response; redirects that may be followed are.
+
+    Raises:
+        APIConnectionError: nothing came.
+        APIStatusError: an error status, or a redirect that is refused.
+    """
+    for _ in range(MAX_REDIRECTS + 1):
+        request = deadline.limit(request)
+        try:
+            response = transport.send(request)
+        except TransportError as error:
+            raise connection_error(error, request) from error.__cause__
+        response.request = request
+        following = follow_redirect(request, response)
+        if following is None:
+            return response
+        response.close()
+        request = following
+    raise APIConnectionError(
+        message=f"Connection error: more than {MAX_REDIRECTS} redirects.", request=request
+    )
+
+
+def whole(response: HttpResponse, deadline: Deadline) -> HttpResponse:
+    """A response whose body has been read, within the deadline; an error status is raised."""
+    try:
+        if deadline.total is not None and not isinstance(response.body, bytes):
+            response.body = within(response, deadline.left)
+        response.read()
+    except TransportError as error:
+        assert response.request is not None
+        raise connection_error(error, response.request, response) from error.__cause__
+    raise_for_status(response)
+    return response
+
+
+def within(response: HttpResponse, left: Callable[[], float | None]) -> Iterator[bytes]:
+    """The pieces of a body, as long as there is time left.
+
+    Raises:
+        TransportTimeout: there is none.
+    """
+    pieces = iter(response)
+    longest = response.request.timeout.read if response.request is not None else None
+    while True:
+        seconds = left()
+        if seconds is not None:
+            if seconds <= 0:
+                raise TransportTimeout("the time for the whole call is over")
+            if response.limit_wait is not None:
+                response.limit_wait(seconds if longest is None else min(seconds, longest))
+        piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
+
+
+def connection_error(
+    error: TransportError, request: HttpRequest, response: HttpResponse | None = None
+) -> APIConnectionError:
+    """A transport's exception as the client's."""
+    made: APIConnectionError
+    if isinstance(error, TransportTimeout):
+        message = f"Request timed out: {error}."
+        made = APITimeoutError(request, message=message, response=response)
+    else:
+        made = APIConnectionError(
+            message=f"Connection error: {error}.", request=request, response=response
+        )
+    made.retryable = error.retryable
+    return made

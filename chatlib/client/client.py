@@ -1,0 +1,236 @@
+"""``OpenAI``: a config, a transport, and the operations as methods."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
+
+from chatlib._omit import Omit, omit
+from chatlib.client.calls import Deadline, exchange, run_attempts, whole
+from chatlib.client.stream import Stream, open_stream
+from chatlib.config import (
+    DEFAULT_MAX_RETRIES,
+    Config,
+    KeyLike,
+    TimeoutLike,
+    config_from_env,
+    retries,
+)
+from chatlib.endpoints import (
+    accept_for,
+    build_request,
+    create_content,
+    read_completion,
+    split_options,
+)
+from chatlib.http import HttpRequest, HttpResponse, Transport
+from chatlib.retry import RetryPolicy
+from chatlib.types.chunk import ChatCompletionChunk
+from chatlib.types.completion import ChatCompletion
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from chatlib.types.params import CreateOptions, RequestOptions
+
+T = TypeVar("T")
+
+
+class OpenAI:
+    """A client of an OpenAI-compatible server. Threads may share it.
+
+    Args:
+        api_key: The key, or a function that gives it and is called for each attempt. Without it,
+            the environment variable ``OPENAI_API_KEY``.
+        base_url: What comes before ``/chat/completions``. Without it, ``OPENAI_BASE_URL``, or
+            OpenAI's own.
+        organization: Without it, ``OPENAI_ORG_ID``.
+        project: Without it, ``OPENAI_PROJECT_ID``.
+        timeout: Seconds for each wait, or a :class:`~chatlib.http.Timeout` with a limit for each
+            kind of wait and for the whole call, or None for no limit. 600 s for reading and 5 s
+            for connecting, unless given.
+        max_retries: How often a call that failed for a passing reason is tried again.
+        default_headers: Headers for each request; None as a value leaves a header out.
+        default_query: Query parameters for each request.
+        transport: Who carries the requests: any object with ``send(request) -> response``
+            (:class:`~chatlib.http.Transport`). Unless given, a
+            :class:`~chatlib.transports.requests.RequestsTransport`.
+        sleep: Waits between attempts; tests give their own.
+
+    Raises:
+        OpenAIError: there is no key, or it can't be sent; the base URL is not a URL.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: KeyLike | None = None,
+        base_url: str | None = None,
+        organization: str | None = None,
+        project: str | None = None,
+        timeout: TimeoutLike | Omit = omit,
+        max_retries: int = DEFAULT_MAX_RETRIES,
+        default_headers: Mapping[str, str | None] | None = None,
+        default_query: Mapping[str, object] | None = None,
+        transport: Transport | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        given, api_key = api_key, None  # so that no traceback shows it among the variables
+        try:
+            self.config: Config = config_from_env(
+                api_key=given,
+                base_url=base_url,
+                organization=organization,
+                project=project,
+                timeout=timeout,
+                max_retries=max_retries,
+                default_headers=default_headers,
+                default_query=default_query,
+            )
+        finally:
+            given = None
+        self._transport = transport
+        self._sleep = sleep
+        self._lock = threading.Lock()
+
+    @property
+    def base_url(self) -> str:
+        """What comes before ``/chat/completions``."""
+        return self.config.base_url
+
+    @property
+    def transport(self) -> Transport:
+        """Who carries the requests; the default one is made when it is first needed."""
+        if self._transport is None:
+            with self._lock:
+                if self._transport is None:
+                    from chatlib.transports.requests import RequestsTransport
+
+                    self._transport = RequestsTransport()
+        return self._transport
+
+    @cached_property
+    def chat(self) -> Chat:
+        """``client.chat.completions``."""
+        return Chat(self)
+
+    @cached_property
+    def beta(self) -> Beta:
+        """``client.beta.chat.completions``, the same under an older name."""
+        return Beta(self)
+
+    def close(self) -> None:
+        """Close the transport and its idle connections."""
+        close = getattr(self._transport, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config!r})"
+
+    def _call(
+        self,
+        build: Callable[[], HttpRequest],
+        receive: Callable[[HttpResponse, Deadline], T],
+        options: RequestOptions,
+    ) -> T:
+        """Make a call: build a request, send it, receive what comes, perhaps again."""
+        request = build()
+        deadline = Deadline(request.timeout.total)
+        count = options.get("max_retries", omit)
+        policy = RetryPolicy(self.config.max_retries if isinstance(count, Omit) else retries(count))
+
+        def attempt(number: int, asked: float | None) -> T:
+            nonlocal request
+            if number and callable(self.config.api_key):
+                request = build()
+            response = exchange(self.transport, request, deadline)
+            response.attempts, response.asked_to_wait = number + 1, asked
+            return receive(response, deadline)
+
+        return run_attempts(attempt, policy, sleep=self._sleep, deadline=deadline)
+
+
+class Completions:
+    """``client.chat.completions``."""
+
+    def __init__(self, client: OpenAI) -> None:
+        self._client = client
+
+    @overload
+    def create(
+        self, *, stream: Literal[False] | Omit | None = omit, **params: Unpack[CreateOptions]
+    ) -> ChatCompletion: ...
+
+    @overload
+    def create(
+        self, *, stream: Literal[True], **params: Unpack[CreateOptions]
+    ) -> Stream[ChatCompletionChunk]: ...
+
+    @overload
+    def create(
+        self, *, stream: bool, **params: Unpack[CreateOptions]
+    ) -> ChatCompletion | Stream[ChatCompletionChunk]: ...
+
+    def create(
+        self, *, stream: bool | Omit | None = omit, **params: Unpack[CreateOptions]
+    ) -> ChatCompletion | Stream[ChatCompletionChunk]:
+        """Ask for a completion.
+
+        Args:
+            stream: True for a :class:`~chatlib.client.stream.Stream` of chunks as they come.
+            params: The parameters of the API, see :class:`~chatlib.types.CreateParams`, and the
+                options of a request, see :class:`~chatlib.types.RequestOptions`.
+
+        Raises:
+            APIStatusError: the server refused; the class says how.
+            APIConnectionError: no answer came.
+            APIError: the root of these, and of an error inside an answer.
+            TypeError: a parameter is unknown or missing, or a value in it is not JSON.
+        """
+        options, body = split_options({"stream": stream, **params})
+        content = create_content(body, options)
+        config = self._client.config
+
+        def build() -> HttpRequest:
+            return build_request(
+                config,
+                "POST",
+                "/chat/completions",
+                content=content,
+                accept=accept_for(stream),
+                options=options,
+            )
+
+        if stream is True:
+            return self._client._call(build, open_stream, options)
+        return self._client._call(build, lambda r, d: read_completion(whole(r, d)), options)
+
+
+class Chat:
+    """``client.chat``."""
+
+    def __init__(self, client: OpenAI) -> None:
+        self.completions = Completions(client)
+
+
+class Beta:
+    """``client.beta``: the older home of what is now under ``client.chat``."""
+
+    def __init__(self, client: OpenAI) -> None:
+        self.chat = client.chat

@@ -1,0 +1,161 @@
+"""A stream of chunks in the caller's hands: an iterator, a context manager, a connection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from chatlib.client.calls import Deadline, connection_error, whole, within
+from chatlib.endpoints import ChunkReader
+from chatlib.errors import APIError
+from chatlib.http import HttpResponse, TransportError
+from chatlib.types.chunk import ChatCompletionChunk
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+T_co = TypeVar("T_co", covariant=True)
+
+GRACE = 2.0
+"""Seconds to wait, after each choice has finished, for a usage report and ``[DONE]``."""
+
+DRAIN_SECONDS = 0.2
+DRAIN_BYTES = 65536
+"""How much of a body is read after ``[DONE]`` so that its connection can be used again."""
+
+
+class Stream(Generic[T_co]):
+    """What ``create(stream=True)`` returns: iterate it for chunks as they come.
+
+    The connection is given back when the stream ends, when it is closed, at the end of a ``with``
+    and when the stream is dropped.
+    """
+
+    def __init__(self, response: HttpResponse, items: Iterator[T_co]) -> None:
+        self.response = response
+        """The response, for its status and headers."""
+        self._items = items
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T_co:
+        return next(self._items)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back; what has not come yet will not come."""
+        close = getattr(self._items, "close", None)
+        try:
+            if close is not None:
+                close()
+        except ValueError:  # another thread waits for the next item, and is about to be woken
+            pass
+        finally:
+            self.response.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_items"):
+            self.close()
+
+    def __repr__(self) -> str:
+        return f"Stream({self.response!r})"
+
+
+def open_stream(response: HttpResponse, deadline: Deadline) -> Stream[ChatCompletionChunk]:
+    """A stream over a response whose first bytes have come: until then, a call may be retried.
+
+    Raises:
+        APIStatusError: the server refused.
+        APIConnectionError: they did not come.
+    """
+    if not 200 <= response.status <= 299:
+        whole(response, deadline)
+    limit = _Limit(deadline)
+    pieces = within(response, limit.left)
+    try:
+        first = next(pieces, None)
+    except BaseException as error:
+        response.close()
+        if isinstance(error, TransportError):
+            assert response.request is not None
+            raise connection_error(error, response.request, response) from error.__cause__
+        raise
+    return Stream(response, _chunks(response, first, pieces, limit))
+
+
+class _Limit:
+    """How long the next bytes may take: the call's deadline, or a nearer one of the stream's."""
+
+    def __init__(self, deadline: Deadline, clock: Callable[[], float] = time.monotonic) -> None:
+        self._deadline = deadline
+        self._clock = clock
+        self._end: float | None = None
+
+    @property
+    def is_near(self) -> bool:
+        return self._end is not None
+
+    def shorten(self, seconds: float) -> None:
+        self._end = self._clock() + seconds
+
+    def left(self) -> float | None:
+        if self._end is None and self._deadline.total is None:  # nearly always
+            return None
+        limits = [self._deadline.left(), None if self._end is None else self._end - self._clock()]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _chunks(
+    response: HttpResponse, piece: bytes | None, pieces: Iterator[bytes], limit: _Limit
+) -> Iterator[ChatCompletionChunk]:
+    reader = ChunkReader(response)
+    try:
+        while piece is not None:
+            yield from reader.feed(piece)
+            if reader.done:
+                break
+            if reader.finished and not limit.is_near:
+                limit.shorten(GRACE)
+            piece = next(pieces, None)
+        else:
+            yield from reader.end()
+    except TransportError as error:
+        if reader.finished:  # all has come, but for the end of the connection
+            return
+        assert response.request is not None
+        made = connection_error(error, response.request, response)
+        made.completion = reader.joined.completion()
+        raise made from error.__cause__
+    except APIError as error:
+        error.attempts = response.attempts
+        raise
+    finally:
+        if reader.done and response.limit_wait is not None:
+            _drain(pieces, limit)
+        response.close()
+
+
+def _drain(pieces: Iterator[bytes], limit: _Limit) -> None:
+    """Read the little that may follow ``[DONE]``: a body read to its end frees its connection."""
+    limit.shorten(DRAIN_SECONDS)
+    size = 0
+    try:
+        for piece in pieces:
+            size += len(piece)
+            if size > DRAIN_BYTES:
+                return
+    except TransportError:
+        pass

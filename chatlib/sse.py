@@ -1,0 +1,135 @@
+"""Server-sent events: bytes as they come, however they are cut, to events.
+
+The strategy: a push decoder. It is fed pieces of bytes and answers with the events that they
+complete, so the same decoder serves a generator and an ``async for``. It works on bytes and decodes
+a whole event at once, which makes characters cut in the middle harmless, and keeps the pieces of an
+unfinished line in a list, which makes a line of megabytes in small pieces linear.
+
+The rules are those of https://html.spec.whatwg.org/multipage/server-sent-events.html, section
+"Interpreting an event stream", with two additions that real servers need: an event that lacks its
+closing blank line at the end of the stream is given all the same, and a field named ``error``
+(which the standard would ignore) reads as an event of that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import attrs
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@attrs.define
+class ServerSentEvent:
+    """One event: its data (lines joined by newlines), its name, and the last id that was sent."""
+
+    data: str
+    event: str = "message"
+    id: str = ""
+
+
+class SSEDecoder:
+    """Pieces of bytes to events. Feed it what comes, then call :meth:`flush` at the end."""
+
+    def __init__(self) -> None:
+        self.retry: int | None = None
+        """The reconnection time in milliseconds, where the server sent one."""
+        self._start: bytes | None = b""  # the first bytes, until it is clear whether they are a BOM
+        self._line: list[bytes] = []  # the pieces of a line that has not ended
+        self._after_cr = False  # the last piece ended in CR: an LF now belongs to it
+        self._data: list[bytes] = []
+        self._event = b""
+        self._id = b""
+
+    def feed(self, piece: bytes) -> list[ServerSentEvent]:
+        """The events that this piece completes."""
+        if self._start is not None:
+            piece = self._start + piece
+            if len(piece) < len(_BOM) and _BOM.startswith(piece):
+                self._start = piece
+                return []
+            self._start = None
+            piece = piece.removeprefix(_BOM)
+        if self._after_cr and piece:
+            self._after_cr = False
+            piece = piece.removeprefix(b"\n")
+        if not piece:
+            return []
+        # Unlike str.splitlines, this splits at LF, CR and CRLF and at nothing else: the standard's
+        # line ends. A lone U+2028 stays in its line.
+        lines = piece.splitlines()
+        ended = piece.endswith((b"\n", b"\r"))
+        if self._line:
+            if len(lines) == 1 and not ended:
+                self._line.append(piece)
+                return []
+            self._line.append(lines[0])
+            lines[0] = b"".join(self._line)
+            self._line = []
+        if not ended:
+            self._line.append(lines.pop())
+        elif piece.endswith(b"\r"):
+            self._after_cr = True
+        events: list[ServerSentEvent] = []
+        for line in lines:
+            if line.startswith(b"data: "):  # nearly every line
+                self._data.append(line[6:])
+            elif line:
+                self._take(line)
+            elif self._data:
+                events.append(self._dispatch())
+            else:
+                self._event = b""
+        return events
+
+    def flush(self) -> list[ServerSentEvent]:
+        """The event that was still open when the stream ended, if there is one."""
+        last = (self._start or b"") + b"".join(self._line)
+        self._start, self._line = b"", []
+        if last:
+            self._take(last)
+        return [self._dispatch()] if self._data else []
+
+    def _take(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._event = value
+        elif name == b"id" and b"\0" not in value:
+            self._id = value
+        elif name == b"retry" and value.isdigit():
+            self.retry = int(value)
+        elif name == b"error":  # not in the standard: llama.cpp
+            self._event = b"error"
+            self._data.append(value)
+
+    def _dispatch(self) -> ServerSentEvent:
+        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        event = ServerSentEvent(data.decode("utf-8", "replace"))
+        if self._event:
+            event.event = self._event.decode("utf-8", "replace")
+        if self._id:
+            event.id = self._id.decode("utf-8", "replace")
+        self._data, self._event = [], b""
+        return event
+
+
+def read_events(pieces: Iterable[bytes]) -> Iterator[ServerSentEvent]:
+    """Server-sent events out of an iterable of bytes, cut anywhere.
+
+    Args:
+        pieces: The body as it comes: an :class:`~chatlib.http.HttpResponse`, a list, an open file.
+
+    Yields:
+        Each event as soon as its last byte is there. Comments, and blocks without data, give none.
+
+    >>> list(read_events([b"event: greeting\\nda", b"ta: Hello\\n\\n: a comment\\n\\n"]))
+    [ServerSentEvent(data='Hello', event='greeting', id='')]
+    """
+    decoder = SSEDecoder()
+    for piece in pieces:
+        yield from decoder.feed(piece)
+    yield from decoder.flush()

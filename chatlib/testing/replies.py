@@ -1,0 +1,231 @@
+"""What a scripted server can answer: each function here makes one reply."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
+
+Reply: TypeAlias = Callable[[HttpRequest], HttpResponse]
+Cut: TypeAlias = "int | Sequence[int] | None"
+
+MODEL = "scripted-model"
+CREATED = 1_700_000_000
+
+
+def completion(content: str | None = None, **message: Any) -> dict[str, Any]:
+    """The body of a completion, as plain JSON values, to be changed at will.
+
+    Args:
+        content: The text of the answer.
+        message: More fields of the message, such as ``tool_calls`` or ``refusal``.
+    """
+    calls = bool(message.get("tool_calls"))
+    return {
+        "id": "chatcmpl-scripted",
+        "object": "chat.completion",
+        "created": CREATED,
+        "model": MODEL,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": content, **message},
+                "finish_reason": "tool_calls" if calls else "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 12, "total_tokens": 21},
+    }
+
+
+def answer(
+    content: str | Mapping[str, Any] | None = None,
+    *,
+    headers: Mapping[str, str] | None = None,
+    cut: Cut = None,
+    pause: float = 0,
+    **message: Any,
+) -> Reply:
+    """A completion; a stream of it, where the request asks for one.
+
+    Args:
+        content: The text, or a whole body as :func:`completion` makes it.
+        headers: More headers of the response.
+        cut: How the bytes are cut: every so many, or at these positions. Events, unless given.
+        pause: Seconds between two pieces.
+        message: More fields of the message.
+    """
+    body = completion(content, **message) if not isinstance(content, Mapping) else dict(content)
+
+    def reply(request: HttpRequest) -> HttpResponse:
+        if _wants_stream(request):
+            usage = (request.json().get("stream_options") or {}).get("include_usage")
+            return _stream(_chunks_of(body, usage=bool(usage)), headers, cut, pause, done=True)
+        return raw(200, body, headers=headers)(request)
+
+    return reply
+
+
+def stream(
+    *pieces: str | Mapping[str, Any] | bytes,
+    finish_reason: str | None = "stop",
+    done: bool = True,
+    headers: Mapping[str, str] | None = None,
+    cut: Cut = None,
+    pause: float = 0,
+) -> Reply:
+    """An event stream, whatever the request asks for.
+
+    Args:
+        pieces: Texts become the content of chunks, dicts are events as they are, and bytes are sent
+            untouched.
+        finish_reason: Of the chunk after them; None for no such chunk.
+        done: Whether ``[DONE]`` follows.
+        headers: More headers of the response.
+        cut: How the bytes are cut: every so many, or at these positions. Events, unless given.
+        pause: Seconds between two pieces.
+    """
+    events: list[Any] = [_chunk({"content": p}) if isinstance(p, str) else p for p in pieces]
+    if finish_reason is not None:
+        events.append(_chunk({}, finish_reason))
+    return lambda request: _stream(events, headers, cut, pause, done=done)
+
+
+def error(
+    status: int,
+    message: str = "scripted error",
+    *,
+    headers: Mapping[str, str] | None = None,
+    **fields: Any,
+) -> Reply:
+    """An error status, and OpenAI's body for it: ``fields`` are its code, type and param."""
+    body = {"error": {"message": message, "type": None, "param": None, "code": None, **fields}}
+    return raw(status, body, headers=headers)
+
+
+def raw(
+    status: int,
+    body: bytes | str | Mapping[str, Any] | Sequence[Any] = b"",
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """Any response: bytes and text as they are, anything else as JSON."""
+    kind = "text/plain" if isinstance(body, (bytes, str)) else "application/json"
+    if not isinstance(body, (bytes, str)):
+        body = json.dumps(body)
+    content = body.encode() if isinstance(body, str) else body
+    sent = {"content-type": kind, "x-request-id": "req_scripted", **(headers or {})}
+    return lambda request: HttpResponse(status, sent, content)
+
+
+def fault(
+    kind: Literal["connect", "timeout", "reset"] = "reset",
+    *,
+    after: str | bytes | Reply | None = None,
+    size: int | None = None,
+) -> Reply:
+    """A failure of the connection.
+
+    Args:
+        kind: What happens: nobody answers, an answer takes too long, the connection breaks.
+        after: What arrives before it does: the body of a stream, or another reply.
+        size: How many bytes of that arrive; all of them, unless given.
+    """
+
+    def failure() -> TransportError:
+        if kind == "timeout":
+            return TransportTimeout("scripted timeout")
+        return TransportError("scripted refusal" if kind == "connect" else "scripted reset")
+
+    def reply(request: HttpRequest) -> HttpResponse:
+        if after is None:
+            raise failure()
+        if isinstance(after, (str, bytes)):
+            content = after.encode() if isinstance(after, str) else after
+            response = HttpResponse(200, {"content-type": "text/event-stream"}, content)
+        else:
+            response = after(request)
+            content = response.read()
+
+        def body() -> Iterator[bytes]:
+            yield content[:size]
+            raise failure()
+
+        return HttpResponse(response.status, response.headers, body())
+
+    return reply
+
+
+def _wants_stream(request: HttpRequest) -> bool:
+    try:
+        body = request.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and body.get("stream") is True
+
+
+def _chunk(delta: Mapping[str, Any], finish_reason: str | None = None, index: int = 0) -> Any:
+    return {
+        "id": "chatcmpl-scripted",
+        "object": "chat.completion.chunk",
+        "created": CREATED,
+        "model": MODEL,
+        "choices": [{"index": index, "delta": dict(delta), "finish_reason": finish_reason}],
+    }
+
+
+def _chunks_of(body: Mapping[str, Any], *, usage: bool) -> list[Any]:
+    """A whole completion as the chunks that a server would send."""
+    head = {k: v for k, v in body.items() if k not in ("choices", "usage")}
+    chunks: list[Any] = []
+    for choice in body.get("choices", []):
+        message = dict(choice["message"])
+        text = message.pop("content", None)
+        calls = message.pop("tool_calls", None)
+        deltas = [message, *({"content": part} for part in re.findall(r"\s*\S+\s*", text or ""))]
+        for at, call in enumerate(calls or ()):
+            deltas.append({"tool_calls": [{"index": at, **call}]})
+        for delta in deltas:
+            chunks.append(_chunk(delta, index=choice["index"]))
+        last = _chunk({}, choice["finish_reason"], choice["index"])
+        if "logprobs" in choice:
+            last["choices"][0]["logprobs"] = choice["logprobs"]
+        chunks.append(last)
+    if usage and body.get("usage") is not None:
+        chunks.append({**_chunk({}), "choices": [], "usage": body["usage"]})
+    return [{**chunk, **head, "object": "chat.completion.chunk"} for chunk in chunks]
+
+
+def _stream(
+    events: Iterable[Any], headers: Mapping[str, str] | None, cut: Cut, pause: float, *, done: bool
+) -> HttpResponse:
+    pieces = [e if isinstance(e, bytes) else f"data: {json.dumps(e)}\n\n".encode() for e in events]
+    if done:
+        pieces.append(b"data: [DONE]\n\n")
+    if cut is not None:
+        pieces = cut_at(b"".join(pieces), cut)
+
+    def body() -> Iterator[bytes]:
+        for at, piece in enumerate(pieces):
+            if pause and at:
+                time.sleep(pause)
+            yield piece
+
+    kind = {"content-type": "text/event-stream", "x-request-id": "req_scripted"}
+    return HttpResponse(200, {**kind, **(headers or {})}, body())
+
+
+def cut_at(content: bytes, cut: int | Sequence[int]) -> list[bytes]:
+    """Bytes in pieces: of a size, or ending at these positions.
+
+    >>> cut_at(b"abcdef", 4)
+    [b'abcd', b'ef']
+    >>> cut_at(b"abcdef", [1, 3])
+    [b'a', b'bc', b'def']
+    """
+    ends = list(range(cut, len(content), cut)) if isinstance(cut, int) else sorted(cut)
+    starts = [0, *ends]
+    return [content[start:end] for start, end in zip(starts, [*ends, len(content)], strict=True)]

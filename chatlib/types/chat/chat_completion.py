@@ -1,0 +1,7 @@
+"""Names known from the official package, where its users look for them."""
+
+from __future__ import annotations
+
+from chatlib.types.completion import ChatCompletion, Choice, ChoiceLogprobs
+
+__all__ = ["ChatCompletion", "Choice", "ChoiceLogprobs"]

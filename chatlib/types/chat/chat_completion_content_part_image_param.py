@@ -1,0 +1,8 @@
+"""Names known from the official package, where its users look for them."""
+
+from __future__ import annotations
+
+from chatlib.types.messages import ChatCompletionContentPartImageParam
+from chatlib.types.messages import ImageURLParam as ImageURL
+
+__all__ = ["ChatCompletionContentPartImageParam", "ImageURL"]

@@ -1,0 +1,11 @@
+"""Names known from the official package, where its users look for them."""
+
+from __future__ import annotations
+
+from chatlib.types.completion import (
+    ChatCompletionMessageToolCall,
+    ChatCompletionMessageToolCallUnion,
+    Function,
+)
+
+__all__ = ["ChatCompletionMessageToolCall", "ChatCompletionMessageToolCallUnion", "Function"]

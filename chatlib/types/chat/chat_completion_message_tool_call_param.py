@@ -1,0 +1,8 @@
+"""Names known from the official package, where its users look for them."""
+
+from __future__ import annotations
+
+from chatlib.types.messages import ChatCompletionMessageToolCallParam
+from chatlib.types.messages import FunctionParam as Function
+
+__all__ = ["ChatCompletionMessageToolCallParam", "Function"]

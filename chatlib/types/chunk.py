@@ -1,0 +1,116 @@
+"""A chunk of a streamed chat completion, and the objects that it is made of."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from chatlib.types.base import JsonObject, json_object
+from chatlib.types.completion import ChoiceLogprobs, CompletionUsage
+from chatlib.types.literals import FinishReason, Role, ServiceTier
+from chatlib.types.moderation import Moderation
+from chatlib.types.text import text_of
+
+
+@json_object
+class ChoiceDeltaAudio(JsonObject):
+    """A piece of the answer as sound."""
+
+    id: str | None = None
+    data: str | None = None
+    """The next piece of the sound, base64-encoded."""
+    expires_at: int | None = None
+    transcript: str | None = None
+    """The next piece of the transcript."""
+
+
+@json_object
+class ChoiceDeltaFunctionCall(JsonObject):
+    """A piece of a function call in the deprecated form."""
+
+    arguments: str | None = None
+    """The next piece of the JSON text."""
+    name: str | None = None
+
+
+@json_object
+class ChoiceDeltaToolCallFunction(JsonObject):
+    """A piece of which function a tool call calls, and with what."""
+
+    arguments: str | None = None
+    """The next piece of the JSON text."""
+    name: str | None = None
+
+
+@json_object
+class ChoiceDeltaToolCall(JsonObject):
+    """A piece of a tool call."""
+
+    index: int
+    """Which of the message's tool calls this belongs to, if the server is to be believed."""
+    id: str | None = None
+    """As a rule only in the first piece of a call, like ``type`` and the function's name."""
+    function: ChoiceDeltaToolCallFunction | None = None
+    type: Literal["function"] | str | None = None
+
+
+@json_object
+class ChoiceDelta(JsonObject):
+    """What a chunk adds to a message."""
+
+    audio: ChoiceDeltaAudio | None = None
+    content: str | None = None
+    """The next piece of the answer; some servers send a list of parts: see :attr:`text`."""
+    function_call: ChoiceDeltaFunctionCall | None = None
+    """Deprecated by the API; ``tool_calls`` has taken its place."""
+    refusal: str | None = None
+    role: Role | None = None
+    tool_calls: list[ChoiceDeltaToolCall] | None = None
+
+    @property
+    def text(self) -> str:
+        """The text of ``content``, ``""`` where there is none."""
+        return text_of(self.content)
+
+
+# The same object as in a whole completion: a chunk has the logprobs of its own tokens.
+ChunkChoiceLogprobs: TypeAlias = ChoiceLogprobs
+
+
+@json_object
+class ChunkChoice(JsonObject):
+    """What a chunk adds to one of the ``n`` answers."""
+
+    delta: ChoiceDelta
+    index: int
+    finish_reason: FinishReason | None = None
+    """Why the model stopped, in the last chunk of the choice."""
+    logprobs: ChunkChoiceLogprobs | None = None
+
+
+@json_object
+class ChatCompletionChunk(JsonObject):
+    """One event of a streamed completion."""
+
+    id: str
+    """The same in all chunks of one completion."""
+    choices: list[ChunkChoice]
+    """Empty in a chunk that only reports usage."""
+    created: int
+    """When (Unix seconds), the same in all chunks of one completion."""
+    model: str
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    moderation: Moderation | None = None
+    obfuscation: str | None = None
+    """Random padding that hides the length of the text from those who watch the network."""
+    service_tier: ServiceTier | None = None
+    system_fingerprint: str | None = None
+    usage: CompletionUsage | None = None
+    """What the whole completion cost, as a rule in the last chunk only, when asked for."""
+
+    @property
+    def text(self) -> str:
+        """What the chunk adds to the text of choice 0, ``""`` where it adds none."""
+        for choice in self.choices or ():
+            if not choice.index:
+                return choice.delta.text if choice.delta else ""
+        return ""

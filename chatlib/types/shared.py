@@ -1,0 +1,22 @@
+"""Names known from the official package, where its users look for them."""
+
+from __future__ import annotations
+
+from chatlib.types.literals import ChatModel, Metadata, ReasoningEffort
+from chatlib.types.options import (
+    ResponseFormatJSONObject,
+    ResponseFormatJSONSchema,
+    ResponseFormatText,
+)
+from chatlib.types.tools import FunctionDefinition, FunctionParameters
+
+__all__ = [
+    "ChatModel",
+    "FunctionDefinition",
+    "FunctionParameters",
+    "Metadata",
+    "ReasoningEffort",
+    "ResponseFormatJSONObject",
+    "ResponseFormatJSONSchema",
+    "ResponseFormatText",
+]

@@ -1,0 +1,22 @@
+"""Names known from the official package, where its users look for them."""
+
+from __future__ import annotations
+
+from chatlib.types.literals import Metadata
+from chatlib.types.options import (
+    JSONSchema,
+    ResponseFormatJSONObject,
+    ResponseFormatJSONSchema,
+    ResponseFormatText,
+)
+from chatlib.types.tools import FunctionDefinition, FunctionParameters
+
+__all__ = [
+    "FunctionDefinition",
+    "FunctionParameters",
+    "JSONSchema",
+    "Metadata",
+    "ResponseFormatJSONObject",
+    "ResponseFormatJSONSchema",
+    "ResponseFormatText",
+]

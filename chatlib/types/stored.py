@@ -1,0 +1,53 @@
+"""Stored chat completions: their messages, and the answer to deleting one."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from chatlib.types.base import JsonObject, json_object
+from chatlib.types.completion import ChatCompletionMessage, ImageURL, PromptCacheBreakpoint
+from chatlib.types.literals import Role
+
+
+@json_object
+class ChatCompletionDeleted(JsonObject):
+    """The confirmation that a stored completion is gone."""
+
+    id: str
+    deleted: bool
+    object: Literal["chat.completion.deleted"] = "chat.completion.deleted"
+
+
+@json_object
+class ChatCompletionContentPartText(JsonObject):
+    """A piece of text in the content of a stored message."""
+
+    text: str
+    type: Literal["text"] = "text"
+    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
+
+
+@json_object
+class ChatCompletionContentPartImage(JsonObject):
+    """An image in the content of a stored message."""
+
+    image_url: ImageURL
+    type: Literal["image_url"] = "image_url"
+    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
+
+
+ChatCompletionStoreMessageContentPart: TypeAlias = (
+    ChatCompletionContentPartText | ChatCompletionContentPartImage
+)
+
+
+@json_object
+class ChatCompletionStoreMessage(ChatCompletionMessage):
+    """A message of a stored completion, from whichever side it came."""
+
+    role: Role = "assistant"  # type: ignore[assignment]
+    id: str
+    content_parts: list[ChatCompletionStoreMessageContentPart] | None = None
+    """The content part by part, when it was sent so."""
+    tool_call_id: str | None = None
+    """Which call a tool message answers."""

@@ -1,0 +1,22 @@
+"""The text of a message, whatever form a server gives it."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+
+def text_of(content: object) -> str:
+    """The text in the ``content`` of a message or delta.
+
+    It is a string, null, or (Mistral and others) a list of typed parts, of which only those of
+    type ``text`` count: a model's thinking is not its answer.
+    """
+    if not content:
+        return ""
+    if isinstance(content, str):
+        return content
+    parts = cast("list[dict[str, Any] | str]", content if isinstance(content, list) else [content])
+    texts = [
+        part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"
+    ]
+    return "".join(text for text in texts if isinstance(text, str))
