@@ -12,9 +12,11 @@ and reuse ``index``: see :meth:`_Choice._call_of`.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 from chatlib._omit import omit
+from chatlib.codec import structure
+from chatlib.types.base import JsonObject
 from chatlib.types.chunk import ChatCompletionChunk, ChoiceDelta, ChoiceDeltaToolCall, ChunkChoice
 from chatlib.types.completion import (
     ChatCompletion,
@@ -28,6 +30,8 @@ from chatlib.types.completion import (
     Function,
     FunctionCall,
 )
+
+J = TypeVar("J", bound=JsonObject)
 
 # Chunk fields of which the last report counts. An empty one is none.
 _REPORTS = ("usage", "service_tier", "system_fingerprint", "moderation")
@@ -62,6 +66,15 @@ class Accumulator:
         """Whether anything of a choice has come."""
         return bool(self._choices)
 
+    @property
+    def begun(self) -> int:
+        """How many choices have begun."""
+        return len(self._choices)
+
+    def began(self, index: int) -> bool:
+        """Whether anything of this choice has come."""
+        return index in self._choices
+
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take in the next chunk. Costs the same however many came before."""
         sent = vars(chunk)
@@ -71,7 +84,7 @@ class Accumulator:
                     self._head[name] = sent[name]
         for name in _REPORTS:
             value = sent.get(name)
-            if value:
+            if value and not (isinstance(value, JsonObject) and not value.fields_set):
                 self._reports[name] = value
         if chunk._extra:
             self._extra.update(chunk._extra)
@@ -92,8 +105,7 @@ class Accumulator:
             **self._reports,
             choices=[choice.build() for _, choice in sorted(self._choices.items())],
         )
-        made.extra.update(self._extra)
-        return made
+        return _with_more(made, self._extra)
 
 
 class _Choice:
@@ -185,7 +197,7 @@ class _Choice:
             content=_join_content(self.content),
             refusal="".join(self.refusal) if self.refusal else None,
         )
-        message.extra.update(_copied(self.delta_extra))
+        _with_more(message, _copied(self.delta_extra))
         if self.calls:
             message.tool_calls = [call.build() for call in self.calls]
         if self.function_call is not None:
@@ -198,8 +210,7 @@ class _Choice:
         made = Choice(index=self.index, finish_reason=self.finish_reason, message=message)
         if self.logprobs:
             made.logprobs = ChoiceLogprobs(**{name: list(v) for name, v in self.logprobs.items()})
-        made.extra.update(self.extra)
-        return made
+        return _with_more(made, self.extra)
 
 
 _AUDIO = ("id", "data", "expires_at", "transcript")
@@ -265,6 +276,15 @@ class _Call:
             made = ChatCompletionMessageFunctionToolCall(**fields, function=function)
         made.extra.update(_copied(self.extra))
         return made
+
+
+def _with_more(made: J, extra: dict[str, Any]) -> J:
+    """An object with what chunks held besides; some of it may be a field of the whole."""
+    more = structure(extra, type(made))
+    for name, value in vars(more).items():
+        vars(made).setdefault(name, value)
+    made.extra.update(more.extra)
+    return made
 
 
 def _join_content(pieces: list[Any]) -> Any:

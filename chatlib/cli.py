@@ -103,7 +103,10 @@ def _piped(prompt: Sequence[str]) -> str:
     if prompt:
         # Beside a prompt, only what is clearly meant to be read: services and editors start
         # programs with an input that never ends.
-        mode = os.fstat(sys.stdin.fileno()).st_mode
+        try:
+            mode = os.fstat(sys.stdin.fileno()).st_mode
+        except OSError:  # no file at all, where main() is called as a function
+            return ""
         if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
             return ""
     return sys.stdin.read().strip()
@@ -113,7 +116,7 @@ def _client(base_url: str | None) -> OpenAI:
     from chatlib.client.client import OpenAI
 
     key = os.environ.get("OPENAI_API_KEY")
-    if key is None and not (base_url or os.environ.get("OPENAI_BASE_URL")):
+    if not key and not (base_url or os.environ.get("OPENAI_BASE_URL")):
         from chatlib.testing import InMemoryServer
 
         _note("no OPENAI_API_KEY and no base URL: a scripted model inside the package answers")

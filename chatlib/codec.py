@@ -162,7 +162,7 @@ def _union_hook(made: cattrs.Converter, union: Any) -> Hook:
         if value.__class__ is not dict:
             return value
         tag = value.get("type") or next(filter(value.__contains__, hooks), None)
-        return hooks.get(tag, unknown)(value, None)
+        return (hooks.get(tag, unknown) if isinstance(tag, str) else unknown)(value, None)
 
     return hook
 
@@ -203,6 +203,8 @@ def to_request(value: Any, path: str = "") -> Any:
 
 
 def _to_request(value: Any, path: str) -> Any:
+    if value is omit:
+        raise TypeError(f"{path or 'the body'} is omit, which only a parameter or a key can be")
     if isinstance(value, enum.Enum):
         return to_request(value.value, path)
     if value is None or isinstance(value, (str, int)):
@@ -214,7 +216,10 @@ def _to_request(value: Any, path: str) -> Any:
     if isinstance(value, ChatCompletionMessage):
         value = _message_to_send(value)
     elif isinstance(value, Function):
-        value = _without_nulls(value) | {"arguments": value.arguments or "{}"}
+        arguments = value.arguments or "{}"
+        if not isinstance(arguments, str):  # some servers send the object rather than its text
+            arguments = json.dumps(arguments)
+        value = _without_nulls(value) | {"arguments": arguments}
         value.pop("parsed_arguments", None)
     elif isinstance(value, JsonObject):
         value = {**vars(value), **value.extra}
@@ -231,8 +236,6 @@ def _to_request(value: Any, path: str) -> Any:
     hint = ""
     if isinstance(value, (bytes, bytearray, memoryview)):
         hint = "; base64.b64encode(...).decode() makes text of bytes"
-    elif value is omit:
-        hint = "; omit can stand for a parameter or a key, not for an item of a list"
     elif callable(getattr(value, "model_dump", None)):
         return to_request(value.model_dump(mode="json", exclude_unset=True), path)
     raise TypeError(f"{path or 'the body'} is a {type(value).__name__}, which JSON has not{hint}")

@@ -25,6 +25,7 @@ from chatlib.config import Config, Secret
 from chatlib.errors import (
     APIResponseValidationError,
     APIStatusError,
+    ErrorFound,
     IncompleteStreamError,
     error_from_response,
     error_inside,
@@ -455,15 +456,17 @@ class ChunkReader:
         try:
             value = from_json(data)
         except ValueError:
-            if not data.strip() or event.event not in ("message", "error"):
-                return None  # a ping
             if not failed:
+                if not data.strip() or event.event != "message":
+                    return None  # a ping
                 raise _not_promised(
                     self._response, "An event of the stream is not JSON", data, self.joined
                 ) from None
             value = data
         if failed or value.__class__ is not dict or value.get("error"):
             found = find_error(value, certain=failed)
+            if found is None and failed:  # the name alone says so
+                found = ErrorFound(preview(data) or "an error event that says nothing", value)
             if found is not None:
                 raise error_inside(found, self._response, self.joined.completion())
         if value.__class__ is not dict:
@@ -477,6 +480,12 @@ class ChunkReader:
             if event.event != "message":
                 return None
         _check_choices(value, self._response, joined=self.joined)
+        for choice in value["choices"]:
+            # A whole completion, or the first of a choice, in place of pieces.
+            if "message" in choice and not (
+                choice.get("delta") or self.joined.began(choice["index"])
+            ):
+                choice["delta"] = choice.pop("message")
         chunk: ChatCompletionChunk = self._hook(value, None)
         chunk._http = self._info
         self.joined.add(chunk)

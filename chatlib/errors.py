@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -21,6 +21,8 @@ from chatlib.http import Headers, HttpRequest, HttpResponse, redact_url, retry_a
 
 if TYPE_CHECKING:
     from chatlib.types.completion import ChatCompletion
+
+E = TypeVar("E", bound="APIError")
 
 PREVIEW_LENGTH = 500
 """How many characters of a body a message quotes."""
@@ -235,6 +237,15 @@ class ErrorFound:
 
     message: str
     body: Any
+    around: dict[str, Any] = attrs.field(factory=dict)
+    """The object that the error is in: beside a text, it may hold the code."""
+
+    def on(self, error: E) -> E:
+        """An exception for it, with what the body alone does not say."""
+        if isinstance(self.body, str):
+            for name in ("code", "param", "type"):
+                setattr(error, name, self.around.get(name))
+        return error
 
 
 def find_error(value: Any, *, certain: bool = False) -> ErrorFound | None:
@@ -253,7 +264,14 @@ def find_error(value: Any, *, certain: bool = False) -> ErrorFound | None:
         return None
     error = value.get("error")
     if not _is_empty(error):
-        return ErrorFound(_message_in(error) or json.dumps(error, ensure_ascii=False), error)
+        if (
+            isinstance(error, dict)
+            and not error.get("message")
+            and isinstance(error.get("error"), dict)
+        ):
+            return find_error(error, certain=True)  # a proxy wrapped what it was told
+        words = _message_in(error) or json.dumps(error, ensure_ascii=False)
+        return ErrorFound(words, error, value)
     if not (certain or value.get("object") == "error" or value.get("type") == "error"):
         # Nothing says that it is one. What has choices is an answer; what has none, but words
         # where servers put the words of an error, is not.
@@ -304,7 +322,8 @@ def error_from_response(response: HttpResponse) -> APIStatusError:
             words += f" (from {redact_url(request.url)})"
         if status == 404:
             words += " Is base_url right? It commonly ends in /v1."
-    return error_class(status)(f"Error code: {status} - {words}", response=response, body=body)
+    error = error_class(status)(f"Error code: {status} - {words}", response=response, body=body)
+    return found.on(error) if found is not None else error
 
 
 def error_inside(
@@ -314,8 +333,9 @@ def error_inside(
     message, body = shortened(found.message), found.body
     status = embedded_status(body)
     if status is not None and response is not None:
-        return error_class(status)(message, response=response, body=body, completion=completion)
-    return APIError(message, body=body, response=response, completion=completion)
+        kind = error_class(status)
+        return found.on(kind(message, response=response, body=body, completion=completion))
+    return found.on(APIError(message, body=body, response=response, completion=completion))
 
 
 def embedded_status(body: Any) -> int | None:

@@ -21,6 +21,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timezone
 from typing import Any, Protocol, TypeAlias, TypeGuard, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -138,7 +139,10 @@ def _until(date: str, now: Callable[[], float]) -> float:
     from email.utils import parsedate_to_datetime  # here, as it loads socket
 
     try:
-        return parsedate_to_datetime(date).timestamp() - now()
+        at = parsedate_to_datetime(date)
+        if at.tzinfo is None:  # a date of HTTP is in GMT, whether it says so or not
+            at = at.replace(tzinfo=timezone.utc)
+        return at.timestamp() - now()
     except (ValueError, TypeError, OverflowError):
         return math.nan
 
@@ -267,7 +271,7 @@ class HttpResponse:
     @property
     def text(self) -> str:
         """The whole body as text."""
-        return self.read().decode("utf-8", "replace")
+        return self.read().decode("utf-8-sig", "replace")
 
     def json(self) -> Any:
         """The whole body, read as JSON."""

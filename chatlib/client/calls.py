@@ -126,24 +126,30 @@ def whole(response: HttpResponse, deadline: Deadline) -> HttpResponse:
 
 
 def within(response: HttpResponse, left: Callable[[], float | None]) -> Iterator[bytes]:
-    """The pieces of a body, as long as there is time left.
+    """The pieces of a response's body, as long as there is time left.
+
+    Args:
+        left: How many seconds there are; None for no limit.
 
     Raises:
-        TransportTimeout: there is none.
+        TransportTimeout: there are none.
     """
-    pieces = iter(response)
     longest = response.request.timeout.read if response.request is not None else None
-    while True:
-        seconds = left()
-        if seconds is not None:
-            if seconds <= 0:
-                raise TransportTimeout("the time for the whole call is over")
-            if response.limit_wait is not None:
-                response.limit_wait(seconds if longest is None else min(seconds, longest))
-        piece = next(pieces, None)
-        if piece is None:
-            return
-        yield piece
+
+    def pieces(rest: Iterator[bytes]) -> Iterator[bytes]:
+        while True:
+            seconds = left()
+            if seconds is not None:
+                if seconds <= 0:
+                    raise TransportTimeout("the time for the whole call is over")
+                if response.limit_wait is not None:
+                    response.limit_wait(seconds if longest is None else min(seconds, longest))
+            piece = next(rest, None)
+            if piece is None:
+                return
+            yield piece
+
+    return pieces(iter(response))
 
 
 def connection_error(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatlib.client.calls import Deadline, connection_error, whole, within
 from chatlib.endpoints import ChunkReader
-from chatlib.errors import APIError
-from chatlib.http import HttpResponse, TransportError
+from chatlib.errors import APIError, APITimeoutError
+from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.types.chunk import ChatCompletionChunk
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def open_stream(response: HttpResponse, deadline: Deadline) -> Stream[ChatComple
     limit = _Limit(deadline)
     pieces = within(response, limit.left)
     try:
-        first = next(pieces, None)
+        first = next(filter(None, pieces), None)
     except BaseException as error:
         response.close()
         if isinstance(error, TransportError):
@@ -111,6 +111,9 @@ class _Limit:
     def shorten(self, seconds: float) -> None:
         self._end = self._clock() + seconds
 
+    def lift(self) -> None:
+        self._end = None
+
     def left(self) -> float | None:
         if self._end is None and self._deadline.total is None:  # nearly always
             return None
@@ -127,7 +130,9 @@ def _chunks(
             yield from reader.feed(piece)
             if reader.done:
                 break
-            if reader.finished and not limit.is_near:
+            if not reader.finished:
+                limit.lift()
+            elif not limit.is_near and reader.joined.begun >= _asked_for(response.request):
                 limit.shorten(GRACE)
             piece = next(pieces, None)
         else:
@@ -137,7 +142,10 @@ def _chunks(
             return
         assert response.request is not None
         made = connection_error(error, response.request, response)
+        if not isinstance(made, APITimeoutError):
+            made = reader.cut_off(str(error))
         made.completion = reader.joined.completion()
+        made.attempts = response.attempts
         raise made from error.__cause__
     except APIError as error:
         error.attempts = response.attempts
@@ -146,6 +154,14 @@ def _chunks(
         if reader.done and response.limit_wait is not None:
             _drain(pieces, limit)
         response.close()
+
+
+def _asked_for(request: HttpRequest | None) -> int:
+    """How many choices are to come."""
+    try:
+        return int(request.json()["n"]) if request is not None else 1
+    except (ValueError, TypeError, KeyError):
+        return 1
 
 
 def _drain(pieces: Iterator[bytes], limit: _Limit) -> None:

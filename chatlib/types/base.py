@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: object) -> Callable[[Any], Any]:
+        """At run time, which needs no typing_extensions, it changes nothing."""
         return lambda decorated: decorated
 
 

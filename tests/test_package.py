@@ -1,0 +1,148 @@
+"""The package as a whole: what it exports, what it loads, what its documents say."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chatlib
+
+ROOT = Path(__file__).parents[1]
+IO_LIBRARIES = "requests urllib3 socket ssl http.client aiohttp pydantic asyncio".split()
+MODULES = sorted(m.name for m in pkgutil.walk_packages(chatlib.__path__, "chatlib."))
+
+
+def loaded_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after some code."""
+    code += "\nimport sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_core_loads_no_io_library() -> None:
+    """Building a request and reading responses needs neither sockets nor HTTP libraries."""
+    code = """
+import chatlib
+config = chatlib.Config(api_key="k")
+request = chatlib.build_create(config, model="m", messages=[chatlib.UserMessage(content="a")])
+body = b'{"choices": [{"message": {"content": "a"}}]}'
+assert chatlib.read_completion(chatlib.HttpResponse(200, {}, body)).text == "a"
+body = b'data: {"choices": [{"delta": {"content": "a"}}]}\\n\\ndata: [DONE]\\n\\n'
+assert [c.text for c in chatlib.read_chunks(chatlib.HttpResponse(200, {}, body))] == ["a"]
+try:
+    chatlib.read_completion(chatlib.HttpResponse(429, {"retry-after": "3"}, b"{}"))
+except chatlib.RateLimitError as error:
+    assert chatlib.decide(chatlib.RetryPolicy(), 0, error) == 3
+"""
+    assert set() == loaded_after(code) & set(IO_LIBRARIES)
+
+
+def test_client_loads_its_transport_late() -> None:
+    """Making a client loads no I/O library either; the first call does."""
+    assert set() == loaded_after("import chatlib; chatlib.OpenAI(api_key='k')") & set(IO_LIBRARIES)
+
+
+def test_import_alone_loads_next_to_nothing() -> None:
+    """import chatlib loads none of its own modules but the version."""
+    ours = {name for name in loaded_after("import chatlib") if name.startswith("chatlib")}
+    assert {"chatlib", "chatlib._version"} == ours
+
+
+def test_names_resolve() -> None:
+    """Each exported name is there, and is listed once for checkers and once for Python."""
+    for name in chatlib.__all__:
+        assert getattr(chatlib, name) is not None
+    assert set(chatlib.__all__) <= set(dir(chatlib))
+    tree = ast.parse(Path(chatlib.__file__).read_text())
+    seen = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chatlib")
+        for alias in node.names
+    }
+    assert set(chatlib.__all__) == seen
+    with pytest.raises(AttributeError, match="nonsense"):
+        chatlib.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if not name.endswith("__main__")])
+def test_module(name: str) -> None:
+    """It imports, says what it is, documents its public names, and its examples run."""
+    module = importlib.import_module(name)
+    assert module.__doc__
+    for public, value in vars(module).items():
+        if public.startswith("_") or getattr(value, "__module__", None) != name:
+            continue
+        if not (isinstance(value, type) or callable(value)):
+            continue
+        assert value.__doc__, f"{name}.{public} has no docstring"
+    failed, _ = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert 0 == failed
+
+
+def test_floors() -> None:
+    """A room imports only from the floors below it: the types know nothing, the client all."""
+    floors = [
+        {"_omit", "_version"},
+        {"http", "sse"},
+        {"types"},
+        {"codec", "errors"},
+        {"accumulate", "config", "retry", "transports"},
+        {"endpoints"},
+        {"client", "testing"},
+        {"cli"},
+        {"__main__"},
+    ]
+    floor_of = {room: floor for floor, rooms in enumerate(floors) for room in rooms}
+    package = Path(chatlib.__file__).parent
+    for path in package.rglob("*.py"):
+        room = path.relative_to(package).with_suffix("").parts[0]
+        if room == "__init__":
+            continue
+        tree = ast.parse(path.read_text())
+        late = {
+            inner
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef)
+            or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+            for inner in ast.walk(node)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node not in late:
+                parts = (node.module or "").split(".")
+                if parts[0] == "chatlib" and len(parts) > 1 and parts[1] != room:
+                    assert floor_of[parts[1]] < floor_of[room], f"{path}: {node.module}"
+
+
+def test_version_is_in_the_changelog() -> None:
+    """The changelog speaks of the version that this is."""
+    assert f"## {chatlib.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_in_pages(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python examples of a page run, in their order, against a server in memory."""
+    from chatlib.client import client
+    from chatlib.testing import InMemoryServer
+
+    monkeypatch.setenv("OPENAI_API_KEY", "test")
+    monkeypatch.setattr(
+        client.OpenAI, "transport", property(lambda self: self._transport or server)
+    )
+    server = InMemoryServer(default="The capital of France is Paris.")
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        exec(compile(block, str(page), "exec"), names)

@@ -1,0 +1,235 @@
+"""When to try again, and how long to wait: a table, and the loop that obeys it, without a clock."""
+
+from __future__ import annotations
+
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from chatlib.client.calls import Deadline, run_attempts
+from chatlib.errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseValidationError,
+    APITimeoutError,
+    error_from_response,
+    error_inside,
+    find_error,
+)
+from chatlib.http import Headers, HttpResponse, retry_after
+from chatlib.retry import RetryPolicy, backoff, decide, is_retryable
+
+POLICY = RetryPolicy(random=lambda: 0.0)
+
+
+def failed(status: int, code: Any = None, **headers: str) -> APIError:
+    """The error of a status, with some headers (underscores stand for dashes)."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    body = b'{"error": {"message": "no", "code": "%s"}}' % (code or "x").encode()
+    return error_from_response(HttpResponse(status, named, body))
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529, 599])
+def test_retried_statuses(status: int) -> None:
+    """Timeouts, conflicts, rate limits and server faults are tried again."""
+    assert is_retryable(failed(status))
+
+
+@pytest.mark.parametrize("status", [300, 307, 400, 401, 403, 404, 413, 418, 422])
+def test_other_statuses(status: int) -> None:
+    """What the server will say again is not tried again."""
+    assert not is_retryable(failed(status))
+
+
+@pytest.mark.parametrize(
+    ("expected", "error"),
+    [
+        (True, APIConnectionError()),
+        (True, APITimeoutError()),
+        (False, APIResponseValidationError(None, None)),
+        (False, failed(429, "insufficient_quota")),
+        (True, failed(429, "insufficient_quota", x_should_retry="true")),
+        (True, failed(400, x_should_retry="true")),
+        (False, failed(500, x_should_retry="false")),
+        (True, failed(500, x_should_retry="maybe")),
+        (False, failed(400, x_should_retry="")),
+    ],
+)
+def test_what_is_retryable(expected: bool, error: APIError) -> None:
+    """Lost connections are; no credit is not; the server's own word wins over both."""
+    assert expected is is_retryable(error)
+
+
+def test_no_credit_is_recognised_by_type_too() -> None:
+    """Some servers name insufficient_quota as the type."""
+    body = b'{"error": {"message": "no", "type": "insufficient_quota"}}'
+    assert not is_retryable(error_from_response(HttpResponse(429, {}, body)))
+
+
+def test_error_inside_a_200_counts_as_the_status_it_names() -> None:
+    """A 429 that a gateway wrapped into a 200 is tried again, a 400 is not."""
+
+    def inside(code: object) -> APIError:
+        found = find_error({"error": {"message": "no", "code": code}})
+        assert found is not None
+        return error_inside(found, HttpResponse(200))
+
+    assert [True, True, False, False] == [
+        is_retryable(inside(code)) for code in (429, "503", 400, "server_error")
+    ]
+
+
+def test_connection_error_that_cannot_pass() -> None:
+    """A certificate that does not verify will not do so next time."""
+    error = APIConnectionError()
+    error.retryable = False
+    assert not is_retryable(error)
+
+
+def test_backoff_doubles_up_to_its_bound() -> None:
+    """0.5 s, doubled for each retry, at most 8 s."""
+    assert [0.5, 1, 2, 4, 8, 8, 8] == [
+        backoff(POLICY, attempt) for attempt in (0, 1, 2, 3, 4, 5, 999)
+    ]
+
+
+def test_jitter_only_shortens() -> None:
+    """By up to a quarter."""
+    assert (0.375, 6.0) == (
+        backoff(RetryPolicy(random=lambda: 1.0), 0),
+        backoff(RetryPolicy(random=lambda: 1.0), 9),
+    )
+    assert all(0.375 <= backoff(RetryPolicy(), 0) <= 0.5 for _ in range(200))
+
+
+NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("expected", "headers"),
+    [
+        (None, {}),
+        (1.5, {"Retry-After": "1.5"}),
+        (0, {"retry-after": "0"}),
+        (0.25, {"retry-after-ms": "250", "retry-after": "9"}),
+        (9, {"retry-after-ms": "soon", "retry-after": "9"}),
+        (300, {"retry-after": "300"}),
+        (30, {"retry-after": formatdate(NOW + 30, usegmt=True)}),
+        (None, {"retry-after": formatdate(NOW - 30, usegmt=True)}),
+        (None, {"retry-after": "-1"}),
+        (None, {"retry-after": "nan"}),
+        (None, {"retry-after": "inf"}),
+        (None, {"retry-after": "soon"}),
+        (None, {"retry-after": "Fri, 99 Nov 2023 99:99:99 GMT"}),
+        (None, {"retry-after": ""}),
+    ],
+)
+def test_retry_after(expected: float | None, headers: dict[str, str]) -> None:
+    """Milliseconds, seconds, or an HTTP date; nonsense and the past are no answer."""
+    assert expected == retry_after(Headers(headers), now=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    ("expected", "attempt", "error", "left"),
+    [
+        (0.5, 0, failed(500), None),
+        (1.0, 1, failed(500), None),
+        (None, 2, failed(500), None),
+        (None, 0, failed(400), None),
+        (3.0, 0, failed(429, retry_after="3"), None),
+        (120.0, 0, failed(429, retry_after="120"), None),
+        (None, 0, failed(429, retry_after="120.5"), None),
+        (3.0, 0, failed(429, retry_after="3"), 3.5),
+        (None, 0, failed(429, retry_after="3"), 3.0),
+        (None, 0, failed(500), 0.1),
+        (0.5, 0, failed(503, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"), None),
+    ],
+)
+def test_decide(expected: float | None, attempt: int, error: APIError, left: float | None) -> None:
+    """The server's wait before our own; none beyond its patience, its count, or its deadline."""
+    assert expected == decide(POLICY, attempt, error, time_left=left)
+
+
+# One table of scripts for the loop: what each attempt ends in, the waits, and the end of it all.
+SCRIPTS = [
+    (["ok"], [], "ok", 1),
+    ([failed(500), "ok"], [0.5], "ok", 2),
+    ([failed(500), failed(429, retry_after="2"), "ok"], [0.5, 2.0], "ok", 3),
+    ([failed(500), APITimeoutError(), failed(502)], [0.5, 1.0], 2, 3),
+    ([failed(400)], [], 0, 1),
+    ([failed(429, retry_after="500")], [], 0, 1),
+]
+
+
+@pytest.mark.parametrize(("outcomes", "waits", "end", "attempts"), SCRIPTS)
+def test_loop(outcomes: list[Any], waits: list[float], end: Any, attempts: int) -> None:
+    """The loop sleeps as decided, and ends in the answer or in the last error as it came."""
+    slept: list[float] = []
+    numbers: list[int] = []
+
+    def attempt(number: int, asked: float | None) -> Any:
+        numbers.append(number)
+        outcome = outcomes[number]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    if isinstance(end, int):
+        with pytest.raises(APIError) as caught:
+            run_attempts(attempt, POLICY, sleep=slept.append)
+        assert outcomes[end] is caught.value
+        assert attempts == caught.value.attempts
+    else:
+        assert end == run_attempts(attempt, POLICY, sleep=slept.append)
+    assert waits == slept
+    assert list(range(attempts)) == numbers
+
+
+def test_loop_tells_what_the_server_asked_for() -> None:
+    """Each attempt is told what the one before was asked to wait."""
+    told: list[float | None] = []
+
+    def attempt(number: int, asked: float | None) -> None:
+        told.append(asked)
+        if number < 2:
+            raise failed(429, retry_after=str(number + 1))
+
+    run_attempts(attempt, POLICY, sleep=lambda _: None)
+    assert [None, 1.0, 2.0] == told
+
+
+@pytest.mark.parametrize("foreign", [KeyboardInterrupt(), ZeroDivisionError(), TimeoutError()])
+def test_loop_lets_foreign_exceptions_pass(foreign: BaseException) -> None:
+    """What is no failure of the call passes at once and is never tried again."""
+    count = 0
+
+    def attempt(number: int, asked: float | None) -> None:
+        nonlocal count
+        count += 1
+        raise foreign
+
+    with pytest.raises(type(foreign)):
+        run_attempts(attempt, POLICY, sleep=lambda _: None)
+    assert 1 == count
+
+
+def test_deadline_ends_retries() -> None:
+    """No retry is begun whose wait reaches the deadline."""
+    now = 0.0
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds
+
+    def attempt(number: int, asked: float | None) -> None:
+        nonlocal now
+        now += 1
+        raise failed(500)
+
+    deadline = Deadline(2.0, clock=lambda: now)
+    with pytest.raises(APIError):
+        run_attempts(attempt, RetryPolicy(9, random=lambda: 0.0), sleep=sleep, deadline=deadline)
+    assert [0.5] == slept

@@ -1,0 +1,262 @@
+"""What people write, as type checkers see it. It is checked by mypy and pyright, and never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+from typing_extensions import Unpack, assert_type
+
+from chatlib._omit import omit
+from chatlib.http import Timeout
+from chatlib.types import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionMessageCustomToolCall,
+    ChatCompletionMessageFunctionToolCall,
+    ChatCompletionMessageParam,
+    ChatCompletionToolParam,
+    Choice,
+    CreateOptions,
+    CreateParams,
+    FinishReason,
+    ListParams,
+    MessageLike,
+    MessageListParams,
+    ParsedChatCompletion,
+    ParsedFunctionToolCall,
+    RequestOptions,
+    ToolLike,
+    UpdateParams,
+)
+from chatlib.types.chat import ChatCompletionToolUnionParam, completion_create_params
+from chatlib.types.chat.chat_completion_chunk import Choice as ChunkChoice
+from chatlib.types.chat.chat_completion_message_tool_call import Function
+from chatlib.types.values import (
+    AssistantMessage,
+    FunctionDefinition,
+    FunctionTool,
+    ImagePart,
+    ImageURL,
+    JSONSchema,
+    ResponseFormatJSONSchema,
+    StreamOptions,
+    SystemMessage,
+    TextPart,
+    ToolMessage,
+    UserMessage,
+)
+
+
+def create(**params: Unpack[CreateOptions]) -> ChatCompletion: ...  # type: ignore[empty-body]
+def listing(**params: Unpack[ListParams]) -> None: ...
+def messages_of(**params: Unpack[MessageListParams]) -> None: ...
+def update(**params: Unpack[UpdateParams]) -> None: ...
+def call(**options: Unpack[RequestOptions]) -> None: ...
+
+
+# Messages: dict literals, variables of plain dicts, values, answers, and all of them mixed
+
+
+def dict_literals() -> None:
+    create(
+        model="gpt-5",
+        messages=[
+            {"role": "system", "content": "Be brief."},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "What is this?"},
+                    {"type": "image_url", "image_url": {"url": "data:", "detail": "low"}},
+                    ImagePart(image_url=ImageURL(url="data:")),
+                ],
+            },
+            {
+                "role": "assistant",
+                "tool_calls": [
+                    {
+                        "id": "t1",
+                        "type": "function",
+                        "function": {"name": "f", "arguments": "{}"},
+                    }
+                ],
+            },
+            {"role": "tool", "content": "42", "tool_call_id": "t1"},
+        ],
+    )
+
+
+def variables() -> None:
+    plain = [{"role": "user", "content": "Hi"}]
+    create(model="m", messages=plain)
+
+    annotated: list[dict[str, str]] = plain
+    create(model="m", messages=annotated)
+
+    loose: list[dict[str, Any]] = []
+    create(model="m", messages=loose)
+
+    exact: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
+    exact.append({"role": "assistant", "content": None, "refusal": "No."})
+    create(model="m", messages=exact)
+    create(model="m", messages=tuple(exact))
+    create(model="m", messages=(message for message in exact))
+
+    read_only: Iterable[Mapping[str, object]] = plain
+    create(model="m", messages=read_only)
+
+
+def values_and_answers(completion: ChatCompletion) -> None:
+    history: list[MessageLike] = [
+        SystemMessage(content="Be brief."),
+        UserMessage(
+            content=[
+                TextPart(text="What is this?"),
+                ImagePart(image_url={"url": "data:"}),
+                {"type": "text", "text": "And this?"},
+            ],
+            name="ann",
+        ),
+    ]
+    message = completion.choices[0].message
+    history.append(message)
+    for tool_call in message.tool_calls or []:
+        history.append(ToolMessage(content="42", tool_call_id=tool_call.id))
+    history.append({"role": "user", "content": "Thanks"})
+    history.append(AssistantMessage(content=message.content, tool_calls=message.tool_calls))
+    create(model="m", messages=history)
+
+    users = [UserMessage(content="a"), UserMessage(content="b")]
+    create(model="m", messages=users)
+
+    UserMessage(text="Hi")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    UserMessage(content="Hi", role="system")  # type: ignore[arg-type]
+    ToolMessage(content="42")  # type: ignore[call-arg]
+
+
+# Parameters
+
+
+def parameters(
+    messages: list[dict[str, str]],
+    tools: list[ChatCompletionToolUnionParam],
+    schema: dict[str, Any],
+) -> None:
+    create(
+        model="m",
+        messages=messages,
+        temperature=0,
+        top_p=omit,
+        stop=["\n"],
+        seed=None,
+        max_completion_tokens=100,
+        metadata={"user": "7"},
+        logit_bias={"50256": -100},
+        modalities=["text", "audio"],
+        audio={"voice": "alloy", "format": "wav"},
+        reasoning_effort="minimal",
+        prompt_cache_retention="in-memory",
+        service_tier="flex",
+        stream_options=StreamOptions(include_usage=True),
+        tools=tools,
+        tool_choice={"type": "function", "function": {"name": "f"}},
+        response_format={
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "schema": schema, "strict": True},
+        },
+        extra_headers={"X-Trace": "1", "User-Agent": None},
+        extra_body={"top_k": 40},
+        timeout=Timeout(total=30),
+        max_retries=0,
+        idempotency_key="once",
+    )
+    weather: ChatCompletionToolParam = {
+        "type": "function",
+        "function": {"name": "weather", "parameters": schema},
+    }
+    mixed: list[ToolLike] = [weather, FunctionTool(function=FunctionDefinition(name="g"))]
+    answer = JSONSchema(name="answer", schema=schema)
+    create(
+        model="m",
+        messages=messages,
+        tools=mixed,
+        tool_choice="required",
+        response_format=ResponseFormatJSONSchema(json_schema=answer),
+        timeout=None,
+    )
+    create(model="m", messages=messages, tools=[weather], timeout=2.5)
+    create(model="m", messages=messages, tools=[{"type": "vendor_search"}])
+    listing(limit=10, order="desc", metadata={"user": "7"})
+    messages_of(after="m1")
+    update(metadata=None)
+    call(extra_query={"q": ["a", 1]})
+
+
+def mistakes(messages: list[dict[str, str]]) -> None:
+    create(model="m")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    create(model="m", messages=messages, temprature=1)  # type: ignore[call-arg]
+    create(model="m", messages=messages, temperature="hot")  # type: ignore[arg-type]
+    create(model="m", messages=messages, service_tier="first")  # type: ignore[arg-type]
+    create(model="m", messages="Hi")  # type: ignore[arg-type]
+    create(model="m", messages=messages, tools=[UserMessage(content="")])  # type: ignore[list-item]
+    update()  # type: ignore[call-arg]
+
+
+def kept_parameters(messages: list[dict[str, str]]) -> None:
+    params: CreateParams = {"model": "m", "messages": messages, "n": 2}
+    create(**params)
+    base: completion_create_params.CompletionCreateParamsBase = params
+    create(**base, max_retries=5)
+    text: completion_create_params.ResponseFormat = {"type": "text"}
+    create(model="m", messages=messages, response_format=text)
+
+
+# Answers
+
+
+def answer(completion: ChatCompletion) -> str:
+    choice = completion.choices[0]
+    assert_type(choice, Choice)
+    assert_type(choice.finish_reason, FinishReason | None)
+    assert_type(choice.message.content, str | None)
+    assert_type(completion.usage.total_tokens if completion.usage else 0, int)
+    for call in choice.message.tool_calls or []:
+        if call.type == "function":
+            assert_type(call, ChatCompletionMessageFunctionToolCall)
+            assert_type(call.function, Function)
+        else:
+            assert_type(call, ChatCompletionMessageCustomToolCall)
+            assert_type(call.custom.input, str)
+    assert_type(completion.extra, dict[str, Any])
+    assert_type(completion.replace(model="x"), ChatCompletion)
+    completion.replace(model="x").nothing  # type: ignore[attr-defined]  # noqa: B018  # pyright: ignore
+    return completion.text
+
+
+def pieces(chunks: Iterable[ChatCompletionChunk]) -> str:
+    text = ""
+    for chunk in chunks:
+        for choice in chunk.choices:
+            assert_type(choice, ChunkChoice)
+            for call in choice.delta.tool_calls or []:
+                assert_type(call.function.arguments if call.function else None, str | None)
+        text += chunk.text
+    return text
+
+
+@attrs.define
+class Event:
+    name: str
+
+
+def parsed(completion: ParsedChatCompletion[Event]) -> str:
+    message = completion.choices[0].message
+    assert_type(message.parsed, Event | None)
+    for call in message.tool_calls or []:
+        if call.type == "function":
+            assert_type(call, ParsedFunctionToolCall)
+            assert_type(call.function.parsed_arguments, Any)
+    plain: ChatCompletion = completion
+    create(model="m", messages=[message, {"role": "user", "content": "Thanks"}])
+    return message.parsed.name if message.parsed else plain.text
