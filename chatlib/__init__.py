@@ -39,9 +39,7 @@ if TYPE_CHECKING:
     from chatlib.config import Config as Config
     from chatlib.config import Secret as Secret
     from chatlib.config import config_from_env as config_from_env
-    from chatlib.endpoints import ChunkReader as ChunkReader
     from chatlib.endpoints import build_create as build_create
-    from chatlib.endpoints import read_chunks as read_chunks
     from chatlib.endpoints import read_completion as read_completion
     from chatlib.errors import APIConnectionError as APIConnectionError
     from chatlib.errors import APIError as APIError
@@ -72,6 +70,8 @@ if TYPE_CHECKING:
     from chatlib.sse import ServerSentEvent as ServerSentEvent
     from chatlib.sse import SSEDecoder as SSEDecoder
     from chatlib.sse import read_events as read_events
+    from chatlib.streaming import ChunkReader as ChunkReader
+    from chatlib.streaming import read_chunks as read_chunks
     from chatlib.types.values import AssistantMessage as AssistantMessage
     from chatlib.types.values import DeveloperMessage as DeveloperMessage
     from chatlib.types.values import ImagePart as ImagePart
@@ -88,7 +88,7 @@ _HOMES = {
     "client.stream": "Stream",
     "codec": "structure to_request",
     "config": "Config Secret config_from_env",
-    "endpoints": "ChunkReader build_create read_chunks read_completion",
+    "endpoints": "build_create read_completion",
     "errors": """
         APIConnectionError APIError APIResponseValidationError APIStatusError APITimeoutError
         AuthenticationError BadRequestError ConflictError ContentFilterFinishReasonError
@@ -100,6 +100,7 @@ _HOMES = {
     """,
     "retry": "RetryPolicy decide",
     "sse": "SSEDecoder ServerSentEvent read_events",
+    "streaming": "ChunkReader read_chunks",
     "types.values": """
         AssistantMessage DeveloperMessage ImagePart SystemMessage TextPart ToolMessage UserMessage
     """,

@@ -98,6 +98,8 @@ def test_floors() -> None:
         {"types"},
         {"codec", "errors"},
         {"accumulate", "config", "retry", "transports"},
+        {"building", "reading"},
+        {"streaming"},
         {"endpoints"},
         {"client", "testing"},
         {"cli"},

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import attrs
 
-from chatlib.endpoints import follow_redirect, raise_for_status
+from chatlib.building import follow_redirect
 from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import (
     HttpRequest,
@@ -22,6 +22,7 @@ from chatlib.http import (
     TransportError,
     TransportTimeout,
 )
+from chatlib.reading import raise_for_status
 from chatlib.retry import RetryPolicy, decide
 
 T = TypeVar("T")

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from chatlib._omit import Omit, omit
+from chatlib.building import build_request, split_options
 from chatlib.client.calls import Deadline, exchange, run_attempts, whole
 from chatlib.client.stream import Stream, open_stream
 from chatlib.config import (
@@ -20,13 +21,7 @@ from chatlib.config import (
     config_from_env,
     retries,
 )
-from chatlib.endpoints import (
-    accept_for,
-    build_request,
-    create_content,
-    read_completion,
-    split_options,
-)
+from chatlib.endpoints import accept_for, create_content, read_completion
 from chatlib.http import HttpRequest, HttpResponse, Transport
 from chatlib.retry import RetryPolicy
 from chatlib.types.chunk import ChatCompletionChunk

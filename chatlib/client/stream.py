@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatlib.client.calls import Deadline, connection_error, whole, within
-from chatlib.endpoints import ChunkReader
 from chatlib.errors import APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, TransportError
+from chatlib.streaming import ChunkReader
 from chatlib.types.chunk import ChatCompletionChunk
 
 if TYPE_CHECKING:

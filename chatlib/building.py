@@ -1,0 +1,161 @@
+"""What every request has: a URL, headers, a key, limits; and where a redirect may take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
+
+from chatlib._omit import omit
+from chatlib._version import __version__
+from chatlib.config import Config, Secret
+from chatlib.errors import APIStatusError
+from chatlib.http import Headers, HttpRequest, HttpResponse, Timeout
+from chatlib.types.params import RequestOptions
+
+REQUEST_OPTIONS = frozenset(RequestOptions.__annotations__)
+"""The names of the options that any call takes, and that are no parameters of the API."""
+
+USER_AGENT = f"chatlib/{__version__}"
+
+
+def split_options(params: Mapping[str, Any]) -> tuple[RequestOptions, dict[str, Any]]:
+    """The options of a request, and the rest: what goes into its body or query."""
+    options: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    for name, value in params.items():
+        if value is not omit:
+            (options if name in REQUEST_OPTIONS else rest)[name] = value
+    return cast("RequestOptions", options), rest
+
+
+def build_request(
+    config: Config,
+    method: str,
+    path: str,
+    *,
+    content: bytes = b"",
+    query: Mapping[str, object] | None = None,
+    accept: str = "application/json",
+    options: RequestOptions | None = None,
+    key: Secret | None = None,
+) -> HttpRequest:
+    """Any request to the API: the URL, the headers and the limits of a call, put together.
+
+    Args:
+        path: What comes after the base URL.
+        options: What the caller gave for this call: its headers, query and timeout win.
+        key: In place of the key in ``config``.
+    """
+    options = options or {}
+    headers = Headers({"Accept": accept, "User-Agent": USER_AGENT})
+    if content:
+        headers = headers.merged({"Content-Type": "application/json"})
+    key = key or current_key(config)
+    own = {
+        "Authorization": f"Bearer {key.reveal()}" if key else None,
+        "OpenAI-Organization": config.organization,
+        "OpenAI-Project": config.project,
+        "Idempotency-Key": options.get("idempotency_key"),
+    }
+    given = options.get("extra_headers") or {}
+    for layer in (own, config.default_headers, given):
+        headers = headers.merged({name: _header(name, v) for name, v in layer.items()})
+    timeout = options.get("timeout", omit)
+    if timeout is omit:
+        timeout = config.timeout
+    return HttpRequest(
+        method,
+        _url(config.base_url, path, config.default_query, query, options.get("extra_query")),
+        headers,
+        content,
+        timeout if isinstance(timeout, Timeout) else Timeout(timeout),
+    )
+
+
+def current_key(config: Config) -> Secret | None:
+    """The key to send now: where the config has a function for it, that is called."""
+    key = config.api_key
+    return Secret(key()) if key is not None and not isinstance(key, Secret) else key
+
+
+def _header(name: str, value: object) -> str | None:
+    if value is None or value is omit:
+        return None
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    if any(letter in f"{name}{text}" for letter in "\r\n\0"):
+        raise ValueError(f"the header {name!r} has a newline in its name or value")
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"the header {name!r} has characters that no header can carry") from None
+    return text
+
+
+def _url(base: str, path: str, *queries: Mapping[str, object] | None) -> str:
+    if "?" not in base and "#" not in base and not any(queries):
+        return base.rstrip("/") + path
+    parts = urlsplit(base)
+    pairs: dict[str, object] = {}
+    for query in queries:
+        for name, value in (query or {}).items():
+            _add_pair(pairs, name, value)
+    query_text = "&".join(filter(None, (parts.query, urlencode(pairs, doseq=True))))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + path, query_text, ""))
+
+
+def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
+    # Nested objects are written as the API reads them: metadata[key]=value.
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _add_pair(pairs, f"{name}[{key}]", item)
+    elif value is None or value is omit:
+        pairs.pop(name, None)
+    elif isinstance(value, bool):
+        pairs[name] = "true" if value else "false"
+    else:
+        pairs[name] = value
+
+
+def path_segment(value: str) -> str:
+    """An id as a part of a path, so encoded that it can't be anything else."""
+    return quote(value, safe="")
+
+
+def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest | None:
+    """The request to send next, where the response is a redirect that may be followed, else None.
+
+    Followed are, method and body kept, 307 and 308 within the origin, and from http to https on the
+    same host; and all kinds for a GET. Anything else would hand the key and the prompt to someone
+    who was not meant to have them, or turn a POST into a GET.
+
+    Raises:
+        APIStatusError: the redirect is refused; the message names its target.
+    """
+    location = response.headers.get("location")
+    if not 301 <= response.status <= 308 or location is None:
+        return None
+    target = urljoin(request.url, location)
+    here, there = urlsplit(request.url), urlsplit(target)
+    same_origin = _origin(request.url) == _origin(target)
+    upgraded = (here.scheme, there.scheme) == ("http", "https") and here.hostname == there.hostname
+    if not (same_origin or upgraded):
+        why = "it is another origin, which was sent neither the key nor the prompt"
+    elif response.status not in (307, 308) and request.method != "GET":
+        why = f"it would turn the {request.method} into a GET"
+    else:
+        return HttpRequest(
+            request.method, target, request.headers, request.content, request.timeout
+        )
+    response.request = response.request or request
+    raise APIStatusError(
+        f"Error code: {response.status} - the redirect to {target} was refused: {why}. "
+        "If that is where the API lives now, make it the base_url.",
+        response=response,
+        body=response.text,
+    )
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

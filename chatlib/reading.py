@@ -1,0 +1,95 @@
+"""What every response is held against: a status, an error inside, and what was promised."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from chatlib.accumulate import Accumulator
+from chatlib.errors import (
+    APIResponseValidationError,
+    error_from_response,
+    error_inside,
+    find_error,
+    preview,
+)
+from chatlib.http import HttpResponse
+
+
+def raise_for_status(response: HttpResponse) -> None:
+    """Raise the exception that belongs to a response that is not a success."""
+    if not 200 <= response.status <= 299:
+        try:
+            raise error_from_response(response)
+        finally:
+            response.close()
+
+
+def read_object(response: HttpResponse) -> dict[str, Any]:
+    """The JSON object that a response holds, unless it speaks of an error: that is raised."""
+    text = response.text
+    try:
+        value, end = _first_json(text)
+    except ValueError as error:
+        raise not_promised(response, f"The response is not JSON ({error})", text) from None
+    rest = text[end:].strip()
+    # Some servers end even a plain answer as if it had been a stream.
+    if rest and rest.replace(" ", "") != "data:[DONE]":
+        raise not_promised(response, "The response goes on after its JSON", rest)
+    found = find_error(value)
+    if found is not None:
+        raise error_inside(found, response)
+    if not isinstance(value, dict):
+        raise not_promised(response, "The response is not a JSON object", text)
+    return value
+
+
+def check_choices(
+    value: dict[str, Any],
+    response: HttpResponse | None,
+    *,
+    required: bool = False,
+    joined: Accumulator | None = None,
+) -> None:
+    """What a body must at least have to be an answer: choices that are objects."""
+    choices = value.get("choices")
+    if choices is None and not required:
+        value["choices"] = []
+        return
+    if not isinstance(choices, list):
+        raise not_promised(response, "The response has no list of choices", value, joined)
+    for at, choice in enumerate(choices):
+        if not isinstance(choice, dict):
+            raise not_promised(response, f"choices[{at}] is not an object", value, joined)
+        for name in ("message", "delta"):
+            if not isinstance(choice.get(name), (dict, type(None))):
+                raise not_promised(
+                    response, f"choices[{at}].{name} is not an object", value, joined
+                )
+        if choice.get("index") is None:
+            choice["index"] = at
+
+
+def not_promised(
+    response: HttpResponse | None, what: str, body: Any, joined: Accumulator | None = None
+) -> APIResponseValidationError:
+    """The exception for a body that is not what it should be; it shows how the body starts."""
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    error = APIResponseValidationError(
+        response, body, message=f"{what}: {preview(text) or '(empty)'}"
+    )
+    if joined is not None:
+        error.completion = joined.completion()
+    return error
+
+
+def _first_json(text: str) -> tuple[Any, int]:
+    """The JSON value that a text begins with, and where it ends."""
+    start = len(text) - len(text.lstrip("\ufeff \t\r\n"))
+    try:
+        return _DECODER.raw_decode(text, start)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+_DECODER = json.JSONDecoder()
