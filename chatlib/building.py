@@ -51,16 +51,18 @@ def build_request(
     headers = Headers({"Accept": accept, "User-Agent": USER_AGENT})
     if content:
         headers = headers.merged({"Content-Type": "application/json"})
+    headers = headers.merged(
+        {
+            "OpenAI-Organization": config.organization,
+            "OpenAI-Project": config.project,
+            "Idempotency-Key": cast("str | None", options.get("idempotency_key")),
+        }
+    )
     key = key or current_key(config)
-    own = {
-        "Authorization": f"Bearer {key.reveal()}" if key else None,
-        "OpenAI-Organization": config.organization,
-        "OpenAI-Project": config.project,
-        "Idempotency-Key": options.get("idempotency_key"),
-    }
-    given = options.get("extra_headers") or {}
-    for layer in (own, config.default_headers, given):
-        headers = headers.merged({name: _header(name, v) for name, v in layer.items()})
+    if key:  # no variable holds the header: some tools print the variables of a traceback
+        headers = headers.merged({"Authorization": f"Bearer {key.reveal()}"})
+    for given in (config.default_headers, options.get("extra_headers") or {}):
+        headers = headers.merged({name: _header(name, value) for name, value in given.items()})
     timeout = options.get("timeout", omit)
     if timeout is omit:
         timeout = config.timeout

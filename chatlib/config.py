@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
@@ -125,8 +125,10 @@ class Config:
     default_query: Mapping[str, object] = attrs.field(factory=dict, converter=_query)
 
     def __repr__(self) -> str:
-        key = "a function" if callable(self.api_key) else self.api_key
-        return f"Config(base_url={redact_url(self.base_url)!r}, api_key={key!r})"
+        # Also asked of a config that is not finished, by tools that print a traceback's variables.
+        held = attrs.asdict(self, recurse=False) if hasattr(self, "default_query") else {}
+        key = "a function" if callable(held.get("api_key")) else held.get("api_key")
+        return f"Config(base_url={redact_url(held.get('base_url', ''))!r}, api_key={key!r})"
 
 
 def config_from_env(
@@ -152,22 +154,23 @@ def config_from_env(
         OpenAIError: there is no key, or it can't be sent; the base URL is not a URL.
     """
     environ = os.environ if environ is None else environ
-    named: dict[str, Any] = {
-        "api_key": environ.get("OPENAI_API_KEY") if api_key is None else api_key,
-        "base_url": base_url or environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL,
-        "organization": organization or environ.get("OPENAI_ORG_ID") or None,
-        "project": project or environ.get("OPENAI_PROJECT_ID") or None,
-    }
-    api_key = None
-    if named["api_key"] is None:
-        raise OpenAIError(
-            "There is no API key. Set the environment variable OPENAI_API_KEY, or give "
-            'api_key= to the client (any text, such as "none", for a server that wants no key).'
+    try:
+        if api_key is None:
+            api_key = environ.get("OPENAI_API_KEY")
+        if api_key is None:
+            raise OpenAIError(
+                "There is no API key. Set the environment variable OPENAI_API_KEY, or give "
+                'api_key= to the client (any text, such as "none", for a server that wants no key).'
+            )
+        return Config(
+            api_key=Secret(api_key) if isinstance(api_key, str) else api_key,
+            base_url=base_url or environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL,
+            organization=organization or environ.get("OPENAI_ORG_ID") or None,
+            project=project or environ.get("OPENAI_PROJECT_ID") or None,
+            timeout=DEFAULT_TIMEOUT if isinstance(timeout, Omit) else timeout,
+            max_retries=max_retries,
+            default_headers=default_headers,
+            default_query=default_query,
         )
-    return Config(
-        **named,
-        timeout=DEFAULT_TIMEOUT if isinstance(timeout, Omit) else timeout,
-        max_retries=max_retries,
-        default_headers=default_headers,
-        default_query=default_query,
-    )
+    finally:
+        del api_key, environ  # some tools print the variables of a traceback

@@ -174,10 +174,10 @@ class Timeout:
     ) -> None:
         given = {"connect": connect, "read": read, "write": write, "pool": pool}
         limits = {name: timeout if value is omit else value for name, value in given.items()}
-        for name, value in {**limits, "total": total}.items():
+        self.__attrs_init__(**limits, total=total)  # pyright: ignore[reportAttributeAccessIssue]
+        for name, value in attrs.asdict(self).items():
             if value is not None and not (_is_number(value) and value > 0):
                 raise ValueError(f"timeout: {name} is {value!r}, not a number of seconds above 0")
-        self.__attrs_init__(**limits, total=total)  # pyright: ignore[reportAttributeAccessIssue]
 
     def within(self, seconds: float) -> Timeout:
         """This timeout with no wait longer than ``seconds``: what is left of a total."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -414,3 +415,36 @@ def test_timeout_of_a_transport_is_the_clients() -> None:
     client, _, _ = client_of(*[TransportTimeout("no bytes for 3 s")] * 3)
     with pytest.raises(APITimeoutError, match="no bytes for 3 s"):
         client.chat.completions.create(**ASK)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"api_key": "sk-secret\n"},
+        {"base_url": "nonsense"},
+        {"max_retries": -1},
+        {"timeout": -1},
+    ],
+)
+def test_key_is_in_no_traceback(wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even in one that prints the variables, as some tools do."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with pytest.raises((OpenAIError, ValueError)) as caught:
+        OpenAI(**wrong)
+    assert "sk-secret" not in shown_with_variables(caught.value)
+
+
+def test_key_is_in_no_traceback_of_a_call() -> None:
+    """Whatever is wrong with the call."""
+    for options in ({"extra_headers": {"X": "a\nb"}}, {"timeout": -1}, {"max_retries": -1}):
+        client, _, _ = client_of("ok")
+        with pytest.raises(ValueError) as caught:  # noqa: PT011  # each says something else
+            client.chat.completions.create(**ASK, **options)  # type: ignore[call-overload]
+        assert "sk-secret" not in shown_with_variables(caught.value)
+
+
+def shown_with_variables(error: BaseException) -> str:
+    """A traceback with the variables of the library's frames."""
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [frame for frame in shown.stack if "tests" not in frame.filename]
+    return " ".join(str(frame.locals) for frame in frames) + str(error)

@@ -136,7 +136,8 @@ class OpenAI:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.config!r})"
+        # Also asked of a client whose making failed, by tools that print a traceback's variables.
+        return f"{type(self).__name__}({getattr(self, 'config', None)!r})"
 
     def _call(
         self,
