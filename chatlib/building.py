@@ -10,7 +10,7 @@ from chatlib._omit import omit
 from chatlib._version import __version__
 from chatlib.config import Config, Secret
 from chatlib.errors import APIStatusError
-from chatlib.http import Headers, HttpRequest, HttpResponse, Timeout
+from chatlib.http import Headers, HttpRequest, HttpResponse, Timeout, redact_url
 from chatlib.types.params import RequestOptions
 
 REQUEST_OPTIONS = frozenset(RequestOptions.__annotations__)
@@ -137,11 +137,13 @@ def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest
     location = response.headers.get("location")
     if not 301 <= response.status <= 308 or location is None:
         return None
-    target = urljoin(request.url, location)
-    here, there = urlsplit(request.url), urlsplit(target)
-    same_origin = _origin(request.url) == _origin(target)
-    upgraded = (here.scheme, there.scheme) == ("http", "https") and here.hostname == there.hostname
-    if not (same_origin or upgraded):
+    try:
+        target = urljoin(request.url, location)
+        here, there = _origin(request.url), _origin(target)
+    except ValueError:  # not a URL at all
+        target, here, there = location, ("", "", None), ("", None, None)
+    upgraded = (here[0], there[0]) == ("http", "https") and here[1] == there[1]
+    if here != there and not upgraded:
         why = "it is another origin, which was sent neither the key nor the prompt"
     elif response.status not in (307, 308) and request.method != "GET":
         why = f"it would turn the {request.method} into a GET"
@@ -150,11 +152,11 @@ def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest
             request.method, target, request.headers, request.content, request.timeout
         )
     response.request = response.request or request
+    response.close()
     raise APIStatusError(
-        f"Error code: {response.status} - the redirect to {target} was refused: {why}. "
+        f"Error code: {response.status} - the redirect to {redact_url(target)} was refused: {why}. "
         "If that is where the API lives now, make it the base_url.",
         response=response,
-        body=response.text,
     )
 
 

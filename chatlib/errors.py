@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from chatlib.http import Headers, HttpRequest, HttpResponse, redact_url, retry_after
+from chatlib.http import HIDDEN, Headers, HttpRequest, HttpResponse, redact_url, retry_after
 
 if TYPE_CHECKING:
     from chatlib.types.completion import ChatCompletion
@@ -75,7 +75,8 @@ class APIError(OpenAIError):
     ) -> None:
         if request is None and response is not None:
             request = response.request
-        message = _without_secrets(message, request)
+        secrets = _secrets(request)
+        message, body = _struck(message, secrets), _struck(body, secrets)
         super().__init__(message)
         self.message = message
         self.request = request
@@ -93,7 +94,8 @@ class APIError(OpenAIError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions travel between processes (multiprocessing, task queues); the key does not.
-        state = {name: _shareable(value) for name, value in vars(self).items()}
+        secrets = _secrets(self.request)
+        state = {name: _shareable(value, secrets) for name, value in vars(self).items()}
         return _revive, (type(self), self.args), state
 
 
@@ -362,24 +364,34 @@ def shortened(text: str) -> str:
     return text if len(text) <= PREVIEW_LENGTH else text[:PREVIEW_LENGTH] + "..."
 
 
-def _without_secrets(message: str, request: HttpRequest | None) -> str:
-    # A server may quote the key that it does not like.
-    for name in ("authorization", "api-key"):
-        secret = (request.headers.get(name) or "") if request is not None else ""
-        secret = secret.removeprefix("Bearer ")
-        if len(secret) >= 8:
-            message = message.replace(secret, "***")
-    return message
+def _secrets(request: HttpRequest | None) -> list[str]:
+    sent = request.headers if request is not None else {}
+    keys = [sent.get(name, "").removeprefix("Bearer ") for name in ("authorization", "api-key")]
+    return [key for key in keys if len(key) >= 8]
 
 
-def _shareable(value: Any) -> Any:
+def _struck(value: Any, secrets: list[str]) -> Any:
+    """A value without the secrets: a server may quote the key that it does not like."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, HIDDEN)
+    elif isinstance(value, bytes):
+        for secret in secrets:
+            value = value.replace(secret.encode(), HIDDEN.encode())
+    elif isinstance(value, list):
+        value = [_struck(item, secrets) for item in value]
+    elif isinstance(value, dict):
+        value = {_struck(name, secrets): _struck(item, secrets) for name, item in value.items()}
+    return value
+
+
+def _shareable(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, HttpRequest):
         return attrs.evolve(value, headers=Headers(value.headers.redacted()))
     if isinstance(value, HttpResponse):
-        body = value.body if isinstance(value.body, bytes) else b""
-        return HttpResponse(
-            value.status, value.headers.redacted(), body, request=_shareable(value.request)
-        )
+        body = _struck(value.body, secrets) if isinstance(value.body, bytes) else b""
+        request = _shareable(value.request, secrets)
+        return HttpResponse(value.status, value.headers.redacted(), body, request=request)
     return value
 
 

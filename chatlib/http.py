@@ -344,7 +344,10 @@ class TransportTimeout(TransportError):
 
 def redact_url(url: str) -> str:
     """A URL that can be shown: without the password, and without queries that carry keys."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
     netloc = parts.netloc.rpartition("@")[2]
     if netloc != parts.netloc:
         netloc = f"{HIDDEN}@{netloc}"

@@ -108,8 +108,8 @@ def exchange(transport: Transport, request: HttpRequest, deadline: Deadline) -> 
             return response
         response.close()
         request = following
-    raise APIConnectionError(
-        message=f"Connection error: more than {MAX_REDIRECTS} redirects.", request=request
+    raise connection_error(
+        TransportError(f"more than {MAX_REDIRECTS} redirects", retryable=False), request
     )
 
 

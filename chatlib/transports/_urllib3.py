@@ -9,7 +9,9 @@ while a body is read; and the socket can still be found where the server will cl
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from contextvars import ContextVar
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
@@ -38,14 +40,15 @@ class _KeepsTime:
     """Mixed into urllib3's connections."""
 
     sock: Any
+    timeout: float | None
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
         self.sock.settimeout(write_limit.get())
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.sock is not None:  # a connection that is used again
-            self.sock.settimeout(write_limit.get())
+        if self.sock is not None:  # a connection that is used again: urllib3 sets this on it
+            self.timeout = write_limit.get()
         super().request(*args, **kwargs)  # type: ignore[misc]
 
     def getresponse(self) -> Any:
@@ -119,6 +122,11 @@ def _pieces(raw: HTTPResponse) -> Iterator[bytes]:
 def _give_back(raw: HTTPResponse) -> None:
     # close() drops a connection whose body was not read to its end, and leaves one that was read
     # alone, since it is back in the pool already; release_conn() then frees the place in the pool.
+    sock = getattr(raw, "sock", None)
+    if raw.connection is not None and sock is not None:
+        # Wakes a thread that waits for the next bytes, for which close() would wait in its turn.
+        with suppress(OSError):
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
     raw.close()
     raw.release_conn()
 
@@ -170,5 +178,7 @@ def _why(chain: list[BaseException]) -> str:
         # The name that could not be resolved, the address that did not answer.
         if isinstance(link, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError)):
             innermost = str(link)
+    if any(isinstance(link, urllib3.exceptions.ProxyError) for link in chain):
+        innermost = f"the proxy failed: {innermost}"
     text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? ?", "", innermost)
     return re.sub(r"^\w*(?:Connection|Pool)\w*\(host='([^']*)', port=(\d+)\)", r"\1:\2", text)

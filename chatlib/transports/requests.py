@@ -15,6 +15,7 @@ import threading
 from typing import Any
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
@@ -85,7 +86,7 @@ class RequestsTransport:
                 timeout=(timeout.connect, timeout.read),  # type: ignore[arg-type]
                 **self._settings_for(request.url),
             )
-        except (requests.RequestException, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise transport_error(error) from error
         finally:
             write_limit.reset(written)
@@ -103,7 +104,14 @@ class RequestsTransport:
         origin = url[: url.find("/", 8)]
         found = self._settings.get(origin)
         if found is None:
-            found = {**self.session.merge_environment_settings(url, {}, True, None, None)}
+            # What the session was told goes before the environment; requests by itself does it the
+            # other way round.
+            told = self.session.verify
+            found = {
+                **self.session.merge_environment_settings(
+                    url, dict(self.session.proxies), True, None if told is True else told, None
+                )
+            }
             del found["stream"]
             with self._lock:
                 self._settings[origin] = found
