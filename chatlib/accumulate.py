@@ -16,8 +16,17 @@ from typing import Any, TypeVar
 
 from chatlib._omit import omit
 from chatlib.codec import structure
+from chatlib.http import ResponseInfo
 from chatlib.types.base import JsonObject
-from chatlib.types.chunk import ChatCompletionChunk, ChoiceDelta, ChoiceDeltaToolCall, ChunkChoice
+from chatlib.types.chunk import (
+    ChatCompletionChunk,
+    ChoiceDelta,
+    ChoiceDeltaAudio,
+    ChoiceDeltaFunctionCall,
+    ChoiceDeltaToolCall,
+    ChoiceDeltaToolCallFunction,
+    ChunkChoice,
+)
 from chatlib.types.completion import (
     ChatCompletion,
     ChatCompletionAudio,
@@ -55,6 +64,7 @@ class Accumulator:
         self._extra: dict[str, Any] = {}
         self._choices: dict[int, _Choice] = {}
         self._unfinished = 0
+        self._http: ResponseInfo | None = None
 
     @property
     def finished(self) -> bool:
@@ -78,6 +88,7 @@ class Accumulator:
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take in the next chunk. Costs the same however many came before."""
         sent = vars(chunk)
+        self._http = self._http or chunk._http
         if len(self._head) < 3:
             for name in ("id", "created", "model"):
                 if sent.get(name) and name not in self._head:
@@ -105,6 +116,7 @@ class Accumulator:
             **self._reports,
             choices=[choice.build() for _, choice in sorted(self._choices.items())],
         )
+        made._http = self._http
         return _with_more(made, self._extra)
 
 
@@ -127,9 +139,9 @@ class _Choice:
     def add(self, piece: ChunkChoice) -> None:
         if piece.finish_reason:
             self.finish_reason = piece.finish_reason
-        if piece.logprobs is not None:
+        if isinstance(piece.logprobs, ChoiceLogprobs):
             for name, tokens in vars(piece.logprobs).items():
-                if tokens:
+                if isinstance(tokens, list):
                     self.logprobs.setdefault(name, []).extend(tokens)
         if piece._extra:
             self.extra.update(piece._extra)
@@ -146,19 +158,18 @@ class _Choice:
     def _add_rest(self, delta: ChoiceDelta) -> None:
         if delta.role and not self.role:
             self.role = delta.role
-        if delta.refusal:
+        if isinstance(delta.refusal, str):
             self.refusal.append(delta.refusal)
-        for piece in delta.tool_calls or ():
-            self._call_of(piece).add(piece)
-        if delta.function_call is not None:
+        # A server may send anything here; what has not even the right kind stays on the chunk.
+        for piece in delta.tool_calls if isinstance(delta.tool_calls, list) else ():
+            if isinstance(piece, ChoiceDeltaToolCall):
+                self._call_of(piece).add(piece)
+        if isinstance(delta.function_call, ChoiceDeltaFunctionCall):
             if self.function_call is None:
                 self.function_call = _Call(None)
             self.function_call.add_function(delta.function_call)
-        if delta.audio is not None:
-            for name, value in delta.audio._items():
-                if value is not None:
-                    join = name in ("data", "transcript") and name in self.audio
-                    self.audio[name] = self.audio[name] + value if join else value
+        if isinstance(delta.audio, ChoiceDeltaAudio):
+            _merge(self.audio, dict(delta.audio._items()))
 
     def _call_of(self, piece: ChoiceDeltaToolCall) -> _Call:
         """The call that a piece belongs to: by its id, else by its index, else the latest one.
@@ -203,10 +214,9 @@ class _Choice:
         if self.function_call is not None:
             message.function_call = FunctionCall(**self.function_call.named("arguments"))
         if self.audio:
-            message.audio = ChatCompletionAudio(
-                **{name: self.audio.get(name, omit) for name in _AUDIO}
-            )
-            message.audio.extra.update({k: v for k, v in self.audio.items() if k not in _AUDIO})
+            audio = _copied(self.audio)
+            message.audio = ChatCompletionAudio(**{name: audio.pop(name, omit) for name in _AUDIO})
+            message.audio.extra.update(audio)
         made = Choice(index=self.index, finish_reason=self.finish_reason, message=message)
         if self.logprobs:
             made.logprobs = ChoiceLogprobs(**{name: list(v) for name, v in self.logprobs.items()})
@@ -230,7 +240,7 @@ class _Call:
     def add(self, piece: ChoiceDeltaToolCall) -> None:
         self.id = self.id or piece.id or None
         self.type = self.type or piece.type or None
-        if piece.function is not None:
+        if isinstance(piece.function, ChoiceDeltaToolCallFunction):
             self.add_function(piece.function)
         extra = dict(piece._extra or {})
         custom = extra.pop("custom", None)
@@ -252,7 +262,8 @@ class _Call:
 
     def is_followed_by(self, piece: ChoiceDeltaToolCall) -> bool:
         """Whether a piece without an id begins the next call rather than continues this one."""
-        name = piece.function.name if piece.function is not None else None
+        function = piece.function
+        name = function.name if isinstance(function, ChoiceDeltaToolCallFunction) else None
         if not name or not self.name or not self.arguments:
             return False
         try:

@@ -111,6 +111,8 @@ def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
     if isinstance(value, Mapping):
         for key, item in value.items():
             _add_pair(pairs, f"{name}[{key}]", item)
+    elif isinstance(value, (list, tuple)):
+        pairs[f"{name}[]"] = value
     elif value is None or value is omit:
         pairs.pop(name, None)
     elif isinstance(value, bool):

@@ -58,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-m", "--model", default=DEFAULT_MODEL, help="default: %(default)s")
     parser.add_argument("-s", "--system", help="instructions for the model")
     parser.add_argument("--base-url", help="where the API is, such as http://localhost:8080/v1")
+    parser.add_argument("--max-tokens", type=int, help="how long the answer may become")
     parser.add_argument(
         "--no-stream", action="store_true", help="print the answer when it is whole"
     )
@@ -74,6 +75,8 @@ def _run(arguments: argparse.Namespace) -> None:
     if arguments.system:
         messages.insert(0, {"role": "system", "content": arguments.system})
     asked: Any = {"model": arguments.model, "messages": messages}
+    if arguments.max_tokens is not None:
+        asked["max_tokens"] = arguments.max_tokens
     with _client(arguments.base_url) as client:
         if arguments.json or arguments.no_stream:
             completion = client.chat.completions.create(**asked)

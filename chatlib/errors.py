@@ -320,6 +320,8 @@ def error_from_response(response: HttpResponse) -> APIStatusError:
         words, body = shortened(found.message), found.body
     else:
         words, body = preview(text) or "(no body)", value if value is not None else text
+        if isinstance(value, dict) and value.get("error") is not None:
+            body = value["error"]
         if request is not None:
             words += f" (from {redact_url(request.url)})"
         if status == 404:
@@ -333,7 +335,7 @@ def error_inside(
 ) -> APIError:
     """The exception for an error that came inside a good response, or inside a stream."""
     message, body = shortened(found.message), found.body
-    status = embedded_status(body)
+    status = embedded_status(found.around if isinstance(body, str) else body)
     if status is not None and response is not None:
         kind = error_class(status)
         return found.on(kind(message, response=response, body=body, completion=completion))

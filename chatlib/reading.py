@@ -66,7 +66,7 @@ def check_choices(
                 raise not_promised(
                     response, f"choices[{at}].{name} is not an object", value, joined
                 )
-        if choice.get("index") is None:
+        if not isinstance(choice.get("index"), int):
             choice["index"] = at
 
 

@@ -68,7 +68,7 @@ def is_retryable(outcome: APIError) -> bool:
         return said == "true"
     status = outcome.status_code
     if status < 400:  # an error inside a 200 counts as the status that it names
-        status = embedded_status(outcome.body) or status
+        status = embedded_status({"code": outcome.code}) or embedded_status(outcome.body) or status
     if "insufficient_quota" in (outcome.code, outcome.type):  # no wait brings credit
         return False
     return status in RETRIED_STATUSES or status >= 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatlib import Accumulator, joined, structure
+from chatlib import Accumulator, APIError, HttpResponse, joined, read_chunks, structure
 from chatlib.types import ChatCompletion, ChatCompletionChunk
+from tests.test_codec import likely, names
 
 
 def chunk(
@@ -357,3 +359,29 @@ def test_any_completion_in_any_chunks(completion: dict[str, Any], data: st.DataO
         folded.add(structure(usage, ChatCompletionChunk))
     assert folded.finished
     assert structure(completion, ChatCompletion) == folded.completion()
+
+
+anything = st.dictionaries(names, likely, max_size=6)
+
+
+@given(
+    chunks=st.lists(
+        st.fixed_dictionaries(
+            {
+                "choices": st.lists(
+                    anything.flatmap(
+                        lambda more: anything.map(lambda delta: {**more, "delta": delta})
+                    ),
+                    max_size=2,
+                )
+            }
+        ).flatmap(lambda known: anything.map(lambda more: {**more, **known})),
+        max_size=4,
+    )
+)
+def test_any_chunks_fold(chunks: list[dict[str, Any]]) -> None:
+    """Whatever stands in a chunk where something else belongs, the fold goes on."""
+    events = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks)
+    body = f": any\n\n{events}data: [DONE]\n\n".encode()
+    with contextlib.suppress(APIError):
+        json.dumps(joined(read_chunks(HttpResponse(200, {}, body))).to_dict())

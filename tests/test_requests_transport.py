@@ -320,6 +320,33 @@ def test_an_idle_connection_that_the_server_has_closed() -> None:
             assert server.wait(lambda: server.open == 0)
 
 
+def test_an_idle_connection_that_the_server_is_about_to_close() -> None:
+    """A connection that ends just when it is used again is replaced, which costs no attempt."""
+    answer = Reply.json(completion("ok"))
+    with Server(answer, Reply.nothing(), answer) as server:
+        client = client_of(server, max_retries=0)
+        for connections in (1, 2):
+            completed = client.chat.completions.create(**ASK)
+            assert 1 == completed.http.attempts  # type: ignore[union-attr]
+            assert connections == server.connections
+        client.close()
+
+
+def test_a_server_that_closes_after_each_stream() -> None:
+    """llama.cpp does, without saying so: each call after a stream works all the same."""
+    with Server(Reply.stream(sse(chunk("a", "stop")), hang_up=True)) as server:
+        client = client_of(server, max_retries=0)
+        assert ["a"] * 50 == [text_of(client, stream=True) for _ in range(50)]
+        client.close()
+
+
+def test_a_new_connection_that_ends_at_once_is_no_stale_one() -> None:
+    """What was not used before can't have been closed while it was idle."""
+    with Server(Reply.nothing()) as server:
+        failure(server, max_retries=0)
+        assert 1 == len(server.requests)
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signals with a timer")
 @pytest.mark.parametrize("reply", [Reply(delay=30), Reply.stream([b": ping\n\n", 30.0])])
 @both
@@ -350,6 +377,7 @@ TOTAL = 0.5
 
 ENDLESS = {
     "headers that do not come": Reply(delay=30),
+    "headers that dribble": Reply(raw=[b"HTTP/1.1 200 OK\r\nX: ", *[b"x", 0.05] * 400]),
     "heartbeats and nothing else": Reply.stream([b": hello\n\n"], hold=30, trickle=0.05),
     "heartbeats after an event": Reply.stream(
         [sse(chunk("Hi"), done=False)], hold=30, trickle=0.05

@@ -93,6 +93,9 @@ def open_stream(response: HttpResponse, deadline: Deadline) -> Stream[ChatComple
             assert response.request is not None
             raise connection_error(error, response.request, response) from error.__cause__
         raise
+    if first is None:
+        response.close()
+        raise ChunkReader(response).cut_off("the stream ended without an answer")
     return Stream(response, _chunks(response, first, pieces, limit))
 
 
@@ -122,19 +125,20 @@ class _Limit:
 
 
 def _chunks(
-    response: HttpResponse, piece: bytes | None, pieces: Iterator[bytes], limit: _Limit
+    response: HttpResponse, piece: bytes, pieces: Iterator[bytes], limit: _Limit
 ) -> Iterator[ChatCompletionChunk]:
     reader = ChunkReader(response)
+    following: bytes | None = piece
     try:
-        while piece is not None:
-            yield from reader.feed(piece)
+        while following is not None:
+            yield from reader.feed(following)
             if reader.done:
                 break
             if not reader.finished:
                 limit.lift()
             elif not limit.is_near and reader.joined.begun >= _asked_for(response.request):
                 limit.shorten(GRACE)
-            piece = next(pieces, None)
+            following = next(pieces, None)
         else:
             yield from reader.end()
     except TransportError as error:

@@ -1,30 +1,34 @@
 """What transports over urllib3 share: connections that keep time, bodies as they come, errors.
 
-urllib3 knows a connect and a read timeout. Three things are missing, and added here by a small
+urllib3 knows a connect and a read timeout. What is missing is added here by a small
 subclass of its connections: the time for writing the request is a limit of its own (urllib3 gives
-it the connect timeout, too short for large images on a slow line); the limit for reading can change
-while a body is read; and the socket can still be found where the server will close it.
+it the connect timeout, too short for large images on a slow line), the headers have one as a whole,
+and the limit for reading can change while a body is read. The same subclass knows whether a
+connection was used before, and so whether its sudden end is a reason to send once more.
 """
 
 from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.request import ACCEPT_ENCODING as _COMPRESSED
 
-from chatlib.http import Headers, HttpResponse, TransportError, TransportTimeout
+from chatlib.http import Headers, HttpResponse, Timeout, TransportError, TransportTimeout
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
+
+T = TypeVar("T")
 
 ACCEPT_ENCODING = _COMPRESSED
 """The encodings that this installation can decode, and so the only ones to ask for."""
@@ -32,8 +36,8 @@ ACCEPT_ENCODING = _COMPRESSED
 PIECE = 65536
 """How many bytes one read asks for at most."""
 
-write_limit: ContextVar[float | None] = ContextVar("write_limit", default=None)
-"""How many seconds the request that is being sent may take to be written."""
+limits: ContextVar[Timeout] = ContextVar("limits")
+"""The limits of the request that is being sent."""
 
 
 class _KeepsTime:
@@ -41,21 +45,81 @@ class _KeepsTime:
 
     sock: Any
     timeout: float | None
+    answered = False
+    """Whether a response has come over it: only then can it have been closed while it was idle."""
 
     def connect(self) -> None:
+        self.answered = False
         super().connect()  # type: ignore[misc]
-        self.sock.settimeout(write_limit.get())
+        self.sock.settimeout(limits.get().write)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:  # a connection that is used again: urllib3 sets this on it
-            self.timeout = write_limit.get()
-        super().request(*args, **kwargs)  # type: ignore[misc]
+            self.timeout = limits.get().write
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        except ConnectionError as error:
+            error.stale = self.answered  # type: ignore[attr-defined]
+            raise
 
     def getresponse(self) -> Any:
         sock = self.sock
-        response = super().getresponse()  # type: ignore[misc]
+        try:
+            with _cut_after(limits.get().total, sock):
+                response = super().getresponse()  # type: ignore[misc]
+        except ConnectionError as error:
+            error.stale = self.answered  # type: ignore[attr-defined]
+            raise
         response.sock = sock
+        self.answered = True
         return response
+
+
+@contextmanager
+def _cut_after(seconds: float | None, sock: socket.socket) -> Iterator[None]:
+    """Bound the wait for headers as a whole: a read timeout begins anew with each byte of them."""
+    if seconds is None:
+        yield
+        return
+    over = threading.Event()
+
+    def cut() -> None:
+        over.set()
+        _wake(sock)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (OSError, HTTPException) as error:
+        if over.is_set():
+            raise TimeoutError("the headers took too long") from error
+        raise
+    finally:
+        timer.cancel()
+    if over.is_set():
+        raise TimeoutError("the headers took too long")
+
+
+def _wake(sock: socket.socket) -> None:
+    """End the wait of whichever thread reads from a socket, a TLS one included."""
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def unless_stale(send: Callable[[], T]) -> T:
+    """Send, and again where an idle connection was closed just when it was to be used again.
+
+    Some servers close each connection after a while, or after each stream, without saying so. Not
+    a byte of an answer has come then, and the pool has one such connection less each time.
+    """
+    while True:
+        try:
+            return send()
+        except Exception as error:
+            if not any(getattr(link, "stale", False) for link in _chain(error)):
+                raise
 
 
 class _Connection(_KeepsTime, HTTPConnection):
@@ -124,9 +188,7 @@ def _give_back(raw: HTTPResponse) -> None:
     # alone, since it is back in the pool already; release_conn() then frees the place in the pool.
     sock = getattr(raw, "sock", None)
     if raw.connection is not None and sock is not None:
-        # Wakes a thread that waits for the next bytes, for which close() would wait in its turn.
-        with suppress(OSError):
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        _wake(sock)  # or else close() would wait for a thread that waits for the next bytes
     raw.close()
     raw.release_conn()
 

@@ -23,9 +23,10 @@ from chatlib.http import HttpRequest, HttpResponse
 from chatlib.transports._urllib3 import (
     ACCEPT_ENCODING,
     keep_time,
+    limits,
     response_of,
     transport_error,
-    write_limit,
+    unless_stale,
 )
 
 
@@ -34,7 +35,8 @@ class RequestsTransport:
 
     Args:
         session: A session of yours, for its adapters, proxies and TLS settings. Its headers, auth,
-            hooks and cookies are not used.
+            hooks and cookies are not used. Where it mounts adapters of its own, a deadline is only
+            noticed between two pieces of a body.
         verify: False to trust any server, or the path of a file of CA certificates to trust.
         cert: The path of a client certificate, or a pair of the paths of certificate and key.
         proxies: As in requests: ``{"https": "http://proxy:3128"}``.
@@ -77,20 +79,23 @@ class RequestsTransport:
         prepared.headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
         if request.content or request.method in ("POST", "PUT", "PATCH"):
             prepared.headers["Content-Length"] = str(len(request.content))
-        timeout = request.timeout
-        written = write_limit.set(timeout.write)
+        limited = limits.set(request.timeout)
         try:
-            answer = self.session.get_adapter(request.url).send(
-                prepared,
-                stream=True,
-                timeout=(timeout.connect, timeout.read),  # type: ignore[arg-type]
-                **self._settings_for(request.url),
-            )
+            answer = unless_stale(lambda: self._send(prepared, request))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise transport_error(error) from error
         finally:
-            write_limit.reset(written)
+            limits.reset(limited)
         return response_of(answer.raw, str(prepared.headers["Accept-Encoding"]))
+
+    def _send(self, prepared: requests.PreparedRequest, request: HttpRequest) -> requests.Response:
+        timeout = request.timeout
+        return self.session.get_adapter(request.url).send(
+            prepared,
+            stream=True,
+            timeout=(timeout.connect, timeout.read),  # type: ignore[arg-type]
+            **self._settings_for(request.url),
+        )
 
     def close(self) -> None:
         """Close the idle connections."""
