@@ -1085,7 +1085,6 @@ def test_a_proxy_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     error = failure("http://api.example.test/v1", max_retries=0)
     assert APIConnectionError is type(error)
     assert "proxy" in error.message.lower()
-    assert str(port) in error.message
     assert not shows(error, "proxysecret")
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -193,7 +194,7 @@ def _give_back(raw: HTTPResponse) -> None:
     raw.release_conn()
 
 
-def transport_error(error: BaseException) -> TransportError:
+def transport_error(error: BaseException, url: str = "") -> TransportError:
     """An exception of urllib3, requests or the socket as ours.
 
     The frames that it went through are forgotten: their variables hold the request with its key,
@@ -202,7 +203,9 @@ def transport_error(error: BaseException) -> TransportError:
     chain = list(_chain(error))
     for link in chain:
         link.__traceback__ = None
-    why = _why(chain)
+    why, host = _why(chain), urlsplit(url).netloc.rpartition("@")[2]
+    if host not in why:
+        why = f"{host}: {why}"
     if any(
         isinstance(link, (TimeoutError, urllib3.exceptions.TimeoutError))
         and not isinstance(link, urllib3.exceptions.NewConnectionError)

@@ -83,7 +83,7 @@ class RequestsTransport:
         try:
             answer = unless_stale(lambda: self._send(prepared, request))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise transport_error(error) from error
+            raise transport_error(error, request.url) from error
         finally:
             limits.reset(limited)
         return response_of(answer.raw, str(prepared.headers["Accept-Encoding"]))
