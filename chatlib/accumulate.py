@@ -87,16 +87,17 @@ class Accumulator:
 
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take in the next chunk. Costs the same however many came before."""
-        sent = vars(chunk)
-        self._http = self._http or chunk._http
+        # The hot path of a stream: what nearly all chunks have is looked at first, and once.
+        sent = chunk.__dict__
         if len(self._head) < 3:
+            self._http = chunk._http
             for name in ("id", "created", "model"):
                 if sent.get(name) and name not in self._head:
                     self._head[name] = sent[name]
         for name in _REPORTS:
             value = sent.get(name)
-            if value and not (isinstance(value, JsonObject) and not value.fields_set):
-                self._reports[name] = value
+            if value:
+                self._report(name, value)
         if chunk._extra:
             self._extra.update(chunk._extra)
         for piece in chunk.choices:
@@ -104,10 +105,12 @@ class Accumulator:
             if choice is None:
                 choice = self._choices[piece.index] = _Choice(piece.index)
                 self._unfinished += 1
-            open_before = choice.finish_reason is None
-            choice.add(piece)
-            if open_before and choice.finish_reason is not None:
+            if choice.add(piece):
                 self._unfinished -= 1
+
+    def _report(self, name: str, value: Any) -> None:
+        if not (isinstance(value, JsonObject) and not value.fields_set):
+            self._reports[name] = value
 
     def completion(self) -> ChatCompletion:
         """What has come so far, as a completion of its own that later chunks do not change."""
@@ -136,17 +139,10 @@ class _Choice:
         self.extra: dict[str, Any] = {}
         self.delta_extra: dict[str, Any] = {}
 
-    def add(self, piece: ChunkChoice) -> None:
-        if piece.finish_reason:
-            self.finish_reason = piece.finish_reason
-        if isinstance(piece.logprobs, ChoiceLogprobs):
-            for name, tokens in vars(piece.logprobs).items():
-                if isinstance(tokens, list):
-                    self.logprobs.setdefault(name, []).extend(tokens)
-        if piece._extra:
-            self.extra.update(piece._extra)
+    def add(self, piece: ChunkChoice) -> bool:
+        """Take in the next piece; the answer is whether it is the one that finishes the choice."""
         delta = piece.delta
-        sent = vars(delta)
+        sent = delta.__dict__
         content = sent.get("content")
         if content:
             self.content.append(content)
@@ -154,6 +150,19 @@ class _Choice:
             self._add_rest(delta)
         if delta._extra:
             _merge(self.delta_extra, delta._extra)
+        if piece._extra:
+            self.extra.update(piece._extra)
+        if piece.logprobs is not None:
+            self._add_logprobs(piece.logprobs)
+        finishes = piece.finish_reason and self.finish_reason is None
+        self.finish_reason = piece.finish_reason or self.finish_reason
+        return bool(finishes)
+
+    def _add_logprobs(self, logprobs: ChoiceLogprobs) -> None:
+        if isinstance(logprobs, ChoiceLogprobs):
+            for name, tokens in vars(logprobs).items():
+                if isinstance(tokens, list):
+                    self.logprobs.setdefault(name, []).extend(tokens)
 
     def _add_rest(self, delta: ChoiceDelta) -> None:
         if delta.role and not self.role:

@@ -30,6 +30,9 @@ from chatlib.types.completion import (
 )
 from chatlib.types.stored import ChatCompletionStoreMessage
 
+_DECODER = json.JSONDecoder()
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 T = TypeVar("T")
 Hook = Callable[[Any, Any], Any]
 
@@ -44,6 +47,10 @@ def from_json(text: str | bytes) -> Any:
         ValueError: it is not JSON, or nested too deeply to be read.
     """
     try:
+        if text.__class__ is str:  # the hot path of a stream
+            value, end = _DECODER.raw_decode(text)
+            if end == len(text):
+                return value
         return json.loads(text)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
@@ -60,12 +67,21 @@ def structure(value: Mapping[str, Any], cls: type[T]) -> T:
     >>> structure({"prompt_tokens": 3, "cache_hits": 1}, CompletionUsage)
     CompletionUsage(prompt_tokens=3, cache_hits=1)
     """
-    return converter().structure(value, cls)
+    return converter().structure(_copied(value), cls)
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _copied(item) for name, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
 
 
 @lru_cache(maxsize=1)
 def converter() -> cattrs.Converter:
-    """The converter that the library decodes with, made once, at the first use."""
+    """The converter that the library decodes with, made once, at the first use.
+
+    It takes the dicts that it is given over, as the fields of what it makes, rather than copy them.
+    """
     return make_converter()
 
 
@@ -115,24 +131,26 @@ def _object_hook(made: cattrs.Converter, cls: type[JsonObject]) -> Hook:
             required = field.default is attrs.NOTHING and _is_object(kind)
             nested.append((field.name, made.get_structure_hook(kind), kind if required else None))
 
+    inside = frozenset(name for name, _, _ in nested)
+    always = any(required for _, _, required in nested)
+
     def hook(value: Any, _: Any = None) -> Any:
         if value.__class__ is not dict:
             return value
         made = new(cls)
-        sent = made.__dict__
-        if known.issuperset(value):
-            sent.update(value)
-        else:
-            extra = made._extra = {}
-            for name, item in value.items():
-                (sent if name in known else extra)[name] = item
-        for name, inner, required in nested:
-            item = value.get(name)
-            if item is not None:
-                sent[name] = inner(item, None)
-            elif required is not None:
-                # An object that is always there, such as a choice's delta, is never None.
-                sent[name] = required.__new__(required)
+        made.__dict__ = value
+        made._extra = made._http = None  # a slot that is not set costs much more to read
+        if not known.issuperset(value):
+            unknown = [name for name in value if name not in known]
+            made._extra = {name: value.pop(name) for name in unknown}
+        if always or not inside.isdisjoint(value):
+            for name, inner, required in nested:
+                item = value.get(name)
+                if item is not None:
+                    value[name] = inner(item, None)
+                elif required is not None:
+                    # An object that is always there, such as a choice's delta, is never None.
+                    value[name] = required.__new__(required)
         return made
 
     return hook
@@ -170,15 +188,10 @@ def _union_hook(made: cattrs.Converter, union: Any) -> Hook:
 # What goes ------------------------------------------------------------------------------------
 
 
-def to_json(value: Any) -> bytes:
-    """A request body as JSON, encoded. The counterpart of :func:`from_json`.
-
-    Raises:
-        TypeError, ValueError: as :func:`to_request`.
-    """
-    plain = to_request(value)
+def to_json(plain: Any) -> bytes:
+    """Plain JSON values as JSON, encoded. The counterpart of :func:`from_json`."""
     try:
-        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+        return _ENCODER.encode(plain).encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry
         return json.dumps(plain, separators=(",", ":")).encode()
 

@@ -59,10 +59,11 @@ def check_choices(
     if not isinstance(choices, list):
         raise not_promised(response, "The response has no list of choices", value, joined)
     for at, choice in enumerate(choices):
-        if not isinstance(choice, dict):
+        if choice.__class__ is not dict:
             raise not_promised(response, f"choices[{at}] is not an object", value, joined)
         for name in ("message", "delta"):
-            if not isinstance(choice.get(name), (dict, type(None))):
+            part = choice.get(name)
+            if part is not None and part.__class__ is not dict:
                 raise not_promised(
                     response, f"choices[{at}].{name} is not an object", value, joined
                 )

@@ -167,8 +167,10 @@ class ChunkReader:
         check_choices(value, self._response, joined=self.joined)
         for choice in value["choices"]:
             # A whole completion, or the first of a choice, in place of pieces.
-            if "message" in choice and not (
-                choice.get("delta") or self.joined.began(choice["index"])
+            if (
+                "message" in choice
+                and not choice.get("delta")
+                and not self.joined.began(choice["index"])
             ):
                 choice["delta"] = choice.pop("message")
         chunk: ChatCompletionChunk = self._hook(value, None)

@@ -117,7 +117,7 @@ def whole(response: HttpResponse, deadline: Deadline) -> HttpResponse:
     """A response whose body has been read, within the deadline; an error status is raised."""
     try:
         if deadline.total is not None and not isinstance(response.body, bytes):
-            response.body = within(response, deadline.left)
+            response.body = Pieces(response, deadline)
         response.read()
     except TransportError as error:
         assert response.request is not None
@@ -126,31 +126,55 @@ def whole(response: HttpResponse, deadline: Deadline) -> HttpResponse:
     return response
 
 
-def within(response: HttpResponse, left: Callable[[], float | None]) -> Iterator[bytes]:
+class Pieces(Iterator[bytes]):
     """The pieces of a response's body, as long as there is time left.
 
-    Args:
-        left: How many seconds there are; None for no limit.
-
-    Raises:
-        TransportTimeout: there are none.
+    The time is that of the call's deadline, or a shorter one that is set while the body is read.
     """
-    longest = response.request.timeout.read if response.request is not None else None
 
-    def pieces(rest: Iterator[bytes]) -> Iterator[bytes]:
-        while True:
-            seconds = left()
-            if seconds is not None:
-                if seconds <= 0:
-                    raise TransportTimeout("the time for the whole call is over")
-                if response.limit_wait is not None:
-                    response.limit_wait(seconds if longest is None else min(seconds, longest))
-            piece = next(rest, None)
-            if piece is None:
-                return
-            yield piece
+    def __init__(self, response: HttpResponse, deadline: Deadline) -> None:
+        self._pieces = iter(response)
+        self._response = response
+        self._deadline = deadline
+        self._end: float | None = None
+        self._limited = deadline.total is not None
 
-    return pieces(iter(response))
+    @property
+    def is_shortened(self) -> bool:
+        """Whether a limit of its own is set."""
+        return self._end is not None
+
+    def shorten(self, seconds: float) -> None:
+        """From now on, all that is to come must come within so many seconds."""
+        self._end = self._deadline.clock() + seconds
+        self._limited = True
+
+    def lift(self) -> None:
+        """Forget what :meth:`shorten` set."""
+        self._end = None
+
+    def __next__(self) -> bytes:
+        """The next piece.
+
+        Raises:
+            TransportTimeout: there is no time left for it.
+        """
+        if self._limited:
+            self._limit_wait()
+        return next(self._pieces)
+
+    def _limit_wait(self) -> None:
+        response, left = self._response, self._deadline.left()
+        if self._end is not None:
+            near = self._end - self._deadline.clock()
+            left = near if left is None else min(left, near)
+        if left is not None and left <= 0:
+            raise TransportTimeout("the time for the whole call is over")
+        longest = response.request.timeout.read if response.request is not None else None
+        if response.limit_wait is not None:
+            waits = [seconds for seconds in (left, longest) if seconds is not None]
+            response.limit_wait(min(waits, default=None))
+        self._limited = left is not None  # the last time, a limit was lifted
 
 
 def connection_error(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from chatlib.client.calls import Deadline, connection_error, whole, within
+from chatlib.client.calls import Deadline, Pieces, connection_error, whole
 from chatlib.errors import APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.streaming import ChunkReader
@@ -83,8 +82,7 @@ def open_stream(response: HttpResponse, deadline: Deadline) -> Stream[ChatComple
     """
     if not 200 <= response.status <= 299:
         whole(response, deadline)
-    limit = _Limit(deadline)
-    pieces = within(response, limit.left)
+    pieces = Pieces(response, deadline)
     try:
         first = next(filter(None, pieces), None)
     except BaseException as error:
@@ -96,37 +94,10 @@ def open_stream(response: HttpResponse, deadline: Deadline) -> Stream[ChatComple
     if first is None:
         response.close()
         raise ChunkReader(response).cut_off("the stream ended without an answer")
-    return Stream(response, _chunks(response, first, pieces, limit))
+    return Stream(response, _chunks(response, first, pieces))
 
 
-class _Limit:
-    """How long the next bytes may take: the call's deadline, or a nearer one of the stream's."""
-
-    def __init__(self, deadline: Deadline, clock: Callable[[], float] = time.monotonic) -> None:
-        self._deadline = deadline
-        self._clock = clock
-        self._end: float | None = None
-
-    @property
-    def is_near(self) -> bool:
-        return self._end is not None
-
-    def shorten(self, seconds: float) -> None:
-        self._end = self._clock() + seconds
-
-    def lift(self) -> None:
-        self._end = None
-
-    def left(self) -> float | None:
-        if self._end is None and self._deadline.total is None:  # nearly always
-            return None
-        limits = [self._deadline.left(), None if self._end is None else self._end - self._clock()]
-        return min((limit for limit in limits if limit is not None), default=None)
-
-
-def _chunks(
-    response: HttpResponse, piece: bytes, pieces: Iterator[bytes], limit: _Limit
-) -> Iterator[ChatCompletionChunk]:
+def _chunks(response: HttpResponse, piece: bytes, pieces: Pieces) -> Iterator[ChatCompletionChunk]:
     reader = ChunkReader(response)
     following: bytes | None = piece
     try:
@@ -135,9 +106,10 @@ def _chunks(
             if reader.done:
                 break
             if not reader.finished:
-                limit.lift()
-            elif not limit.is_near and reader.joined.begun >= _asked_for(response.request):
-                limit.shorten(GRACE)
+                if pieces.is_shortened:
+                    pieces.lift()
+            elif not pieces.is_shortened and reader.joined.begun >= _asked_for(response.request):
+                pieces.shorten(GRACE)
             following = next(pieces, None)
         else:
             yield from reader.end()
@@ -156,7 +128,7 @@ def _chunks(
         raise
     finally:
         if reader.done and response.limit_wait is not None:
-            _drain(pieces, limit)
+            _drain(pieces)
         response.close()
 
 
@@ -168,9 +140,9 @@ def _asked_for(request: HttpRequest | None) -> int:
         return 1
 
 
-def _drain(pieces: Iterator[bytes], limit: _Limit) -> None:
+def _drain(pieces: Pieces) -> None:
     """Read the little that may follow ``[DONE]``: a body read to its end frees its connection."""
-    limit.shorten(DRAIN_SECONDS)
+    pieces.shorten(DRAIN_SECONDS)
     size = 0
     try:
         for piece in pieces:

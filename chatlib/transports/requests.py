@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from weakref import WeakValueDictionary
 
 import requests
 import urllib3
@@ -106,7 +107,7 @@ class RequestsTransport:
 
         Asked once for each origin: looking through the environment costs as much as a call.
         """
-        origin = url[: url.find("/", 8)]
+        origin = _origin(url)
         found = self._settings.get(origin)
         if found is None:
             # What the session was told goes before the environment; requests by itself does it the
@@ -123,10 +124,39 @@ class RequestsTransport:
         return found
 
 
+def _origin(url: str) -> str:
+    return url[: url.find("/", 8)]
+
+
 class _Adapter(HTTPAdapter):
-    """An adapter whose connections can change their time limits."""
+    """An adapter whose connections can change their time limits, and that does only what is used.
+
+    requests looks up the pool, and fills in a response, anew for each call; that takes as long as
+    the call itself on a connection that is open.
+    """
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        answer = requests.Response()
+        answer.request, answer.raw = req, resp
+        return answer
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        return super().request_url(request, proxies) if proxies else str(request.path_url)
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        # The proxies need not be part of the key: they are the same for all calls to an origin.
+        key = (_origin(request.url), verify, cert)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            self._pools[key] = pool
+        return pool
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        # Weak, since urllib3 closes a pool when the last reference to it is gone.
+        self._pools: WeakValueDictionary[Any, Any] = WeakValueDictionary()
         super().init_poolmanager(*args, **kwargs)
         keep_time(self.poolmanager)
 

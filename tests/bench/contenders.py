@@ -1,0 +1,89 @@
+"""Who is compared, and at what; as a program, one measurement in a process of its own::
+
+    python contenders.py CONTENDER TASK URL SIZE REPEAT
+
+prints the wall and the CPU seconds that ``REPEAT`` runs of the task took, after a warm-up. A task
+is a method of a contender; where one lacks it, the table has a gap. Imports count, so a contender
+makes its own.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+PARAMS: dict[str, Any] = {
+    "model": "gpt-4o",
+    "messages": [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hello!"}],
+    "temperature": 0.5,
+}
+
+
+class Chatlib:
+    """This library."""
+
+    package = "chatlib"
+
+    def __init__(self, url: str) -> None:
+        client = __import__(self.package).OpenAI(api_key="sk-bench", base_url=url)
+        self.completions: Any = client.chat.completions
+
+    def start(self, size: int) -> None:
+        """Nothing: to be made is all."""
+
+    def create(self, size: int) -> None:
+        """Some completions."""
+        for _ in range(size):
+            assert self.text().startswith("Hello")
+
+    def stream(self, size: int) -> None:
+        """A stream of some chunks with content."""
+        assert sum(map(bool, self.texts(size))) == size
+
+    def text(self) -> str:
+        return str(self.completions.create(**PARAMS).choices[0].message.content)
+
+    def texts(self, size: int) -> Iterator[str | None]:
+        for chunk in self.completions.create(**PARAMS, stream=True, max_tokens=size):
+            yield chunk.choices[0].delta.content
+
+
+class Official(Chatlib):
+    package = "openai"
+
+
+class HandWritten(Chatlib):
+    """What one writes without a library: requests, ``iter_lines`` and ``json.loads``."""
+
+    def __init__(self, url: str) -> None:
+        import requests
+
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = "Bearer sk-bench"
+        self.url = f"{url}/chat/completions"
+
+    def text(self) -> str:
+        response = self.session.post(self.url, json=PARAMS, timeout=600)
+        response.raise_for_status()
+        return str(response.json()["choices"][0]["message"]["content"])
+
+    def texts(self, size: int) -> Iterator[str | None]:
+        body = {**PARAMS, "stream": True, "max_tokens": size}
+        with self.session.post(self.url, json=body, stream=True, timeout=600) as response:
+            response.raise_for_status()
+            for line in response.iter_lines():
+                if line.startswith(b"data: ") and line != b"data: [DONE]":
+                    yield json.loads(line[6:])["choices"][0]["delta"].get("content")
+
+
+CONTENDERS = {"chatlib": Chatlib, "openai": Official, "hand-written": HandWritten}
+
+if __name__ == "__main__":
+    name, task, url, size, repeat = sys.argv[1:]
+    run = getattr(CONTENDERS[name](url), task)
+    run(min(int(size), 50))
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(int(repeat)):
+        run(int(size))
+    print(time.perf_counter() - wall, time.process_time() - cpu)

@@ -1,0 +1,59 @@
+"""A canned server: prints its port, and answers completions until its standard input ends."""
+
+import json
+import sys
+import threading
+from functools import lru_cache
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+
+EVENTS_PER_WRITE = 20
+HEADERS = """HTTP/1.1 200 OK\r\ndate: Thu, 09 Oct 2025 08:53:20 GMT\r\nopenai-processing-ms: 1\r
+openai-version: 2020-10-01\r\nx-ratelimit-limit-tokens: 2000000\r\nx-ratelimit-limit-requests: 10\r
+x-request-id: req_2f0c1d9a7b6e4c53\r\ncontent-type: %s\r\n%s\r\n\r\n"""
+SHARED = """{"id":"chatcmpl-CPyG2nZkZ0dJ5bWq1uXb8s7fVt3Qa","created":1760000000,\
+"model":"gpt-4o-2024-08-06","service_tier":"default","system_fingerprint":"fp_44709d6fcb","""
+COMPLETION = """"object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant",
+"content":"Hello there! How may I help you today?","refusal":null,"annotations":[]},
+"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":19,"completion_tokens":10,
+"total_tokens":29,"prompt_tokens_details":{"cached_tokens":0,"audio_tokens":0},
+"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,
+"rejected_prediction_tokens":0}}}"""
+EVENT = f"""data: {SHARED}"object":"chat.completion.chunk","choices":[{{"index":0,"delta":{{%s}},\
+"logprobs":null,"finish_reason":%s}}],"obfuscation":"x7Kq"}}\n\n"""
+
+
+@lru_cache(maxsize=4)
+def response(count: int | None) -> list[bytes]:
+    """A completion, or a stream of some chunks of content: as the writes that it is sent in."""
+    if count is None:
+        body = SHARED + COMPLETION
+        return [(HEADERS % ("application/json", f"content-length: {len(body)}") + body).encode()]
+    events = [EVENT % ('"role":"assistant","content":"","refusal":null', "null")]
+    events += [EVENT % (f'"content":" word{number}"', "null") for number in range(count)]
+    events += [EVENT % ("", '"stop"'), "data: [DONE]\n\n", ""]
+    frames = [f"{len(text):x}\r\n{text}\r\n" for text in events]
+    head = HEADERS % ("text/event-stream; charset=utf-8", "transfer-encoding: chunked")
+    cuts = range(0, len(frames), EVENTS_PER_WRITE)
+    return [w.encode() for w in (head, *("".join(frames[c : c + EVENTS_PER_WRITE]) for c in cuts))]
+
+
+class Connection(StreamRequestHandler):
+    disable_nagle_algorithm = True
+
+    def handle(self) -> None:
+        """Answer until the other side closes; ``max_tokens`` is the number of a stream's chunks."""
+        while self.rfile.readline():
+            size = 0
+            while (line := self.rfile.readline().lower()) not in (b"\r\n", b""):
+                size = int(line[15:]) if line.startswith(b"content-length:") else size
+            asked = json.loads(self.rfile.read(size))
+            for write in response(asked["max_tokens"] if asked.get("stream") else None):
+                self.wfile.write(write)
+
+
+if __name__ == "__main__":
+    server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
+    server.daemon_threads = True
+    print(server.server_address[1], flush=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdin.read()
