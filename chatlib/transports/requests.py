@@ -94,7 +94,7 @@ class RequestsTransport:
         return self.session.get_adapter(request.url).send(
             prepared,
             stream=True,
-            timeout=(timeout.connect, timeout.read),  # type: ignore[arg-type]
+            timeout=(timeout.connect, timeout.read),
             **self._settings_for(request.url),
         )
 
