@@ -47,7 +47,7 @@ def from_json(text: str | bytes) -> Any:
         ValueError: it is not JSON, or nested too deeply to be read.
     """
     try:
-        if text.__class__ is str:  # the hot path of a stream
+        if isinstance(text, str):  # the hot path of a stream
             value, end = _DECODER.raw_decode(text)
             if end == len(text):
                 return value
