@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
@@ -51,18 +52,17 @@ def build_request(
     headers = Headers({"Accept": accept, "User-Agent": USER_AGENT})
     if content:
         headers = headers.merged({"Content-Type": "application/json"})
-    headers = headers.merged(
-        {
-            "OpenAI-Organization": config.organization,
-            "OpenAI-Project": config.project,
-            "Idempotency-Key": cast("str | None", options.get("idempotency_key")),
-        }
-    )
+    own = {
+        "OpenAI-Organization": config.organization,
+        "OpenAI-Project": config.project,
+        "Idempotency-Key": options.get("idempotency_key"),
+    }
+    headers = headers.merged(_checked(own, "a header"))
     key = key or current_key(config)
     if key:  # no variable holds the header: some tools print the variables of a traceback
         headers = headers.merged({"Authorization": f"Bearer {key.reveal()}"})
-    for given in (config.default_headers, options.get("extra_headers") or {}):
-        headers = headers.merged({name: _header(name, value) for name, value in given.items()})
+    headers = headers.merged(_checked(config.default_headers, "default_headers"))
+    headers = headers.merged(_checked(options.get("extra_headers") or {}, "extra_headers"))
     timeout = options.get("timeout", omit)
     if timeout is omit:
         timeout = config.timeout
@@ -81,12 +81,24 @@ def current_key(config: Config) -> Secret | None:
     return Secret(key()) if key is not None and not isinstance(key, Secret) else key
 
 
-def _header(name: str, value: object) -> str | None:
+def _checked(headers: object, what: str) -> dict[str, str | None]:
+    if not isinstance(headers, Mapping):
+        raise TypeError(f"{what} is a {type(headers).__name__}; it must be a dict")
+    return {name: _header(name, value) for name, value in headers.items()}
+
+
+# https://www.rfc-editor.org/rfc/rfc9110#name-tokens
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def _header(name: object, value: object) -> str | None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} can't be the name of a header")
     if value is None or value is omit:
         return None
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    if any(letter in f"{name}{text}" for letter in "\r\n\0"):
-        raise ValueError(f"the header {name!r} has a newline in its name or value")
+    if any(letter in text for letter in "\r\n\0"):
+        raise ValueError(f"the header {name!r} has a newline in its value")
     try:
         text.encode("latin-1")
     except UnicodeEncodeError:
@@ -100,9 +112,13 @@ def _url(base: str, path: str, *queries: Mapping[str, object] | None) -> str:
     parts = urlsplit(base)
     pairs: dict[str, object] = {}
     for query in queries:
+        if not isinstance(query, (Mapping, type(None))):
+            raise TypeError(f"a query is a {type(query).__name__}; it must be a dict")
         for name, value in (query or {}).items():
             _add_pair(pairs, name, value)
-    query_text = "&".join(filter(None, (parts.query, urlencode(pairs, doseq=True))))
+    query_text = "&".join(
+        filter(None, (parts.query, urlencode(pairs, doseq=True, errors="replace")))
+    )
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + path, query_text, ""))
 
 

@@ -3,7 +3,7 @@
 What comes is taken as it is. Real servers omit fields, invent values and add fields of their own,
 so decoding only gives each JSON object its class: scalars are not checked, an unknown field goes
 into ``extra``, a value of a shape that nobody expects stays the plain JSON that it was. What a body
-must at least be, to be an answer at all, is checked in :mod:`chatlib.endpoints`.
+must at least be, to be an answer at all, is checked in :mod:`chatlib.reading`.
 
 What goes is checked, because an error here costs nothing and one at the server costs a call.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import enum
 import json
 import math
+import numbers
 import types
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -226,6 +227,10 @@ def _to_request(value: Any, path: str) -> Any:
         if not math.isfinite(value):
             raise ValueError(f"{path or 'the body'} is {value!r}, which JSON does not have")
         return value
+    if isinstance(value, numbers.Integral):  # numpy's, say
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return to_request(float(value), path)
     if isinstance(value, ChatCompletionMessage):
         value = _message_to_send(value)
     elif isinstance(value, Function):
@@ -236,7 +241,7 @@ def _to_request(value: Any, path: str) -> Any:
         value.pop("parsed_arguments", None)
     elif isinstance(value, JsonObject):
         value = {**vars(value), **value.extra}
-        if "function" in value and "type" not in value:
+        if "function" in value and value.get("type") is None:
             value["type"] = "function"
     if isinstance(value, Mapping):
         return {
@@ -267,7 +272,7 @@ def _message_to_send(message: ChatCompletionMessage) -> dict[str, Any]:
 
     Fields that the library does not know stay: a provider that sent a signature wants it back.
     """
-    fields: dict[str, Any] = {"role": message.role, **_without_nulls(message)}
+    fields: dict[str, Any] = {"role": message.role or "assistant", **_without_nulls(message)}
     for name in ("annotations", "parsed", "id", "content_parts"):
         if name in fields and name not in message.extra:
             del fields[name]

@@ -76,8 +76,12 @@ def _timeout(timeout: TimeoutLike) -> Timeout:
 
 
 def _base_url(url: str) -> str:
-    parts = urlsplit(str(url).strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(str(url).strip())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an IPv6 address without its bracket, a port that is none
+        usable = False
+    if not usable:
         raise OpenAIError(
             f"base_url is {redact_url(str(url))!r}; it must be a whole address "
             "such as https://api.openai.com/v1 or http://localhost:8080/v1"

@@ -77,6 +77,8 @@ def create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
             + (f"; did you mean {near[0]!r}?" if near else "")
             + " A field of a server's own goes into extra_body={...}."
         )
+    if not isinstance(params.get("stream"), (bool, type(None), Omit)):
+        raise TypeError(f"stream is {params['stream']!r}; it must be True or False")
     missing = [name for name in ("messages", "model") if params.get(name, omit) is omit]
     if missing:
         raise TypeError(f"create() needs {' and '.join(map(repr, missing))}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -76,7 +77,8 @@ class APIError(OpenAIError):
         if request is None and response is not None:
             request = response.request
         secrets = _secrets(request)
-        message, body = _struck(message, secrets), _struck(body, secrets)
+        with suppress(RecursionError):  # a body that is nested so deeply holds no key of ours
+            message, body = _struck(message, secrets), _struck(body, secrets)
         super().__init__(message)
         self.message = message
         self.request = request
@@ -315,7 +317,10 @@ def error_from_response(response: HttpResponse) -> APIStatusError:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
-    found = find_error(value, certain=True)
+    try:
+        found = find_error(value, certain=True)
+    except RecursionError:
+        found = None
     if found is not None:
         words, body = shortened(found.message), found.body
     else:
@@ -367,9 +372,12 @@ def shortened(text: str) -> str:
 
 
 def _secrets(request: HttpRequest | None) -> list[str]:
-    sent = request.headers if request is not None else {}
-    keys = [sent.get(name, "").removeprefix("Bearer ") for name in ("authorization", "api-key")]
-    return [key for key in keys if len(key) >= 8]
+    """What was sent and must not be shown: the values of headers that are struck out of a repr."""
+    if request is None:
+        return []
+    shown = request.headers.redacted()
+    hidden = (value for name, value in request.headers.items() if shown[name] != value)
+    return [key for key in (value.removeprefix("Bearer ") for value in hidden) if len(key) >= 8]
 
 
 def _struck(value: Any, secrets: list[str]) -> Any:
@@ -389,7 +397,8 @@ def _struck(value: Any, secrets: list[str]) -> Any:
 
 def _shareable(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, HttpRequest):
-        return attrs.evolve(value, headers=Headers(value.headers.redacted()))
+        headers = Headers(value.headers.redacted())
+        return attrs.evolve(value, url=redact_url(value.url), headers=headers)
     if isinstance(value, HttpResponse):
         body = _struck(value.body, secrets) if isinstance(value.body, bytes) else b""
         request = _shareable(value.request, secrets)

@@ -38,6 +38,9 @@ _NOT_SECRET = {"idempotency-key", "x-ratelimit-limit-tokens", "x-ratelimit-remai
     "x-ratelimit-reset-tokens",
 }
 
+LONGEST = 10 * 365 * 86400
+"""The longest time limit in seconds: clocks and sockets can't count for ever."""
+
 HIDDEN = "***"
 """What is shown in place of a secret."""
 
@@ -151,9 +154,10 @@ def _until(date: str, now: Callable[[], float]) -> float:
 class Timeout:
     """How long to wait, in seconds; None means without limit.
 
-    ``Timeout(30)`` sets connect, read, write and pool alike. ``total`` bounds the whole call: all
-    attempts, the waits between them and the stream to its end. A read timeout alone bounds only
-    the wait for the next bytes, which a server's heartbeats defeat.
+    ``Timeout(30)`` sets connect, read, write and pool alike (``pool`` is for transports that make
+    calls wait for a free connection; those of this library open another one). ``total`` bounds
+    the whole call: all attempts, the waits between them and the stream to its end. A read timeout
+    alone bounds only the wait for the next bytes, which a server's heartbeats defeat.
     """
 
     connect: float | None
@@ -176,8 +180,11 @@ class Timeout:
         limits = {name: timeout if value is omit else value for name, value in given.items()}
         self.__attrs_init__(**limits, total=total)  # pyright: ignore[reportAttributeAccessIssue]
         for name, value in attrs.asdict(self).items():
-            if value is not None and not (_is_number(value) and value > 0):
-                raise ValueError(f"timeout: {name} is {value!r}, not a number of seconds above 0")
+            if value is not None and not (_is_number(value) and 0 < value <= LONGEST):
+                raise ValueError(
+                    f"timeout: {name} is {value!r}; it must be a number of seconds above 0, "
+                    "or None for no limit"
+                )
 
     def within(self, seconds: float) -> Timeout:
         """This timeout with no wait longer than ``seconds``: what is left of a total."""
@@ -259,9 +266,10 @@ class HttpResponse:
         """The whole body; the connection is given back. May be called again."""
         if not isinstance(self.body, bytes):
             try:
-                self.body = b"".join(self.body)
+                content = b"".join(self.body)
             finally:
                 self.close()
+            self.body = content
         return self.body
 
     def __iter__(self) -> Iterator[bytes]:
@@ -282,6 +290,8 @@ class HttpResponse:
         on_close, self.on_close, self.limit_wait = self.on_close, None, None
         if on_close is not None:
             on_close()
+        if not isinstance(self.body, bytes):
+            self.body = b""  # what was not read will not be
 
     def __repr__(self) -> str:
         shown = f"{len(self.body)} bytes" if isinstance(self.body, bytes) else "open"

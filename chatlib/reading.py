@@ -30,13 +30,15 @@ def read_object(response: HttpResponse) -> dict[str, Any]:
     text = response.text
     try:
         value, end = _first_json(text)
+        found = find_error(value)
     except ValueError as error:
         raise not_promised(response, f"The response is not JSON ({error})", text) from None
+    except RecursionError:
+        raise not_promised(response, "The response is nested too deeply", text) from None
     rest = text[end:].strip()
     # Some servers end even a plain answer as if it had been a stream.
     if rest and rest.replace(" ", "") != "data:[DONE]":
         raise not_promised(response, "The response goes on after its JSON", rest)
-    found = find_error(value)
     if found is not None:
         raise error_inside(found, response)
     if not isinstance(value, dict):
@@ -75,7 +77,10 @@ def not_promised(
     response: HttpResponse | None, what: str, body: Any, joined: Accumulator | None = None
 ) -> APIResponseValidationError:
     """The exception for a body that is not what it should be; it shows how the body starts."""
-    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    try:
+        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    except RecursionError:
+        text = "(nested too deeply)"
     error = APIResponseValidationError(
         response, body, message=f"{what}: {preview(text) or '(empty)'}"
     )

@@ -63,7 +63,9 @@ def is_retryable(outcome: APIError) -> bool:
     if not isinstance(outcome, APIStatusError):
         return False
     # The server knows best: https://github.com/openai/openai-python#retries
-    said = outcome.response.headers.get("x-should-retry")
+    if 300 <= outcome.status_code <= 399:  # a redirect that was refused
+        return False
+    said = outcome.response.headers.get("x-should-retry", "").lower()
     if said in ("true", "false"):
         return said == "true"
     status = outcome.status_code

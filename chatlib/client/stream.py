@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -19,6 +20,9 @@ T_co = TypeVar("T_co", covariant=True)
 
 GRACE = 2.0
 """Seconds to wait, after each choice has finished, for a usage report and ``[DONE]``."""
+
+USAGE_GRACE = 15.0
+"""The same, where a usage report was asked for."""
 
 DRAIN_SECONDS = 0.2
 DRAIN_BYTES = 65536
@@ -100,6 +104,7 @@ def open_stream(response: HttpResponse, deadline: Deadline) -> Stream[ChatComple
 def _chunks(response: HttpResponse, piece: bytes, pieces: Pieces) -> Iterator[ChatCompletionChunk]:
     reader = ChunkReader(response)
     following: bytes | None = piece
+    asked: tuple[int, bool] | None = None
     try:
         while following is not None:
             yield from reader.feed(following)
@@ -108,8 +113,11 @@ def _chunks(response: HttpResponse, piece: bytes, pieces: Pieces) -> Iterator[Ch
             if not reader.finished:
                 if pieces.is_shortened:
                     pieces.lift()
-            elif not pieces.is_shortened and reader.joined.begun >= _asked_for(response.request):
-                pieces.shorten(GRACE)
+            elif not pieces.is_shortened:
+                if asked is None:
+                    asked = _asked_for(response.request)
+                if reader.joined.begun >= asked[0]:
+                    pieces.shorten(USAGE_GRACE if asked[1] else GRACE)
             following = next(pieces, None)
         else:
             yield from reader.end()
@@ -132,12 +140,17 @@ def _chunks(response: HttpResponse, piece: bytes, pieces: Pieces) -> Iterator[Ch
         response.close()
 
 
-def _asked_for(request: HttpRequest | None) -> int:
-    """How many choices are to come."""
+def _asked_for(request: HttpRequest | None) -> tuple[int, bool]:
+    """How many choices are to come, and whether a usage report is."""
+    content = request.content if request is not None else b""
+    if b'"n"' not in content and b'"include_usage"' not in content:  # read it only if need be
+        return 1, False
     try:
-        return int(request.json()["n"]) if request is not None else 1
-    except (ValueError, TypeError, KeyError):
-        return 1
+        body = json.loads(content)
+        options = body.get("stream_options") or {}
+        return int(body.get("n") or 1), bool(options.get("include_usage"))
+    except (ValueError, TypeError, AttributeError):
+        return 1, False
 
 
 def _drain(pieces: Pieces) -> None:

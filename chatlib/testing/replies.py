@@ -47,6 +47,7 @@ def answer(
     headers: Mapping[str, str] | None = None,
     cut: Cut = None,
     pause: float = 0,
+    finish_reason: str | None = None,
     **message: Any,
 ) -> Reply:
     """A completion; a stream of it, where the request asks for one.
@@ -56,9 +57,12 @@ def answer(
         headers: More headers of the response.
         cut: How the bytes are cut: every so many, or at these positions. Events, unless given.
         pause: Seconds between two pieces.
+        finish_reason: Of the choice; ``"stop"`` or ``"tool_calls"``, unless given.
         message: More fields of the message.
     """
     body = completion(content, **message) if not isinstance(content, Mapping) else dict(content)
+    if finish_reason is not None:
+        body["choices"] = [{**choice, "finish_reason": finish_reason} for choice in body["choices"]]
 
     def reply(request: HttpRequest) -> HttpResponse:
         if _wants_stream(request):

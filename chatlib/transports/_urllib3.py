@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -24,7 +25,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.request import ACCEPT_ENCODING as _COMPRESSED
 
-from chatlib.http import Headers, HttpResponse, Timeout, TransportError, TransportTimeout
+from chatlib.http import (
+    Headers,
+    HttpResponse,
+    Timeout,
+    TransportError,
+    TransportTimeout,
+    redact_url,
+)
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
@@ -34,11 +42,36 @@ T = TypeVar("T")
 ACCEPT_ENCODING = _COMPRESSED
 """The encodings that this installation can decode, and so the only ones to ask for."""
 
+STALE_SECONDS = 0.5
+"""How soon after sending a connection ends that the server had closed before it got anything."""
+
 PIECE = 65536
 """How many bytes one read asks for at most."""
 
-limits: ContextVar[Timeout] = ContextVar("limits")
+limits: ContextVar[Limits] = ContextVar("limits")
 """The limits of the request that is being sent."""
+
+
+class Limits:
+    """The limits of one attempt, as they are at any moment of it."""
+
+    def __init__(self, timeout: Timeout) -> None:
+        total = timeout.total
+        self._write = timeout.write
+        self._end = None if total is None else time.monotonic() + total
+
+    def left(self) -> float | None:
+        """Seconds until the end of the call; None without one."""
+        return None if self._end is None else max(self._end - time.monotonic(), 0.001)
+
+    def write(self) -> float | None:
+        """How long writing may take from now on."""
+        left = self.left()
+        return (
+            left
+            if self._write is None or (left is not None and left < self._write)
+            else self._write
+        )
 
 
 class _KeepsTime:
@@ -46,30 +79,35 @@ class _KeepsTime:
 
     sock: Any
     timeout: float | None
+    sent = 0.0
     answered = False
     """Whether a response has come over it: only then can it have been closed while it was idle."""
 
     def connect(self) -> None:
         self.answered = False
         super().connect()  # type: ignore[misc]
-        self.sock.settimeout(limits.get().write)
+        self.sock.settimeout(limits.get().write())
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:  # a connection that is used again: urllib3 sets this on it
-            self.timeout = limits.get().write
+            self.timeout = limits.get().write()
+        self.sent = time.monotonic()
         try:
             super().request(*args, **kwargs)  # type: ignore[misc]
         except ConnectionError as error:
-            error.stale = self.answered  # type: ignore[attr-defined]
+            error.stale = self._is_stale()  # type: ignore[attr-defined]
             raise
+
+    def _is_stale(self) -> bool:
+        return self.answered and time.monotonic() - self.sent < STALE_SECONDS
 
     def getresponse(self) -> Any:
         sock = self.sock
         try:
-            with _cut_after(limits.get().total, sock):
+            with _cut_after(limits.get().left(), sock):
                 response = super().getresponse()  # type: ignore[misc]
         except ConnectionError as error:
-            error.stale = self.answered  # type: ignore[attr-defined]
+            error.stale = self._is_stale()  # type: ignore[attr-defined]
             raise
         response.sock = sock
         self.answered = True
@@ -112,8 +150,8 @@ def _wake(sock: socket.socket) -> None:
 def unless_stale(send: Callable[[], T]) -> T:
     """Send, and again where an idle connection was closed just when it was to be used again.
 
-    Some servers close each connection after a while, or after each stream, without saying so. Not
-    a byte of an answer has come then, and the pool has one such connection less each time.
+    Some servers close each connection after a while, or after each stream, without saying so. Then
+    the end comes at once, before a byte of an answer; and the pool has one such connection less.
     """
     while True:
         try:
@@ -161,12 +199,20 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
             retryable=False,
         )
     sock = getattr(raw, "sock", None)
+
+    def limit_wait(seconds: float | None) -> None:
+        # After the body, the connection may be closed, or in the hands of another call already.
+        original = raw._original_response
+        if sock is not None and original is not None and not original.isclosed():
+            with suppress(OSError):
+                sock.settimeout(seconds)
+
     return HttpResponse(
         raw.status,
         headers,
         _pieces(raw),
         on_close=lambda: _give_back(raw),
-        limit_wait=sock.settimeout if sock is not None else None,
+        limit_wait=limit_wait if sock is not None else None,
     )
 
 
@@ -217,6 +263,11 @@ def transport_error(error: BaseException, url: str = "") -> TransportError:
     return TransportError(why, retryable=not hopeless)
 
 
+def showable(error: BaseException, url: str) -> BaseException:
+    """The exception, or what it was made from: those on the way quote the query with its keys."""
+    return error if redact_url(url) == url else list(_chain(error))[-1]
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
     """An exception, those it was made from, and those it carries, outermost first."""
     seen: list[BaseException] = []
@@ -238,6 +289,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _why(chain: list[BaseException]) -> str:
     """What a person needs to know: the words of the innermost exception, without addresses."""
     words = [str(link) for link in chain if str(link)]
+    late = [link for link in chain if isinstance(link, TimeoutError) and str(link)]
+    if late:  # what was cut off because it took too long also ends in some other way
+        words.append(str(late[0]))
     innermost = words[-1] if words else type(chain[0]).__name__
     for link in chain:
         # The name that could not be resolved, the address that did not answer.
@@ -246,4 +300,5 @@ def _why(chain: list[BaseException]) -> str:
     if any(isinstance(link, urllib3.exceptions.ProxyError) for link in chain):
         innermost = f"the proxy failed: {innermost}"
     text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? ?", "", innermost)
-    return re.sub(r"^\w*(?:Connection|Pool)\w*\(host='([^']*)', port=(\d+)\)", r"\1:\2", text)
+    text = re.sub(r"\w*(?:Connection|Pool)\w*\(host='([^']*)', port=(\d+)\)", r"\1:\2", text)
+    return text.rstrip(".")

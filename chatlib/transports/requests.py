@@ -11,6 +11,7 @@ of ``session.post``.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 from weakref import WeakValueDictionary
@@ -23,9 +24,11 @@ from requests.structures import CaseInsensitiveDict
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.transports._urllib3 import (
     ACCEPT_ENCODING,
+    Limits,
     keep_time,
     limits,
     response_of,
+    showable,
     transport_error,
     unless_stale,
 )
@@ -58,8 +61,7 @@ class RequestsTransport:
         if session is None:
             session = requests.Session()
             session.trust_env = trust_env
-            for prefix in ("http://", "https://"):
-                session.mount(prefix, _Adapter(pool_maxsize=pool_size))
+            _mount(session, pool_size)
         if verify is not None:
             session.verify = verify
         if cert is not None:
@@ -67,11 +69,15 @@ class RequestsTransport:
         if proxies is not None:
             session.proxies.update(proxies)
         self.session = session
+        self._pool_size = pool_size
+        self._process = os.getpid()
         self._settings: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; see :meth:`chatlib.http.Transport.send`."""
+        if self._process != os.getpid():
+            self._start_anew()
         prepared = requests.PreparedRequest()
         prepared.method = request.method
         prepared.url = request.url
@@ -80,11 +86,11 @@ class RequestsTransport:
         prepared.headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
         if request.content or request.method in ("POST", "PUT", "PATCH"):
             prepared.headers["Content-Length"] = str(len(request.content))
-        limited = limits.set(request.timeout)
+        limited = limits.set(Limits(request.timeout))
         try:
             answer = unless_stale(lambda: self._send(prepared, request))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise transport_error(error, request.url) from error
+            raise transport_error(error, request.url) from showable(error, request.url)
         finally:
             limits.reset(limited)
         return response_of(answer.raw, str(prepared.headers["Accept-Encoding"]))
@@ -101,6 +107,12 @@ class RequestsTransport:
     def close(self) -> None:
         """Close the idle connections."""
         self.session.close()
+
+    def _start_anew(self) -> None:
+        """After a fork: the connections, and a lock that may be held, are the parent's."""
+        self._process, self._lock = os.getpid(), threading.Lock()
+        if isinstance(self.session.adapters.get("https://"), _Adapter):
+            _mount(self.session, self._pool_size)
 
     def _settings_for(self, url: str) -> dict[str, Any]:
         """Proxies, CA bundle and certificate for a URL, from the session and the environment.
@@ -122,6 +134,11 @@ class RequestsTransport:
             with self._lock:
                 self._settings[origin] = found
         return found
+
+
+def _mount(session: requests.Session, pool_size: int) -> None:
+    for prefix in ("http://", "https://"):
+        session.mount(prefix, _Adapter(pool_maxsize=pool_size))
 
 
 def _origin(url: str) -> str:

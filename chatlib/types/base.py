@@ -52,7 +52,7 @@ class JsonObject:
             # Only reached when neither the object nor its class has the name.
             if name in ("_extra", "_http"):
                 return None
-            if self._extra and name in self._extra:
+            if self._extra and name in self._extra and not name.startswith("__"):
                 return self._extra[name]
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatlib import types
+import chatlib.types as types
 from chatlib.types import *  # noqa: F403
 from chatlib.types.chat import completion_create_params as completion_create_params
 
