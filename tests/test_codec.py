@@ -199,6 +199,18 @@ def test_anything_decodes_and_comes_back(came: dict[str, Any]) -> None:
         assert came.keys() <= dumped.keys()
 
 
+def test_model_dump() -> None:
+    """By the official names: all fields, or those that were sent, or those with a value."""
+    read = message(content="a", refusal=None, vendor=1)
+    everything = read.model_dump()
+    assert ("a", None, None, 1) == tuple(
+        everything[name] for name in ("content", "refusal", "tool_calls", "vendor")
+    )
+    assert read.to_dict() == read.model_dump(exclude_unset=True)
+    assert {"role": "assistant", "content": "a", "vendor": 1} == read.model_dump(exclude_none=True)
+    assert everything == json.loads(read.model_dump_json())
+
+
 # What goes
 
 
