@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from chatlib.accumulate import joined as joined
     from chatlib.client.client import OpenAI as OpenAI
     from chatlib.client.stream import Stream as Stream
+    from chatlib.client.typed_stream import ChatCompletionStream as ChatCompletionStream
+    from chatlib.client.typed_stream import (
+        ChatCompletionStreamManager as ChatCompletionStreamManager,
+    )
     from chatlib.codec import structure as structure
     from chatlib.codec import to_request as to_request
     from chatlib.config import Config as Config
@@ -65,13 +69,29 @@ if TYPE_CHECKING:
     from chatlib.http import Transport as Transport
     from chatlib.http import TransportError as TransportError
     from chatlib.http import TransportTimeout as TransportTimeout
+    from chatlib.partial_json import PartialJson as PartialJson
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
+    from chatlib.schema import json_schema as json_schema
     from chatlib.sse import ServerSentEvent as ServerSentEvent
     from chatlib.sse import SSEDecoder as SSEDecoder
     from chatlib.sse import read_events as read_events
+    from chatlib.stream_state import ChatCompletionStreamState as ChatCompletionStreamState
     from chatlib.streaming import ChunkReader as ChunkReader
     from chatlib.streaming import read_chunks as read_chunks
+    from chatlib.structured import ParseError as ParseError
+    from chatlib.structured import parse_completion as parse_completion
+    from chatlib.structured import response_format_of as response_format_of
+    from chatlib.tools import Tool as Tool
+    from chatlib.tools import ToolRoundsExceededError as ToolRoundsExceededError
+    from chatlib.tools import ToolRun as ToolRun
+    from chatlib.tools import ToolRunEvent as ToolRunEvent
+    from chatlib.tools import function_tool as function_tool
+    from chatlib.tools import pydantic_function_tool as pydantic_function_tool
+    from chatlib.tools import tool_results as tool_results
+    from chatlib.typed import DecodeError as DecodeError
+    from chatlib.typed import decode as decode
+    from chatlib.typed import decode_json as decode_json
     from chatlib.types.values import AssistantMessage as AssistantMessage
     from chatlib.types.values import DeveloperMessage as DeveloperMessage
     from chatlib.types.values import ImagePart as ImagePart
@@ -86,6 +106,7 @@ _HOMES = {
     "accumulate": "Accumulator joined",
     "client.client": "OpenAI",
     "client.stream": "Stream",
+    "client.typed_stream": "ChatCompletionStream ChatCompletionStreamManager",
     "codec": "structure to_request",
     "config": "Config Secret config_from_env",
     "endpoints": "build_create read_completion",
@@ -99,8 +120,17 @@ _HOMES = {
         Headers HttpRequest HttpResponse Timeout Transport TransportError TransportTimeout
     """,
     "retry": "RetryPolicy decide",
+    "partial_json": "PartialJson",
+    "schema": "json_schema",
     "sse": "SSEDecoder ServerSentEvent read_events",
+    "stream_state": "ChatCompletionStreamState",
     "streaming": "ChunkReader read_chunks",
+    "structured": "ParseError parse_completion response_format_of",
+    "tools": """
+        Tool ToolRoundsExceededError ToolRun ToolRunEvent function_tool pydantic_function_tool
+        tool_results
+    """,
+    "typed": "DecodeError decode decode_json",
     "types.values": """
         AssistantMessage DeveloperMessage ImagePart SystemMessage TextPart ToolMessage UserMessage
     """,

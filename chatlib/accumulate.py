@@ -108,6 +108,22 @@ class Accumulator:
             if choice.add(piece):
                 self._unfinished -= 1
 
+    def add_text(self, text: str) -> None:
+        """Take in a chunk of which only the text of its first choice is known."""
+        choice = self._choices.get(0)
+        if choice is None:
+            choice = self._choices[0] = _Choice(0)
+            self._unfinished += 1
+        choice.content.append(text)
+
+    def choice(self, index: int) -> Choice:
+        """What has come so far of one choice."""
+        return self._choices[index].build()
+
+    def touched(self, index: int) -> list[tuple[_Call, str]]:
+        """The tool calls of a choice that the last chunk brought pieces of, and those."""
+        return self._choices[index].touched
+
     def _report(self, name: str, value: Any) -> None:
         if not (isinstance(value, JsonObject) and not value.fields_set):
             self._reports[name] = value
@@ -133,6 +149,7 @@ class _Choice:
         self.content: list[Any] = []
         self.refusal: list[str] = []
         self.calls: list[_Call] = []
+        self.touched: list[tuple[_Call, str]] = []
         self.function_call: _Call | None = None
         self.audio: dict[str, Any] = {}
         self.logprobs: dict[str, list[Any]] = {}
@@ -169,10 +186,13 @@ class _Choice:
             self.role = delta.role
         if isinstance(delta.refusal, str):
             self.refusal.append(delta.refusal)
+        touched: list[tuple[_Call, str]] = []
         # A server may send anything here; what has not even the right kind stays on the chunk.
         for piece in delta.tool_calls if isinstance(delta.tool_calls, list) else ():
             if isinstance(piece, ChoiceDeltaToolCall):
-                self._call_of(piece).add(piece)
+                call = self._call_of(piece)
+                touched.append((call, call.add(piece)))
+        self.touched = touched
         if isinstance(delta.function_call, ChoiceDeltaFunctionCall):
             if self.function_call is None:
                 self.function_call = _Call(None)
@@ -202,7 +222,7 @@ class _Choice:
                 held = self._latest(None)  # nameless: it can only continue something
             if held is not None and not held.is_followed_by(piece):
                 return held
-        calls.append(_Call(piece.index))
+        calls.append(_Call(piece.index, len(calls)))
         return calls[-1]
 
     def _latest(self, index: int | None) -> _Call | None:
@@ -238,15 +258,18 @@ _AUDIO = ("id", "data", "expires_at", "transcript")
 class _Call:
     """One tool call, or a legacy function call, under construction."""
 
-    def __init__(self, index: int | None) -> None:
+    def __init__(self, index: int | None, position: int = 0) -> None:
         self.index = index
+        self.position = position
         self.id: str | None = None
         self.type: str | None = None
         self.name: str | None = None
         self.arguments: list[str] = []  # the input, for a custom tool
         self.extra: dict[str, Any] = {}
 
-    def add(self, piece: ChoiceDeltaToolCall) -> None:
+    def add(self, piece: ChoiceDeltaToolCall) -> str:
+        """Take in a piece; the answer is the text that it adds to the arguments."""
+        before = len(self.arguments)
         self.id = self.id or piece.id or None
         self.type = self.type or piece.type or None
         if isinstance(piece.function, ChoiceDeltaToolCallFunction):
@@ -257,12 +280,13 @@ class _Call:
             self.type = self.type or "custom"
             self._add_named(custom.get("name"), custom.get("input"))
         _merge(self.extra, extra)
+        return "".join(self.arguments[before:])
 
     def add_function(self, function: Any) -> None:
         self._add_named(function.name, function.arguments)
 
     def _add_named(self, name: str | None, text: Any) -> None:
-        if name and name != self.name:
+        if isinstance(name, str) and name and name != self.name:
             # A name comes whole; where it comes in pieces, it does so before the arguments.
             grows = self.name and not self.arguments and not name.startswith(self.name)
             self.name = f"{self.name}{name}" if grows else name
@@ -274,6 +298,8 @@ class _Call:
         function = piece.function
         name = function.name if isinstance(function, ChoiceDeltaToolCallFunction) else None
         if not name or not self.name or not self.arguments:
+            return False
+        if not self.arguments[-1].rstrip().endswith("}"):  # spares most pieces a look at the whole
             return False
         try:
             json.loads("".join(self.arguments))
@@ -315,11 +341,16 @@ def _join_content(pieces: list[Any]) -> Any:
     for piece in pieces:
         if not isinstance(piece, str):
             parts.extend(piece if isinstance(piece, list) else [piece])
-        elif parts and isinstance(parts[-1], dict) and parts[-1].keys() == {"type", "text"}:
+        elif parts and _is_text(parts[-1]):
             parts[-1] = {**parts[-1], "text": parts[-1]["text"] + piece}
         else:
             parts.append({"type": "text", "text": piece})
     return parts
+
+
+def _is_text(part: Any) -> bool:
+    plain = isinstance(part, dict) and part.keys() == {"type", "text"}
+    return plain and isinstance(part["text"], str)
 
 
 def _merge(held: dict[str, Any], more: dict[str, Any]) -> None:
@@ -333,7 +364,7 @@ def _merge(held: dict[str, Any], more: dict[str, Any]) -> None:
                 old.append(value)
             else:
                 held[name] = _Text([value])
-        elif isinstance(value, list) and isinstance(old, list):
+        elif isinstance(value, list) and isinstance(old, list) and not isinstance(old, _Text):
             old.extend(value)
         elif isinstance(value, dict) and isinstance(old, dict):
             _merge(old, value)

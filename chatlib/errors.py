@@ -218,6 +218,9 @@ class ContentFilterFinishReasonError(OpenAIError):
         super().__init__("Could not parse the answer: it was held back by the content filter.")
         self.completion = completion
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (type(self), self.args), vars(self)
+
 
 _BY_STATUS: dict[int, type[APIStatusError]] = {
     400: BadRequestError,

@@ -17,6 +17,7 @@ from chatlib.errors import (
     APIError,
     APIResponseValidationError,
     APIStatusError,
+    ContentFilterFinishReasonError,
     IncompleteStreamError,
     LengthFinishReasonError,
     find_error,
@@ -233,6 +234,7 @@ def test_stream_of_nothing(wire: str) -> None:
         chatlib.APITimeoutError(REQUEST),
         chatlib.APIResponseValidationError(HttpResponse(200, {}, b"x"), "x"),
         stream_error(PART),
+        ContentFilterFinishReasonError(),
         LengthFinishReasonError(
             completion=read_completion(HttpResponse(200, {}, b'{"choices":[]}'))
         ),

@@ -6,19 +6,23 @@ Named by ``CHATLIB_TEST_BASE_URL``; model and key by ``CHATLIB_TEST_MODEL`` and
 
 from __future__ import annotations
 
+import enum
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
+import attrs
 import pytest
 
 import chatlib
-from chatlib import BadRequestError, OpenAI, build_create
+from chatlib import BadRequestError, InternalServerError, OpenAI, build_create
+
+T = TypeVar("T")
 
 BASE_URL = os.environ.get("CHATLIB_TEST_BASE_URL", "")
 MODEL = os.environ.get("CHATLIB_TEST_MODEL", "any")
@@ -236,3 +240,244 @@ def test_command(arguments: list[str]) -> None:
     assert done.stdout.strip()
     if arguments == ["--json"]:
         assert json.loads(done.stdout)["choices"]
+
+
+# Answers with a type ----------------------------------------------------------------------------
+
+
+class Size(NamedTuple):
+    """Bounds, as an ``Annotated`` may carry them: so small that even a small model ends."""
+
+    min_length: int | None = None
+    max_length: int | None = None
+
+
+class Between(NamedTuple):
+    ge: int
+    le: int
+
+
+Word = Annotated[str, Size(1, 12)]
+
+
+class Diet(enum.Enum):
+    PLANTS = "plants"
+    MEAT = "meat"
+    BOTH = "both"
+
+
+@attrs.frozen
+class Animal:
+    name: Word
+    legs: Annotated[int, Between(0, 8)]
+    diet: Diet
+
+
+@attrs.frozen
+class Zoo:
+    city: Annotated[Word, "Where it is"]
+    mood: Literal["calm", "wild"]
+    animals: Annotated[list[Animal], Size(1, 2)]
+
+
+ZOO: dict[str, Any] = {
+    "model": MODEL,
+    "messages": [{"role": "user", "content": "Make up a zoo with two animals, as JSON."}],
+    "response_format": Zoo,
+    "max_tokens": 200,
+    "timeout": 120.0,
+}
+
+
+def within(zoo: Zoo | None) -> bool:
+    """Whether a value is all that its type says, bounds included."""
+    return (
+        isinstance(zoo, Zoo)
+        and 1 <= len(zoo.city) <= 12
+        and zoo.mood in ("calm", "wild")
+        and 1 <= len(zoo.animals) <= 2
+        and all(isinstance(one, Animal) and 0 <= one.legs <= 8 for one in zoo.animals)
+        and all(1 <= len(one.name) <= 12 and one.diet in Diet for one in zoo.animals)
+    )
+
+
+def until_whole(ask: Callable[[], T], tools: bool = False) -> T:
+    """What a function gives; asked again where the model, which is small, did not come to an end.
+
+    That a server knows no schemas or tools, and answers with anything, is no reason to fail.
+    """
+    for _ in range(3):
+        try:
+            return ask()
+        except chatlib.LengthFinishReasonError as error:
+            show(cut=error, text=error.completion.text)
+            if tools and not error.completion.choices[0].message.tool_calls:
+                pytest.skip("the server does not make the model call a tool")
+        except chatlib.ParseError as error:
+            show(not_readable=error, reason=error.reason, text=error.content)
+        except (BadRequestError, InternalServerError) as error:
+            pytest.skip(f"the server refuses, or fails at what the model said: {error}")
+    pytest.skip("the model gives no whole answer of the type")
+
+
+def test_parse(client: OpenAI) -> None:
+    """An answer of a nested type comes as its classes, and all of it is within its bounds."""
+    completion = until_whole(lambda: client.chat.completions.parse(**ZOO))
+    message = completion.choices[0].message
+    show(content=message.content, parsed=message.parsed, usage=completion.usage)
+    assert within(message.parsed)
+    assert message.parsed == chatlib.decode_json(Zoo, message.content or "")
+
+
+def test_parse_that_is_cut(client: OpenAI) -> None:
+    """An answer that is cut at the token limit is an error, which has what came."""
+    try:
+        with pytest.raises(chatlib.LengthFinishReasonError) as raised:
+            client.chat.completions.parse(**{**ZOO, "max_tokens": 5})
+    except BadRequestError as error:
+        pytest.skip(f"the server refuses: {error}")
+    show(error=raised.value, text=raised.value.completion.text)
+    assert raised.value.completion.choices[0].finish_reason == "length"
+
+
+def test_events(client: OpenAI) -> None:
+    """The values so far of a streamed answer grow into the value of the whole."""
+
+    def ask() -> tuple[list[Any], list[Any], Any]:
+        with client.chat.completions.stream(**ZOO) as stream:
+            events, values = [], []
+            for event in stream:
+                events.append(event)
+                if event.type == "content.delta":
+                    values.append(event.parsed)
+            return events, values, stream.get_final_completion()
+
+    events, values, final = until_whole(ask)
+    deltas = [event for event in events if event.type == "content.delta"]
+    done = [event for event in events if event.type == "content.done"]
+    parsed = final.choices[0].message.parsed
+    seen = [value for at, value in enumerate(values) if value and value != values[at - 1]]
+    show(events=len(events), deltas=len(deltas), parsed=parsed, usage=final.usage)
+    print("\n".join(f"  so far: {value!r}" for value in seen))
+    assert within(parsed)
+    assert len(done) == 1
+    assert done[0].parsed == parsed
+    text = final.choices[0].message.content
+    assert (
+        text == done[0].content == "".join(event.delta for event in deltas) == deltas[-1].snapshot
+    )
+    assert values == [event.parsed for event in deltas]  # the same when they are read late
+    assert values[-1] == json.loads(text)
+    assert len(seen) > 3
+
+
+# Tools ------------------------------------------------------------------------------------------
+
+
+def weather(city: Word, unit: Literal["celsius", "fahrenheit"]) -> dict[str, Any]:
+    """Get the weather of a city.
+
+    Args:
+        city: Such as Paris.
+        unit: Of the temperature.
+    """
+    return {"city": city, "temperature": 21, "unit": unit, "sky": "clear"}
+
+
+# A small model calls nothing by itself, but can repeat how its chat template writes a call.
+WANTED = """Say exactly this:
+<tool_call>
+{"name": "weather", "arguments": {"city": "Paris", "unit": "celsius"}}
+</tool_call>"""
+WEATHER: dict[str, Any] = {
+    "model": MODEL,
+    "messages": [{"role": "user", "content": WANTED}],
+    "temperature": 0,
+    "stop": ["</tool_call>"],
+    "max_tokens": 64,
+    "timeout": 120.0,
+}
+
+
+def test_tool_call(client: OpenAI) -> None:
+    """A call has decoded arguments; its result goes back, and the model answers."""
+    tools = [chatlib.function_tool(weather)]
+    asked = {**WEATHER, "tools": tools, "tool_choice": "required"}
+    completion = until_whole(lambda: client.chat.completions.parse(**asked), tools=True)
+    message = completion.choices[0].message
+    if not message.tool_calls:
+        pytest.skip(f"the server does not make the model call a tool: {message.content!r}")
+    called = message.tool_calls[0]
+    assert isinstance(called, chatlib.types.ParsedFunctionToolCall)
+    results = chatlib.tool_results(completion, tools)
+    messages = [*WEATHER["messages"], message, *results]
+    after = client.chat.completions.create(
+        **{**WEATHER, "messages": messages, "max_tokens": 24}, tools=tools, tool_choice="none"
+    )
+    show(
+        name=called.function.name,
+        arguments=called.function.arguments,
+        parsed=called.function.parsed_arguments,
+        results=[result.content for result in results],
+        answer=after.text,
+    )
+    assert "weather" == called.function.name
+    assert {"city", "unit"} == set(called.function.parsed_arguments)
+    assert len(results) == len(message.tool_calls)
+    assert 21 == json.loads(str(results[0].content))["temperature"]
+    assert after.choices[0].message.content
+    assert not after.choices[0].message.tool_calls
+
+
+def test_tool_call_in_events(client: OpenAI) -> None:
+    """A streamed call comes in pieces, and ends with its decoded arguments."""
+    asked = {**WEATHER, "tools": [chatlib.function_tool(weather)], "tool_choice": "required"}
+
+    def ask() -> list[Any]:
+        with client.chat.completions.stream(**asked) as stream:
+            return list(stream)
+
+    kind = "tool_calls.function.arguments"
+    events = [event for event in until_whole(ask, tools=True) if event.type.startswith(kind)]
+    if not events:
+        pytest.skip("the server does not make the model call a tool")
+    deltas = [event for event in events if event.type == f"{kind}.delta" and event.index == 0]
+    done = next(event for event in events if event.type == f"{kind}.done")
+    show(deltas=[event.arguments_delta for event in deltas], parsed=done.parsed_arguments)
+    assert "weather" == done.name
+    assert done.arguments == "".join(event.arguments_delta for event in deltas)
+    assert {"city", "unit"} == set(done.parsed_arguments)
+
+
+def test_run(client: OpenAI) -> None:
+    """A run ends with an answer, or where it is told to: a model that must call never answers."""
+    events: list[chatlib.ToolRunEvent] = []
+    asked = {**WEATHER, "tools": [weather], "max_rounds": 2, "on_event": events.append}
+    try:
+        run = client.chat.completions.run(**asked, tool_choice="auto")
+        show(rounds=run.rounds, answer=run.completion.text)
+        assert 1 <= run.rounds <= 2
+    except chatlib.ToolRoundsExceededError as error:
+        show(error=error)
+    except InternalServerError as error:
+        pytest.skip(f"the server fails at what the model said: {error}")
+    calls = [event for event in events if event.result is None]
+    assert 1 <= len(calls) <= 2
+
+
+def test_run_without_end(client: OpenAI) -> None:
+    """A model that must call a tool never answers: the run ends where it is told to."""
+    asked = {**WEATHER, "tools": [weather], "max_rounds": 1, "tool_choice": "required"}
+    events: list[chatlib.ToolRunEvent] = []
+    try:
+        run = client.chat.completions.run(**asked, on_event=events.append)
+    except chatlib.ToolRoundsExceededError as error:
+        exceeded = error
+    except InternalServerError as error:
+        pytest.skip(f"the server fails at what the model said: {error}")
+    else:
+        pytest.skip(f"the server does not make the model call a tool: {run.completion.text!r}")
+    results = [event.result.content for event in events if event.result is not None]
+    show(error=exceeded, messages=len(exceeded.messages), results=results)
+    assert 1 == exceeded.rounds
+    assert results

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import pytest
@@ -30,10 +30,13 @@ from chatlib import (
     HttpResponse,
     IncompleteStreamError,
     InternalServerError,
+    LengthFinishReasonError,
     NotFoundError,
     OpenAI,
+    ParseError,
     RateLimitError,
     joined,
+    parse_completion,
     read_chunks,
     read_completion,
     read_events,
@@ -45,9 +48,10 @@ from tests.loopback import Reply, Server, chunk, completion, sse
 CASES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "data" / "quirks.json").read_text("utf-8")
 )
-LATER = {"structured-output", "stored"}
+LATER = {"stored"}
 """Areas whose operations have tests of their own."""
 
+Error = TypeVar("Error", bound=Exception)
 EVENT_STREAM = {"content-type": "text/event-stream"}
 MESSAGES = [{"role": "user", "content": "Hi"}]
 
@@ -766,6 +770,67 @@ def _(seen: Seen) -> None:
     assert "cached_tokens" in usage.prompt_tokens_details.fields_set
     assert None is usage.prompt_tokens_details.audio_tokens
     assert "audio_tokens" not in usage.prompt_tokens_details.fields_set
+
+
+# Structured output ----------------------------------------------------------------------------
+
+
+@attrs.define
+class Facts:
+    facts: list[str]
+
+
+@attrs.define
+class Town:
+    name: str
+
+
+@attrs.define
+class Towns:
+    towns: list[Town]
+
+
+def unparsed(seen: Seen, kind: type, error: type[Error]) -> Error:
+    """The error that reading an answer as a type makes; it holds the whole answer."""
+    with pytest.raises(error) as caught:
+        parse_completion(seen.answer, kind)
+    found: Any = caught.value
+    assert seen.answer.to_dict() == found.completion.to_dict()
+    assert seen.answer.http is found.completion.http
+    return caught.value
+
+
+@case("so-truncated-length")
+def _(seen: Seen) -> None:
+    error = unparsed(seen, Facts, LengthFinishReasonError)
+    assert '{"facts": ["alpha", "beta", "gam' == error.completion.text
+    assert 143 == error.completion.usage.total_tokens
+    nothing = seen.answer.replace(
+        choices=[
+            seen.choice.replace(message=seen.choice.message.replace(content=content))
+            for content in (None, "")
+        ]
+    )
+    with pytest.raises(LengthFinishReasonError):
+        parse_completion(nothing, Facts)
+
+
+@case("so-truncated-without-signal")
+def _(seen: Seen) -> None:
+    error = unparsed(seen, Facts, ParseError)
+    assert ("truncated", seen.answer.text) == (error.reason, error.content)
+    assert "it ends inside a string" in str(error)
+    assert "char 28" in str(error)
+
+
+@case("so-schema-ignored")
+def _(seen: Seen) -> None:
+    error = unparsed(seen, Towns, ParseError)
+    assert ("mismatch", "$.towns[0]", seen.answer.text) == (error.reason, error.path, error.content)
+    assert "Towns" in str(error)
+    assert "$.towns[0]" in str(error)
+    error = unparsed(seen, Facts, ParseError)
+    assert ("mismatch", "$") == (error.reason, error.path)
 
 
 # Alike, but not in the file: framing ----------------------------------------------------------

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from chatlib._omit import Omit, omit
 from chatlib.building import build_request, split_options
@@ -30,7 +30,11 @@ from chatlib.types.completion import ChatCompletion
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from chatlib.types.params import CreateOptions, RequestOptions
+    from chatlib.client.typed_stream import ChatCompletionStreamManager
+    from chatlib.tools import ToolRun, ToolRunEvent
+    from chatlib.types.messages import MessageLike
+    from chatlib.types.params import CreateOptions, RequestOptions, TypedAnswerOptions
+    from chatlib.types.parsed import ParsedChatCompletion
 
 T = TypeVar("T")
 
@@ -146,8 +150,9 @@ class OpenAI:
         options: RequestOptions,
     ) -> T:
         """Make a call: build a request, send it, receive what comes, perhaps again."""
+        start = time.monotonic()  # a function that gives the key may take its time
         request = build()
-        deadline = Deadline(request.timeout.total)
+        deadline = Deadline(request.timeout.total, start=start)
         count = options.get("max_retries", omit)
         policy = RetryPolicy(self.config.max_retries if isinstance(count, Omit) else retries(count))
 
@@ -216,6 +221,93 @@ class Completions:
         if stream is True:
             return self._client._call(build, open_stream, options)
         return self._client._call(build, lambda r, d: read_completion(whole(r, d)), options)
+
+    @overload
+    def parse(
+        self, *, response_format: type[T], **params: Unpack[TypedAnswerOptions]
+    ) -> ParsedChatCompletion[T]: ...
+
+    @overload
+    def parse(
+        self, *, response_format: Omit = omit, **params: Unpack[TypedAnswerOptions]
+    ) -> ParsedChatCompletion[None]: ...
+
+    def parse(
+        self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
+    ) -> ParsedChatCompletion[Any]:
+        """Ask for a completion, and read it as a type.
+
+        Args:
+            response_format: The type of the answer: an attrs class, a dataclass, a TypedDict, a
+                pydantic model, ...: whatever :func:`chatlib.json_schema` knows.
+            params: As for :meth:`create`. The calls of tools made by
+                :func:`chatlib.function_tool`, and of other strict ones, get ``parsed_arguments``.
+
+        Raises:
+            LengthFinishReasonError, ContentFilterFinishReasonError: the answer is not whole.
+            ParseError: it is not what was asked for.
+            APIError: as for :meth:`create`.
+            TypeError: a strict schema can't say the type.
+            ValueError: a function tool is not strict.
+        """
+        from chatlib.client import typed_calls  # here, as not every program needs it
+
+        return typed_calls.parse(self.create, response_format, params)
+
+    @overload
+    def stream(
+        self, *, response_format: type[T], **params: Unpack[TypedAnswerOptions]
+    ) -> ChatCompletionStreamManager[T]: ...
+
+    @overload
+    def stream(
+        self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
+    ) -> ChatCompletionStreamManager[Any]: ...
+
+    def stream(
+        self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
+    ) -> ChatCompletionStreamManager[Any]:
+        """Ask for a completion that comes as events, each with what has come so far.
+
+        Use it in a ``with``, which opens and closes the stream. The usage is asked for, unless
+        ``stream_options`` says otherwise.
+
+        Args:
+            response_format: A type, as for :meth:`parse`, or a response format as for
+                :meth:`create`.
+            params: As for :meth:`create`.
+        """
+        from chatlib.client import typed_calls
+
+        return typed_calls.stream(self.create, response_format, params)
+
+    def run(
+        self,
+        *,
+        messages: Iterable[MessageLike],
+        tools: Iterable[Any],
+        max_rounds: int = 10,
+        on_event: Callable[[ToolRunEvent], object] | None = None,
+        **params: Any,
+    ) -> ToolRun:
+        """Ask, execute the tools that the model calls, send what they returned, and so on.
+
+        Args:
+            tools: Functions, and tools made by :func:`chatlib.function_tool`.
+            max_rounds: How many completions to ask for at most.
+            on_event: Is told of each completion and of each result, as they come.
+            params: As for :meth:`create`.
+
+        Returns:
+            The answer, and the conversation that led to it.
+
+        Raises:
+            ToolRoundsExceededError: the model still calls tools after the last round.
+            APIError: as for :meth:`create`.
+        """
+        from chatlib.client import typed_calls
+
+        return typed_calls.run(self.create, messages, tools, max_rounds, on_event, params)
 
 
 class Chat:

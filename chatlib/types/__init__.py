@@ -7,6 +7,9 @@ others, or as values: those are in :mod:`chatlib.types.values`.
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from chatlib.types.base import JsonObject, UnknownObject
 from chatlib.types.chunk import (
     ChatCompletionChunk,
@@ -149,6 +152,8 @@ from chatlib.types.params import (
     ListParams,
     MessageListParams,
     RequestOptions,
+    TypedAnswerOptions,
+    TypedAnswerParams,
     UpdateParams,
 )
 from chatlib.types.parsed import (
@@ -202,6 +207,22 @@ from chatlib.types.tools import (
     ToolLike,
 )
 
+if TYPE_CHECKING:
+    from chatlib.types.events import (
+        ChatCompletionStreamEvent,
+        ChunkEvent,
+        ContentDeltaEvent,
+        ContentDoneEvent,
+        FunctionToolCallArgumentsDeltaEvent,
+        FunctionToolCallArgumentsDoneEvent,
+        LogprobsContentDeltaEvent,
+        LogprobsContentDoneEvent,
+        LogprobsRefusalDeltaEvent,
+        LogprobsRefusalDoneEvent,
+        RefusalDeltaEvent,
+        RefusalDoneEvent,
+    )
+
 __all__ = [
     "CREATE_PARAMS",
     "AllowedToolsLike",
@@ -252,6 +273,7 @@ __all__ = [
     "ChatCompletionRole",
     "ChatCompletionStoreMessage",
     "ChatCompletionStoreMessageContentPart",
+    "ChatCompletionStreamEvent",
     "ChatCompletionStreamOptionsParam",
     "ChatCompletionSystemMessageParam",
     "ChatCompletionTokenLogprob",
@@ -270,6 +292,7 @@ __all__ = [
     "ChoiceLogprobs",
     "ChunkChoice",
     "ChunkChoiceLogprobs",
+    "ChunkEvent",
     "CompletionCreateParams",
     "CompletionCreateParamsBase",
     "CompletionCreateParamsFunction",
@@ -280,6 +303,8 @@ __all__ = [
     "CompletionTokensDetails",
     "CompletionUpdateParams",
     "CompletionUsage",
+    "ContentDeltaEvent",
+    "ContentDoneEvent",
     "ContentPartLike",
     "CreateChatCompletionRequestMessageParam",
     "CreateOptions",
@@ -310,6 +335,8 @@ __all__ = [
     "FunctionLike",
     "FunctionParam",
     "FunctionParameters",
+    "FunctionToolCallArgumentsDeltaEvent",
+    "FunctionToolCallArgumentsDoneEvent",
     "GrammarLike",
     "ImageDetail",
     "ImageURL",
@@ -322,6 +349,10 @@ __all__ = [
     "JsonObject",
     "ListParams",
     "Logprobs",
+    "LogprobsContentDeltaEvent",
+    "LogprobsContentDoneEvent",
+    "LogprobsRefusalDeltaEvent",
+    "LogprobsRefusalDoneEvent",
     "MessageLike",
     "MessageListParams",
     "Metadata",
@@ -352,6 +383,8 @@ __all__ = [
     "PromptCacheOptions",
     "PromptTokensDetails",
     "ReasoningEffort",
+    "RefusalDeltaEvent",
+    "RefusalDoneEvent",
     "RequestOptions",
     "ResponseFormat",
     "ResponseFormatJSONObject",
@@ -366,6 +399,8 @@ __all__ = [
     "ToolChoiceLike",
     "ToolLike",
     "TopLogprob",
+    "TypedAnswerOptions",
+    "TypedAnswerParams",
     "UnknownObject",
     "UpdateParams",
     "UserLocationLike",
@@ -377,3 +412,10 @@ __all__ = [
     "WebSearchOptionsUserLocationApproximate",
     "text_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The events are made when they are first asked for: few programs need them.
+    if name in __all__:
+        return getattr(importlib.import_module("chatlib.types.events"), name)
+    raise AttributeError(f"module 'chatlib.types' has no attribute {name!r}")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chatlib.types import values
 
 
-class CreateParams(TypedDict):
+class TypedAnswerParams(TypedDict):
     """What a completion is made from.
 
     Only ``messages`` and ``model`` are needed. A parameter that is left out, or is ``omit``, is not
@@ -128,7 +128,6 @@ class CreateParams(TypedDict):
     ]
     prompt_cache_retention: NotRequired[Literal["in_memory", "in-memory", "24h"] | Omit | None]
     reasoning_effort: NotRequired[ReasoningEffort | Omit]
-    response_format: NotRequired[ResponseFormatLike | Omit]
     safety_identifier: NotRequired[str | Omit | None]
     seed: NotRequired[int | Omit | None]
     service_tier: NotRequired[
@@ -149,6 +148,12 @@ class CreateParams(TypedDict):
     web_search_options: NotRequired[
         WebSearchOptions | values.WebSearchOptions | Mapping[str, object] | Omit
     ]
+
+
+class CreateParams(TypedAnswerParams):
+    """What a completion is made from: as :class:`TypedAnswerParams`, and the answer's form."""
+
+    response_format: NotRequired[ResponseFormatLike | Omit]
 
 
 CREATE_PARAMS = frozenset(CreateParams.__annotations__) | {"stream"}
@@ -173,6 +178,10 @@ class RequestOptions(TypedDict, total=False):
     timeout: float | Timeout | Omit | None
     max_retries: int | Omit
     idempotency_key: str | Omit | None
+
+
+class TypedAnswerOptions(TypedAnswerParams, RequestOptions):
+    """All that ``parse()`` and ``stream()`` take beside the type of the answer."""
 
 
 class CreateOptions(CreateParams, RequestOptions):

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 PARAMS: dict[str, Any] = {
@@ -20,14 +21,8 @@ PARAMS: dict[str, Any] = {
 }
 
 
-class Chatlib:
-    """This library."""
-
-    package = "chatlib"
-
-    def __init__(self, url: str) -> None:
-        client = __import__(self.package).OpenAI(api_key="sk-bench", base_url=url)
-        self.completions: Any = client.chat.completions
+class Contender:
+    """What all of them do."""
 
     def start(self, size: int) -> None:
         """Nothing: to be made is all."""
@@ -42,6 +37,63 @@ class Chatlib:
         assert sum(map(bool, self.texts(size))) == size
 
     def text(self) -> str:
+        raise NotImplementedError
+
+    def texts(self, size: int) -> Iterator[str | None]:
+        raise NotImplementedError
+
+
+class Chatlib(Contender):
+    """This library."""
+
+    package = "chatlib"
+
+    def __init__(self, url: str) -> None:
+        client = __import__(self.package).OpenAI(api_key="sk-bench", base_url=url)
+        self.completions: Any = client.chat.completions
+
+    def parse(self, size: int) -> None:
+        """Some completions with a type."""
+        for _ in range(size):
+            completion = self.completions.parse(**PARAMS, response_format=self.answer)
+            assert completion.choices[0].message.parsed.steps[1].output
+
+    def events(self, size: int) -> None:
+        """The events of a stream, of which nothing is read."""
+        with self.completions.stream(**PARAMS, max_tokens=size) as stream:
+            assert sum(event.type == "content.delta" for event in stream) >= size
+
+    def typed_events(self, size: int) -> None:
+        """The events of a stream with a type, and the value so far at each piece of the text."""
+        asked = {**PARAMS, "max_tokens": size, "response_format": self.answer}
+        with self.completions.stream(**asked) as stream:
+            steps = [
+                len((event.parsed or {}).get("steps", ()))
+                for event in stream
+                if event.type == "content.delta"
+            ]
+            parsed = stream.get_final_completion().choices[0].message.parsed
+        assert len(steps) >= size
+        assert steps[-1] == len(parsed.steps) > 0
+
+    @cached_property
+    def answer(self) -> Any:
+        """The type of the answers."""
+        import attrs
+
+        @attrs.define
+        class Step:
+            explanation: str
+            output: str
+
+        @attrs.define
+        class Answer:
+            steps: list[Step]
+            final_answer: str
+
+        return Answer
+
+    def text(self) -> str:
         return str(self.completions.create(**PARAMS).choices[0].message.content)
 
     def texts(self, size: int) -> Iterator[str | None]:
@@ -52,8 +104,22 @@ class Chatlib:
 class Official(Chatlib):
     package = "openai"
 
+    @cached_property
+    def answer(self) -> Any:
+        import pydantic
 
-class HandWritten(Chatlib):
+        class Step(pydantic.BaseModel):
+            explanation: str
+            output: str
+
+        class Answer(pydantic.BaseModel):
+            steps: list[Step]
+            final_answer: str
+
+        return Answer
+
+
+class HandWritten(Contender):
     """What one writes without a library: requests, ``iter_lines`` and ``json.loads``."""
 
     def __init__(self, url: str) -> None:

@@ -30,6 +30,8 @@ class Work(NamedTuple):
     task: str
     size: int = 1
     repeat: int = 0
+    alone: bool = False
+    """Only chatlib does it: others would take hours."""
 
 
 class Sample(NamedTuple):
@@ -50,6 +52,8 @@ class Row(NamedTuple):
     over: Work | None = None
 
 
+TYPED_2K = Work("typed_events", 2_000, 2)
+TYPED_50K = Work("typed_events", 50_000, 1, alone=True)
 S500, S5K, S50K = Work("stream", 500, 20), Work("stream", 5_000, 2), Work("stream", 50_000, 1)
 ROWS = [
     Row("import and client, ms", Work("start"), "wall", 1 / 5),
@@ -62,6 +66,10 @@ ROWS = [
     Row("stream 50000, µs per chunk", S50K, "wall", 1 / 8),
     Row("stream 50000 over 500, per chunk", S50K, "wall", 1.15, over=S500),
     Row("stream 50000, MiB", S50K, "peak"),
+    Row("parse, µs", Work("parse", 300, 3), "wall", 1 / 4),
+    Row("events 5000, µs per chunk", Work("events", 5_000, 2), "wall", 1 / 10),
+    Row("typed events 2000, µs per chunk", TYPED_2K, "wall", 1 / 6),
+    Row("typed events 50000 over 2000, per chunk", TYPED_50K, "wall", 1.3, over=TYPED_2K),
 ]
 Taken = dict[tuple[Work, str], list[Sample]]
 
@@ -86,6 +94,12 @@ def run_once(name: str, work: Work, url: str, env: dict[str, str]) -> Sample:
     return Sample(wall * scale, cpu * scale, usage.ru_maxrss / MIB)
 
 
+def doing(work: Work) -> list[str]:
+    """Who does it."""
+    able = [name for name, kind in CONTENDERS.items() if hasattr(kind, work.task)]
+    return ["chatlib"] if work.alone else able
+
+
 def run_rounds(works: list[Work], rounds: int) -> Taken:
     """The samples of each work and contender, who take turns."""
     taken: Taken = {}
@@ -100,7 +114,7 @@ def run_rounds(works: list[Work], rounds: int) -> Taken:
                 run_once(name, Work("create"), url, env)
             for work, number in [(work, number) for work in works for number in range(rounds)]:
                 print(f"\r{work}: {number + 1}\033[K", end="", file=sys.stderr, flush=True)
-                for name in [n for n, kind in CONTENDERS.items() if hasattr(kind, work.task)]:
+                for name in doing(work):
                     taken.setdefault((work, name), []).append(run_once(name, work, url, env))
     print("\r\033[K", end="", file=sys.stderr, flush=True)
     return taken
@@ -140,7 +154,7 @@ def main() -> None:
     if asked.json:
         print(json.dumps(lines, indent=2, ensure_ascii=False))
         return
-    form = "{:33}" + "{:>13}" * len(CONTENDERS) + "{:>8}" * 4 + "  {}"
+    form = "{:40}" + "{:>13}" * len(CONTENDERS) + "{:>8}" * 4 + "  {}"
     print(form.format("", *CONTENDERS, "ratio", "least", "most", "target", ""))
     for found in lines:
         print(form.format(*(f"{v:.4g}" if isinstance(v, float) else v for v in found.values())))

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import attrs
 from typing_extensions import Unpack, assert_type
 
+from chatlib import (
+    ChatCompletionStream,
+    OpenAI,
+    Tool,
+    ToolRun,
+    ToolRunEvent,
+    function_tool,
+    parse_completion,
+    tool_results,
+)
 from chatlib._omit import omit
 from chatlib.http import Timeout
 from chatlib.types import (
@@ -260,3 +270,81 @@ def parsed(completion: ParsedChatCompletion[Event]) -> str:
     plain: ChatCompletion = completion
     create(model="m", messages=[message, {"role": "user", "content": "Thanks"}])
     return message.parsed.name if message.parsed else plain.text
+
+
+# Answers with a type
+
+
+class Town(TypedDict):
+    name: str
+
+
+def typed(client: OpenAI, messages: list[dict[str, str]], completion: ChatCompletion) -> str:
+    answer = client.chat.completions.parse(model="m", messages=messages, response_format=Event)
+    assert_type(answer, ParsedChatCompletion[Event])
+    assert_type(answer.choices[0].message.parsed, Event | None)
+    town = client.chat.completions.parse(model="m", messages=messages, response_format=Town)
+    assert_type(town.choices[0].message.parsed, Town | None)
+    many = client.chat.completions.parse(model="m", messages=messages, response_format=list[Event])
+    assert_type(many.choices[0].message.parsed, list[Event] | None)
+    older = client.beta.chat.completions.parse(
+        model="m", messages=messages, response_format=Event, temperature=0, timeout=3
+    )
+    assert_type(older, ParsedChatCompletion[Event])
+    again = parse_completion(completion, Event)
+    assert_type(again.choices[0].message.parsed, Event | None)
+    plain: ChatCompletion = client.chat.completions.parse(model="m", messages=messages)
+    event: Event | None = answer.choices[0].message.parsed
+    client.chat.completions.parse(model="m", response_format=Event)  # type: ignore[call-overload]  # pyright: ignore
+    return event.name if event else plain.text
+
+
+def events(client: OpenAI, messages: list[dict[str, str]]) -> str:
+    text = ""
+    with client.chat.completions.stream(
+        model="m", messages=messages, response_format=Event
+    ) as stream:
+        assert_type(stream, ChatCompletionStream[Event])
+        for event in stream:
+            if event.type == "chunk":
+                assert_type(event.chunk, ChatCompletionChunk)
+                assert_type(event.snapshot, ParsedChatCompletion[Event])
+            elif event.type == "content.delta":
+                text += event.delta
+                assert_type(event.snapshot, str)
+            elif event.type == "content.done":
+                assert_type(event.parsed, Event | None)
+            elif event.type == "refusal.done":
+                assert_type(event.refusal, str)
+            elif event.type == "tool_calls.function.arguments.delta":
+                assert_type(event.arguments_delta, str)
+            elif event.type == "tool_calls.function.arguments.done":
+                assert_type(event.parsed_arguments, Any)
+            elif event.type == "logprobs.content.delta":
+                assert_type(event.snapshot[0].logprob, float)
+        assert_type(stream.response.model, str)
+        assert_type(stream.until_done().get_final_completion(), ParsedChatCompletion[Event])
+        parsed: Event | None = stream.get_final_completion().choices[0].message.parsed
+    with client.chat.completions.stream(model="m", messages=messages) as stream_of_text:
+        for piece in stream_of_text:
+            if piece.type == "content.delta":
+                text += piece.delta
+    return parsed.name if parsed else text
+
+
+def running(client: OpenAI, messages: list[dict[str, str]], completion: ChatCompletion) -> str:
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    def watch(event: ToolRunEvent) -> None:
+        assert_type(event.result, ToolMessage | None)
+
+    tool = function_tool(add)
+    assert_type(tool, Tool)
+    run = client.chat.completions.run(
+        model="m", messages=messages, tools=[add, tool], max_rounds=3, on_event=watch
+    )
+    assert_type(run, ToolRun)
+    assert_type(tool_results(completion, [add]), list[ToolMessage])
+    create(model="m", messages=[*run.messages, *tool_results(completion, [tool])], tools=[tool])
+    return run.completion.text

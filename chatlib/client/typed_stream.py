@@ -1,0 +1,112 @@
+"""What ``stream()`` returns: a manager that opens a stream of events, and that stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from chatlib.client.stream import Stream
+from chatlib.http import HttpResponse
+from chatlib.stream_state import ChatCompletionStreamState
+from chatlib.types.chunk import ChatCompletionChunk
+from chatlib.types.events import ChatCompletionStreamEvent
+from chatlib.types.parsed import ParsedChatCompletion
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+T = TypeVar("T")
+
+
+class ChatCompletionStream(Generic[T]):
+    """An answer that is coming, as events; and all of it that has come."""
+
+    def __init__(
+        self, chunks: Stream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
+    ) -> None:
+        self._chunks = chunks
+        self._state = state
+        self._events = self._handled()
+
+    def __iter__(self) -> Iterator[ChatCompletionStreamEvent[T]]:
+        return self._events
+
+    def __next__(self) -> ChatCompletionStreamEvent[T]:
+        return next(self._events)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
+        """What has come so far, with the values so far of its JSON."""
+        return self._state.current_completion_snapshot
+
+    @property
+    def response(self) -> ParsedChatCompletion[T]:
+        """What has come so far, by the name that the reference gives it."""
+        return self.current_completion_snapshot
+
+    @property
+    def http_response(self) -> HttpResponse:
+        """The HTTP response, for its status and headers."""
+        return self._chunks.response
+
+    def get_final_completion(self) -> ParsedChatCompletion[T]:
+        """Read to the end: the whole answer, parsed.
+
+        Raises:
+            LengthFinishReasonError, ContentFilterFinishReasonError, ParseError: it can't be parsed.
+            APIError: the stream failed.
+        """
+        self.until_done()
+        return self._state.get_final_completion()
+
+    def until_done(self) -> Self:
+        """Read to the end and forget the events."""
+        for _ in self._events:
+            pass
+        return self
+
+    def close(self) -> None:
+        """Give the connection back; what has not come yet will not come."""
+        self._chunks.close()
+
+    def _handled(self) -> Iterator[ChatCompletionStreamEvent[T]]:
+        for chunk in self._chunks:
+            yield from self._state.handle_chunk(chunk)
+
+
+class ChatCompletionStreamManager(Generic[T]):
+    """Opens the stream when it is entered, and closes it when it is left."""
+
+    def __init__(
+        self,
+        start: Callable[[], Stream[ChatCompletionChunk]],
+        state: Callable[[], ChatCompletionStreamState[T]],
+    ) -> None:
+        self._start = start
+        self._state = state
+        self._stream: ChatCompletionStream[T] | None = None
+
+    def __enter__(self) -> ChatCompletionStream[T]:
+        self._stream = ChatCompletionStream(self._start(), self._state())
+        return self._stream
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._stream is not None:
+            self._stream.close()

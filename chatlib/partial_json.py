@@ -1,0 +1,173 @@
+"""JSON text so far to the value so far, in linear time.
+
+The strategy: the text is read once, as it comes, into a tree. What is complete in the tree is never
+touched again, so a value that is given out shares it and copies only the containers that are still
+open, from the root to the place where the text stops. A string that has not ended is kept in pieces
+until it does.
+
+What counts as "so far": a string, name or literal that has not ended is not there yet; a number is,
+as soon as it could be one. Text that can't become JSON ends the reading, and the value stays as it
+was: judging the whole text is the business of whoever gets it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from chatlib._omit import Omit, omit
+
+_TOKEN = re.compile(r'[ \t\n\r]*(?:([{}\[\],:"])|([^ \t\n\r{}\[\],:"]+))')
+_STRING = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_LITERALS = {"true": True, "false": False, "null": None}
+
+
+class PartialJson:
+    """A JSON value that is still coming.
+
+    >>> reader = PartialJson()
+    >>> for text in ('{"steps": [{"n": 1}, {"n"', ': 2, "why": "becau'):
+    ...     reader.feed(text)
+    ...     print(reader.value())
+    {'steps': [{'n': 1}, {}]}
+    {'steps': [{'n': 1}, {'n': 2}]}
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        """How many characters have been fed."""
+        self._root: Any = None
+        self._open: list[Any] = []  # the containers that have not ended, outermost first
+        self._keys: list[Any] = []  # for each of them, the key under which a value is to come
+        self._wants = "value"  # or: key, colon, comma, nothing
+        self._string: list[str] | None = None  # the pieces of a string that has not ended
+        self._word = ""  # a number or literal that may go on
+
+    def feed(self, text: str) -> None:
+        """Read on. Each character is looked at once."""
+        self.length += len(text)
+        at = 0
+        while at < len(text) and self._wants != "nothing":
+            if self._string is not None:
+                at = self._read_string(text, at)
+                continue
+            match = _TOKEN.match(text, at)
+            if match is None:  # blanks up to the end
+                self._end_word()
+                return
+            mark, word = match.groups()
+            if match.start(match.lastindex or 0) > at or mark:
+                self._end_word()
+            at = match.end()
+            if word:
+                self._word += word
+            else:
+                self._take_mark(mark)
+
+    def value(self) -> Any:
+        """What has come so far, as plain JSON values; None before there is anything.
+
+        What is given out is not changed by what comes later.
+        """
+        inner: Any = omit
+        word = _word_value(self._word) if self._wants == "value" else omit
+        for container, key in zip(reversed(self._open), reversed(self._keys), strict=True):
+            copied = container.copy()
+            if inner is not omit:  # the open container within this one, copied in its turn
+                copied[key if isinstance(container, dict) else -1] = inner
+            elif word is not omit:
+                if isinstance(container, dict):
+                    copied[key] = word
+                else:
+                    copied.append(word)
+            inner = copied
+        if inner is not omit:
+            return inner
+        return self._root if word is omit else word
+
+    def _read_string(self, text: str, at: int) -> int:
+        assert self._string is not None
+        if self._string and self._string[-1] == "\\":  # an escape that was cut in two
+            self._string[-1] += text[at]
+            at += 1
+        match = _STRING.match(text, at)
+        assert match is not None
+        end = match.end()
+        self._string.append(text[at:end])
+        if end == len(text):
+            return end
+        if text[end] == "\\":
+            self._string.append("\\")
+            return end + 1
+        raw, self._string = "".join(self._string), None
+        try:
+            value = json.loads(f'"{raw}"', strict=False)
+        except ValueError:
+            self._wants = "nothing"
+            return end + 1
+        if self._wants == "key":
+            self._keys[-1] = value
+            self._wants = "colon"
+        else:
+            self._take_value(value)
+        return end + 1
+
+    def _take_mark(self, mark: str) -> None:
+        wants, container = self._wants, self._open[-1] if self._open else None
+        if mark == '"' and (wants == "value" or wants == "key"):
+            self._string = []
+        elif mark in "{[" and wants == "value":
+            made: Any = {} if mark == "{" else []
+            self._put(made)
+            self._open.append(made)
+            self._keys.append(None)
+            self._wants = "key" if mark == "{" else "value"
+        elif (
+            mark in "}]" and container is not None and isinstance(container, list) == (mark == "]")
+        ):
+            # An empty container may end where its first item is wanted, any other after an item.
+            if wants == "comma" or (not container and wants == ("value" if mark == "]" else "key")):
+                self._open.pop()
+                self._keys.pop()
+                self._wants = "comma" if self._open else "nothing"
+            else:
+                self._wants = "nothing"
+        elif mark == ":" and wants == "colon":
+            self._wants = "value"
+        elif mark == "," and wants == "comma":
+            self._wants = "key" if isinstance(container, dict) else "value"
+        else:
+            self._wants = "nothing"
+
+    def _end_word(self) -> None:
+        if not self._word:
+            return
+        value, self._word = _word_value(self._word), ""
+        if value is omit or self._wants != "value":
+            self._wants = "nothing"
+        else:
+            self._take_value(value)
+
+    def _take_value(self, value: Any) -> None:
+        self._put(value)
+        self._wants = "comma" if self._open else "nothing"
+
+    def _put(self, value: Any) -> None:
+        if not self._open:
+            self._root = value
+        elif isinstance(self._open[-1], dict):
+            self._open[-1][self._keys[-1]] = value
+        else:
+            self._open[-1].append(value)
+
+
+def _word_value(word: str) -> Any | Omit:
+    """A number or literal, or omit where it is none, or not yet."""
+    if word in _LITERALS:
+        return _LITERALS[word]
+    number = _NUMBER.fullmatch(word)
+    if number is None or len(word) > 4000:  # Python refuses longer integers
+        return omit
+    return int(word) if number.lastindex is None else float(word)

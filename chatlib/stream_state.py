@@ -1,0 +1,340 @@
+"""Chunks to events: what ``stream()`` knows, as a fold that people can run over their own chunks.
+
+The strategy: each chunk costs the same however many came before. Texts are kept as growing lists,
+and an event remembers how long its text was rather than the text. JSON so far is read by one reader
+for each text that goes on from where it last stopped. What an event shows is made when it is read;
+one that is read late looks at the beginning of what has come since.
+
+For the completion so far at an earlier time there is a log of what was folded: one entry for each
+chunk, which for nearly all is the piece of text that is kept anyway.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, Generic, TypeVar
+
+from chatlib._omit import omit
+from chatlib.accumulate import Accumulator
+from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
+from chatlib.partial_json import PartialJson
+from chatlib.structured import (
+    as_parsed,
+    is_parseable,
+    is_typed,
+    parse_call,
+    parse_completion,
+    parse_content,
+    strict_tool,
+)
+from chatlib.types.chunk import ChatCompletionChunk, ChunkChoice
+from chatlib.types.completion import ChatCompletion, ChoiceLogprobs
+from chatlib.types.events import (
+    ChatCompletionStreamEvent,
+    ChunkEvent,
+    ContentDeltaEvent,
+    ContentDoneEvent,
+    FunctionToolCallArgumentsDeltaEvent,
+    FunctionToolCallArgumentsDoneEvent,
+    LogprobsContentDeltaEvent,
+    LogprobsContentDoneEvent,
+    LogprobsRefusalDeltaEvent,
+    LogprobsRefusalDoneEvent,
+    RefusalDeltaEvent,
+    RefusalDoneEvent,
+)
+from chatlib.types.parsed import ParsedChatCompletion
+from chatlib.types.text import text_of
+
+T = TypeVar("T")
+
+
+class ChatCompletionStreamState(Generic[T]):
+    """An answer that is coming, and the events of it.
+
+    Args:
+        response_format: The type of the answer, or whatever else was sent.
+        input_tools: The tools that were sent.
+
+    >>> from chatlib.codec import structure
+    >>> state = ChatCompletionStreamState()
+    >>> delta = {"role": "assistant", "content": "Hello"}
+    >>> chunk = structure({"choices": [{"index": 0, "delta": delta}]}, ChatCompletionChunk)
+    >>> [event.type for event in state.handle_chunk(chunk)]
+    ['chunk', 'content.delta']
+    >>> state.current_completion_snapshot.text
+    'Hello'
+    """
+
+    def __init__(
+        self, *, response_format: type[T] | Any = omit, input_tools: Iterable[Any] | Any = omit
+    ) -> None:
+        self._response_format = response_format
+        self._tools: list[Any] = (
+            [] if input_tools is omit or input_tools is None else list(input_tools)
+        )
+        self._typed = is_typed(response_format)
+        self._parseable = is_parseable(response_format, self._tools)
+        self._folded = Accumulator()
+        self._log: list[str | ChatCompletionChunk] = []
+        self._choices: dict[int, _ChoiceEvents] = {}
+
+    @property
+    def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
+        """What has come so far, with the values so far of its JSON."""
+        return self._parsed_so_far(self._folded)
+
+    def get_final_completion(self) -> ParsedChatCompletion[T]:
+        """The whole answer, parsed. Whether it is whole is for the caller to know.
+
+        Raises:
+            LengthFinishReasonError, ContentFilterFinishReasonError, ParseError: as
+                :func:`~chatlib.structured.parse_completion`.
+        """
+        return parse_completion(self._folded.completion(), self._response_format, self._tools)
+
+    def handle_chunk(self, chunk: ChatCompletionChunk) -> list[ChatCompletionStreamEvent[T]]:
+        """Take in the next chunk: the events that it brings.
+
+        Raises:
+            LengthFinishReasonError, ContentFilterFinishReasonError: there was something to parse,
+                and it will not be whole.
+            ParseError: what has ended is not what was asked for.
+        """
+        self._log.append(_entry(chunk) if self._log else chunk)  # the first one has the head
+        events: list[ChatCompletionStreamEvent[T]] = [
+            ChunkEvent(chunk, partial(self._snapshot_at, len(self._log)))
+        ]
+        for part in _parts(chunk):
+            self._folded.add(part)
+            for piece in part.choices:
+                choice = self._choices.get(piece.index)
+                if choice is None:
+                    choice = self._choices[piece.index] = _ChoiceEvents(piece.index, self)
+                events.extend(choice.events(piece))
+        return events
+
+    def completion_so_far(self) -> ChatCompletion:
+        """What has come so far, as a plain completion."""
+        return self._folded.completion()
+
+    def _snapshot_at(self, length: int) -> ParsedChatCompletion[T]:
+        if length == len(self._log):
+            return self.current_completion_snapshot
+        folded = Accumulator()
+        for entry in self._log[:length]:
+            if isinstance(entry, str):
+                folded.add_text(entry)
+            else:
+                folded.add(entry)
+        return self._parsed_so_far(folded)
+
+    def _parsed_so_far(self, folded: Accumulator) -> ParsedChatCompletion[T]:
+        def content(text: str) -> Any:
+            return so_far(text) if self._typed else None
+
+        def arguments(name: str | None, text: str) -> Any:
+            return so_far(text) if strict_tool(self._tools, name) else None
+
+        return as_parsed(folded.completion(), content, arguments)
+
+
+def so_far(text: str) -> Any:
+    """The value so far of a JSON text; None before there is any."""
+    reader = PartialJson()
+    reader.feed(text)
+    return reader.value()
+
+
+def _parts(chunk: ChatCompletionChunk) -> list[ChatCompletionChunk]:
+    """A chunk in parts that hold each choice at most once: nearly always the chunk as it is."""
+    pieces = chunk.choices
+    if len(pieces) < 2 or len(pieces) == len({piece.index for piece in pieces}):
+        return [chunk]
+    return [chunk.replace(choices=[piece]) for piece in pieces]
+
+
+def _entry(chunk: ChatCompletionChunk) -> str | ChatCompletionChunk:
+    """What a later fold needs of a chunk: for a piece of the only choice's text, just that."""
+    if len(chunk.choices) == 1 and not (chunk._extra or chunk.usage or chunk.moderation):
+        piece = chunk.choices[0]
+        sent = piece.delta.__dict__
+        if (
+            piece.index == 0
+            and len(sent) == 1
+            and sent.get("content").__class__ is str
+            and not (piece.finish_reason or piece.logprobs or piece._extra or piece.delta._extra)
+        ):
+            return str(sent["content"])
+    return chunk
+
+
+class _Growing:
+    """A text that grows, readable up to any length that it had."""
+
+    def __init__(self, typed: bool) -> None:
+        self.length = 0
+        self._pieces: list[str] = []
+        self._reader = PartialJson() if typed else None
+        self._unread: deque[str] = deque()  # the pieces that the reader has not been fed
+
+    def append(self, piece: str) -> None:
+        self._pieces.append(piece)
+        self.length += len(piece)
+        if self._reader is not None:
+            self._unread.append(piece)
+
+    def upto(self, length: int) -> str:
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        text = self._pieces[0] if self._pieces else ""
+        return text if length == len(text) else text[:length]
+
+    def value_upto(self, length: int) -> Any:
+        """The JSON so far at a length; None where there is nothing to parse."""
+        if self._reader is None:
+            return None
+        if self._reader.length > length:
+            return so_far(self.upto(length))
+        while self._reader.length < length:  # never more: the lengths are those after a piece
+            self._reader.feed(self._unread.popleft())
+        return self._reader.value()
+
+
+class _ChoiceEvents:
+    """The events of one choice."""
+
+    def __init__(self, index: int, state: ChatCompletionStreamState[Any]) -> None:
+        self._index = index
+        self._state = state
+        self._content = _Growing(state._typed)
+        self._refusal = _Growing(False)
+        self._logprobs: dict[str, list[Any]] = {"content": [], "refusal": []}
+        self._arguments: dict[int, _Growing] = {}
+        self._current: int | None = None  # the tool call that is coming
+        self._finished = False
+        self._done: set[str] = set()
+
+    def events(self, piece: ChunkChoice) -> Iterator[Any]:
+        delta, index = piece.delta, self._index
+        if delta.content is not None:
+            text = text_of(delta.content)
+            self._content.append(text)
+            length = self._content.length
+            yield ContentDeltaEvent(
+                text,
+                index,
+                partial(self._content.upto, length),
+                partial(self._content.value_upto, length),
+            )
+        if isinstance(delta.refusal, str):
+            self._refusal.append(delta.refusal)
+            yield RefusalDeltaEvent(
+                delta.refusal, index, partial(self._refusal.upto, self._refusal.length)
+            )
+        touched = self._touched(piece)
+        for position, name, text in touched:
+            yield self._call_delta(position, name, text)
+        if isinstance(piece.logprobs, ChoiceLogprobs):
+            yield from self._logprob_deltas(piece.logprobs)
+        # The first tool call ends the text, each further one ends the one before it, and a finish
+        # reason ends whatever is open.
+        for position, _, _ in touched:
+            if position != self._current:
+                yield from self._text_done()
+                yield from self._call_done()
+                self._current = position
+        if piece.finish_reason:
+            self._check_finish(piece.finish_reason)
+            yield from self._text_done()
+            yield from self._call_done()
+            self._finished = True
+
+    def _touched(self, piece: ChunkChoice) -> list[tuple[int, str, str]]:
+        """The function calls that this piece brought something for: position, name, text."""
+        if not isinstance(piece.delta.tool_calls, list):
+            return []
+        return [
+            (call.position, call.name or "", text)
+            for call, text in self._state._folded.touched(self._index)
+            if call.type != "custom"
+        ]
+
+    def _call_delta(self, position: int, name: str, text: str) -> Any:
+        growing = self._arguments.get(position)
+        if growing is None:
+            typed = strict_tool(self._state._tools, name)
+            growing = self._arguments[position] = _Growing(typed)
+        growing.append(text)
+        return FunctionToolCallArgumentsDeltaEvent(
+            name,
+            position,
+            text,
+            self._index,
+            partial(growing.upto, growing.length),
+            partial(growing.value_upto, growing.length),
+        )
+
+    def _logprob_deltas(self, logprobs: ChoiceLogprobs) -> Iterator[Any]:
+        for name, event in (
+            ("content", LogprobsContentDeltaEvent),
+            ("refusal", LogprobsRefusalDeltaEvent),
+        ):
+            tokens = getattr(logprobs, name)
+            if tokens:
+                held = self._logprobs[name]
+                held.extend(tokens)
+                yield event(tokens, self._index, partial(_first, held, len(held)))
+
+    def _text_done(self) -> Iterator[Any]:
+        content, refusal = self._content, self._refusal
+        if content.length and self._ends("content"):
+            choice = self._state._folded.choice(self._index)
+            parsed = None
+            if self._state._typed:
+                parsed = parse_content(
+                    self._state._response_format,
+                    choice.message,
+                    f"choices[{self._index}].message",
+                    self._state.completion_so_far(),
+                )
+            yield ContentDoneEvent(content.upto(content.length), parsed, self._index)
+        if refusal.length and self._ends("refusal"):
+            yield RefusalDoneEvent(refusal.upto(refusal.length), self._index)
+        for name, event in (
+            ("content", LogprobsContentDoneEvent),
+            ("refusal", LogprobsRefusalDoneEvent),
+        ):
+            if self._logprobs[name] and self._ends(f"logprobs.{name}"):
+                yield event(list(self._logprobs[name]), self._index)
+
+    def _call_done(self) -> Iterator[Any]:
+        position = self._current
+        if position is None or not self._ends(f"call.{position}"):
+            return
+        call: Any = (self._state._folded.choice(self._index).message.tool_calls or [])[position]
+        where = f"choices[{self._index}].message.tool_calls[{position}]"
+        parsed = parse_call(call, self._state._tools, where, self._state.completion_so_far())
+        function = parsed.function
+        yield FunctionToolCallArgumentsDoneEvent(
+            function.name, position, function.arguments, function.parsed_arguments, self._index
+        )
+
+    def _check_finish(self, reason: str) -> None:
+        if self._state._parseable and reason == "length":
+            raise LengthFinishReasonError(completion=self._state.current_completion_snapshot)
+        if self._state._parseable and reason == "content_filter":
+            raise ContentFilterFinishReasonError(completion=self._state.current_completion_snapshot)
+
+    def _ends(self, what: str) -> bool:
+        """Whether this is the first time that something ends."""
+        if what in self._done:
+            return False
+        self._done.add(what)
+        return True
+
+
+def _first(items: list[Any], count: int) -> list[Any]:
+    return items[:count]

@@ -1,0 +1,319 @@
+"""Tools out of classes and functions: what the model is told, and what its calls become.
+
+A :class:`Tool` is the dict that goes into ``tools=`` and nothing else to anyone who sends it; it
+also knows how to read the arguments of a call, and a tool made from a function how to call it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from itertools import takewhile
+from typing import Any, get_type_hints
+
+import attrs
+import cattrs
+from cattrs.preconf.json import make_converter
+
+from chatlib.codec import to_request
+from chatlib.errors import OpenAIError
+from chatlib.schema import json_schema
+from chatlib.typed import DecodeError, decode_json
+from chatlib.types.base import JsonObject
+from chatlib.types.completion import (
+    ChatCompletion,
+    ChatCompletionMessage,
+    ChatCompletionMessageCustomToolCall,
+)
+from chatlib.types.values import ToolMessage
+
+
+class Tool(dict[str, Any]):
+    """A function tool as the API takes it, made by :func:`function_tool`."""
+
+    def __init__(
+        self,
+        definition: Mapping[str, Any],
+        kind: Any,
+        function: Callable[..., Any] | None = None,
+    ) -> None:
+        super().__init__(type="function", function=dict(definition))
+        self.kind = kind
+        """The class whose instance the arguments are."""
+        self.function = function
+        """What :meth:`call` calls, where the tool was made from a function."""
+
+    @property
+    def name(self) -> str:
+        """What the model calls it."""
+        return str(self["function"]["name"])
+
+    def read(self, arguments: str) -> Any:
+        """The arguments of a call, decoded: an instance of the class, or a function's parameters.
+
+        Args:
+            arguments: JSON text, as it stands in a tool call. None at all count as ``{}``.
+
+        Raises:
+            DecodeError: they are not what the tool asks for.
+        """
+        value = decode_json(self.kind, arguments.strip() or "{}")
+        if self.function is None:
+            return value
+        return {field.name: getattr(value, field.name) for field in attrs.fields(self.kind)}
+
+    def call(self, arguments: str) -> Any:
+        """Call the function with the arguments of a call, and give what it returns.
+
+        Raises:
+            DecodeError: the arguments are not what the function takes.
+            TypeError: the tool was made from a class, which nothing calls.
+        """
+        if self.function is None:
+            raise TypeError(f"the tool {self.name!r} was made from a class: nothing can be called")
+        return self.function(**self.read(arguments))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        source = self.function or self.kind
+        return function_tool, (source, self.name, self["function"].get("description"))
+
+
+def function_tool(source: Any, name: str | None = None, description: str | None = None) -> Tool:
+    """A strict function tool out of a class, or of a function with annotations.
+
+    Args:
+        source: A class that :func:`~chatlib.schema.json_schema` knows, whose fields are the
+            parameters; or a function, whose parameters they are, described by its docstring
+            (the sections of Google's style, or ``:param name:``).
+        name: What the model calls it. Unless given, the name of the class or function.
+        description: What it is for. Unless given, the first paragraph of its docstring.
+
+    Raises:
+        TypeError: a parameter has no annotation, or one that a strict schema can't say.
+
+    >>> def add(a: int, b: int) -> int:
+    ...     "Add two numbers."
+    ...     return a + b
+    >>> tool = function_tool(add)
+    >>> tool["function"]["parameters"]["required"]
+    ['a', 'b']
+    >>> tool.call('{"a": 2, "b": 3}')
+    5
+    """
+    is_class = isinstance(source, type) or not inspect.isroutine(source)
+    kind = source if is_class else _parameters(source)
+    schema = dict(json_schema(kind))
+    own = schema.pop("description", None)
+    if not is_class:
+        own, _ = _documented(source)
+    definition: dict[str, Any] = {"name": name or getattr(source, "__name__", "tool")}
+    if description or own:
+        definition["description"] = description or own
+    definition |= {"parameters": schema, "strict": True}
+    return Tool(definition, kind, None if is_class else source)
+
+
+def pydantic_function_tool(
+    model: Any, *, name: str | None = None, description: str | None = None
+) -> Tool:
+    """:func:`function_tool` by its familiar name; the class need not be a pydantic model."""
+    return function_tool(model, name, description)
+
+
+def _parameters(function: Callable[..., Any]) -> type:
+    """A class whose fields are the parameters of a function."""
+    shown = f"{getattr(function, '__name__', function)}()"
+    hints = get_type_hints(function, include_extras=True)
+    _, described = _documented(function)
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise TypeError(f"{shown}: {parameter} can't be given by name, as a model gives it")
+        if name not in hints:
+            raise TypeError(f"{shown}: the parameter {name!r} has no annotation")
+        note = {"description": described[name]} if name in described else {}
+        default = attrs.NOTHING if parameter.default is parameter.empty else parameter.default
+        fields[name] = attrs.field(type=hints[name], default=default, metadata=note)
+    return attrs.make_class(getattr(function, "__name__", "Parameters"), fields, kw_only=True)
+
+
+_SECTION = re.compile(r"^(Args|Arguments|Parameters|Params):\s*$")
+_ENTRY = re.compile(r"^\s+\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
+_FIELDS = re.compile(r"^:(param|type|returns?|rtype|raises)\b[^:]*:")
+_FIELD = re.compile(r"^:param\s+(?:[^:]*\s)?(\w+)\s*:\s*(.*)$")
+
+
+def _is_prose(line: str) -> bool:
+    return bool(line.strip()) and not _SECTION.match(line) and not _FIELDS.match(line)
+
+
+def _documented(function: Callable[..., Any]) -> tuple[str | None, dict[str, str]]:
+    """The first paragraph of a docstring, and what it says of each parameter."""
+    text = inspect.getdoc(function) or ""
+    summary = " ".join(" ".join(takewhile(_is_prose, text.splitlines())).split())
+    described: dict[str, str] = {}
+    inside, current, margin = False, "", 0
+    for line in text.splitlines():
+        field, entry = _FIELD.match(line), _ENTRY.match(line)
+        depth = len(line) - len(line.lstrip())
+        if _SECTION.match(line):
+            inside, current, margin = True, "", 0
+        elif field:
+            current, described[field[1]] = field[1], field[2]
+            margin = 0
+        elif inside and entry and (not margin or depth <= margin):
+            current, described[entry[1]] = entry[1], entry[2]
+            margin = depth
+        elif line.strip() and current and depth > margin:
+            described[current] = f"{described[current]} {line.strip()}".strip()
+        elif line.strip() and not depth:
+            inside, current = False, ""
+    return summary or None, described
+
+
+# Running them -----------------------------------------------------------------------------------
+
+
+def tool_results(
+    completion: ChatCompletion | ChatCompletionMessage, tools: Iterable[Any] | Mapping[str, Any]
+) -> list[ToolMessage]:
+    """Execute the tool calls of an answer: the messages to send back, one for each, in their order.
+
+    Args:
+        completion: The answer, or its message. They follow it in the conversation.
+        tools: Tools made of functions, or the functions themselves; or the function for each name,
+            which is given decoded JSON as keywords (a custom tool's gets its input).
+
+    What goes wrong in a tool, or in the arguments that the model wrote, is the content of the
+    message: the model can make it good. Arguments that are incomplete are never executed.
+
+    >>> from chatlib.codec import structure
+    >>> def add(a: int, b: int) -> int:
+    ...     return a + b
+    >>> function = {"name": "add", "arguments": '{"a": 2, "b": 3}'}
+    >>> call = {"id": "call_1", "type": "function", "function": function}
+    >>> message = structure({"role": "assistant", "tool_calls": [call]}, ChatCompletionMessage)
+    >>> tool_results(message, [add])
+    [ToolMessage(content='5', role='tool', tool_call_id='call_1')]
+    """
+    callables = _callables(tools)
+    return [
+        ToolMessage(tool_call_id=call.id, content=_result(call, callables))
+        for call in tool_calls_of(completion)
+    ]
+
+
+def tool_calls_of(completion: ChatCompletion | ChatCompletionMessage) -> list[Any]:
+    """The tool calls of an answer's first choice; none is an empty list."""
+    if isinstance(completion, ChatCompletion):
+        if not completion.choices:
+            return []
+        message: Any = completion.choices[0].message
+    else:
+        message = completion
+    return list(message.tool_calls or [])
+
+
+@attrs.frozen
+class ToolRunEvent:
+    """Something that happened in a run: a completion came, or a tool of it returned."""
+
+    round: int
+    """Which completion it belongs to, from 1."""
+    completion: ChatCompletion
+    result: ToolMessage | None = None
+    """What the tool gave back; None when it is the completion that came."""
+
+
+@attrs.frozen
+class ToolRun:
+    """A run that has ended: the answer, and how it came about."""
+
+    completion: ChatCompletion
+    """The answer, which calls no tool."""
+    messages: list[Any]
+    """The conversation up to the answer: what was given, the calls and their results."""
+    rounds: int
+    """How many completions were asked for."""
+
+
+class ToolRoundsExceededError(OpenAIError):
+    """The model went on calling tools for as long as it was allowed to."""
+
+    def __init__(self, rounds: int, completion: ChatCompletion, messages: list[Any]) -> None:
+        super().__init__(rounds, completion, messages)
+        self.rounds = rounds
+        self.completion = completion
+        self.messages = messages
+
+    def __str__(self) -> str:
+        return f"the model still calls tools after {self.rounds} rounds"
+
+
+def as_tools(tools: Iterable[Any] | Mapping[str, Any]) -> list[Any]:
+    """Tools to send: functions among them are made into tools.
+
+    Raises:
+        TypeError: only names and functions were given, which say nothing to a model.
+    """
+    if isinstance(tools, Mapping):
+        tools = tools.values()
+    return [function_tool(tool) if inspect.isroutine(tool) else tool for tool in tools]
+
+
+def _callables(tools: Iterable[Any] | Mapping[str, Any]) -> dict[str, Callable[[str], Any]]:
+    """What executes a call of each name, given the text of its arguments."""
+    if isinstance(tools, Mapping) and not isinstance(tools, Tool):
+        made = {}
+        for name, tool in tools.items():
+            made[name] = tool.call if isinstance(tool, Tool) else _by_keywords(tool)
+        return made
+    listed = [function_tool(tool) if inspect.isroutine(tool) else tool for tool in tools]
+    return {t.name: t.call for t in listed if isinstance(t, Tool) and t.function is not None}
+
+
+def _by_keywords(function: Callable[..., Any]) -> Callable[[str], Any]:
+    def call(arguments: str) -> Any:
+        value = json.loads(arguments.strip() or "{}")
+        if not isinstance(value, dict):
+            raise DecodeError("the arguments are not an object", value=value)
+        return function(**value)
+
+    call.custom = function  # type: ignore[attr-defined]
+    return call
+
+
+def _result(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> str:
+    custom = isinstance(call, ChatCompletionMessageCustomToolCall)
+    asked: Any = getattr(call, "custom" if custom else "function", None)
+    name = str(getattr(asked, "name", None))
+    if name not in callables:
+        known = ", ".join(sorted(callables)) or "none"
+        return f"Error: there is no tool {name!r} to call; there are: {known}"
+    execute = callables[name]
+    try:
+        if custom:
+            return _as_text(getattr(execute, "custom", execute)(asked.input))
+        return _as_text(execute(asked.arguments or ""))
+    except Exception as error:
+        return f"Error: {type(error).__name__}: {error}"
+
+
+def _as_text(value: Any) -> str:
+    """What a tool returned, as the text that a model reads: text as it is, the rest as JSON."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, JsonObject):
+        value = _converter().unstructure(value)
+    try:
+        return json.dumps(to_request(value), ensure_ascii=False)
+    except (TypeError, ValueError):
+        return str(value)
+
+
+@lru_cache(maxsize=1)
+def _converter() -> cattrs.Converter:
+    return make_converter()  # cattrs' own for JSON: attrs classes, dataclasses, dates, bytes
