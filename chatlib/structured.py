@@ -19,7 +19,8 @@ from chatlib.errors import (
     OpenAIError,
     shortened,
 )
-from chatlib.schema import response_schema, show_type
+from chatlib.schema import response_schema
+from chatlib.shapes import show_type
 from chatlib.tools import Tool
 from chatlib.typed import DecodeError, decode_response
 from chatlib.types.base import JsonObject

@@ -36,7 +36,8 @@ from typing import Any, TypeVar, overload
 import attrs
 import cattrs
 
-from chatlib.schema import (
+from chatlib.schema import json_schema, response_schema
+from chatlib.shapes import (
     BASE64,
     DECIMAL,
     Alias,
@@ -50,8 +51,6 @@ from chatlib.schema import (
     Scalar,
     Schema,
     Shape,
-    json_schema,
-    response_schema,
     shape_of,
     show_type,
 )
