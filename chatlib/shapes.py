@@ -321,6 +321,7 @@ def special_form(kind: Any) -> str | None:
 
 
 def is_class(kind: Any) -> bool:
+    """Whether a type is a class, and no generic alias, which some Pythons call one too."""
     return isinstance(kind, type) and get_origin(kind) is None  # on Python 3.10, list[int] is one
 
 
