@@ -11,6 +11,7 @@ chunk, which for nearly all is the piece of text that is kept anyway.
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -141,6 +142,15 @@ class ChatCompletionStreamState(Generic[T]):
         return as_parsed(folded.completion(), content, arguments)
 
 
+def is_json(text: str) -> bool:
+    """Whether a text is whole."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def so_far(text: str) -> Any:
     """The value so far of a JSON text; None before there is any."""
     reader = PartialJson()
@@ -179,6 +189,11 @@ class _Growing:
         self._pieces: list[str] = []
         self._reader = PartialJson() if typed else None
         self._unread: deque[str] = deque()  # the pieces that the reader has not been fed
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether its JSON is read as it comes."""
+        return self._reader is not None
 
     def append(self, piece: str) -> None:
         self._pieces.append(piece)
@@ -244,12 +259,13 @@ class _ChoiceEvents:
         for position, _, _ in touched:
             if position != self._current:
                 yield from self._text_done()
-                yield from self._call_done()
+                yield from self._call_done(self._current)
                 self._current = position
         if piece.finish_reason:
             self._check_finish(piece.finish_reason)
             yield from self._text_done()
-            yield from self._call_done()
+            for position in sorted(self._arguments):
+                yield from self._call_done(position, finished=True)
             self._finished = True
 
     def _touched(self, piece: ChunkChoice) -> list[tuple[int, str, str]]:
@@ -310,9 +326,13 @@ class _ChoiceEvents:
             if self._logprobs[name] and self._ends(f"logprobs.{name}"):
                 yield event(list(self._logprobs[name]), self._index)
 
-    def _call_done(self) -> Iterator[Any]:
-        position = self._current
-        if position is None or not self._ends(f"call.{position}"):
+    def _call_done(self, position: int | None, *, finished: bool = False) -> Iterator[Any]:
+        if position is None:
+            return
+        growing = self._arguments[position]
+        if growing.is_typed and not finished and not is_json(growing.upto(growing.length)):
+            return  # the server sends the pieces of several calls in turn: this one goes on
+        if not self._ends(f"call.{position}"):
             return
         call: Any = (self._state._folded.choice(self._index).message.tool_calls or [])[position]
         where = f"choices[{self._index}].message.tool_calls[{position}]"

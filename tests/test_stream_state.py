@@ -675,3 +675,33 @@ def test_before_any_chunk() -> None:
     state = ChatCompletionStreamState(response_format=Solution)
     assert [] == state.current_completion_snapshot.choices
     assert [] == state.get_final_completion().choices
+
+
+def test_strict_calls_whose_pieces_come_in_turn() -> None:
+    """A call is done when its arguments are whole, not when a piece of another one comes."""
+
+    def add(a: int, b: int) -> int:
+        return a + b
+
+    def piece(index: int, arguments: str, name: str | None = None) -> dict[str, object]:
+        head = {"id": f"call_{index}"} if name else {}
+        return {"index": index, "function": {"name": name, "arguments": arguments}, **head}
+
+    pieces = [
+        piece(0, '{"a": 1,', "add"),
+        piece(1, '{"a": 3,', "add"),
+        piece(0, ' "b": 2}'),
+        piece(1, ' "b": 4}'),
+    ]
+    state: ChatCompletionStreamState[None] = ChatCompletionStreamState(
+        input_tools=[function_tool(add)]
+    )
+    events = []
+    for at, sent in enumerate(pieces):
+        last = {"finish_reason": "tool_calls"} if at == len(pieces) - 1 else {}
+        chunk = {"choices": [{"index": 0, "delta": {"tool_calls": [sent]}, **last}]}
+        events += state.handle_chunk(structure(chunk, ChatCompletionChunk))
+    done = [e for e in events if e.type == "tool_calls.function.arguments.done"]
+    assert [(0, {"a": 1, "b": 2}), (1, {"a": 3, "b": 4})] == [
+        (event.index, event.parsed_arguments) for event in done
+    ]
