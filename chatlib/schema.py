@@ -188,15 +188,15 @@ class _Drawing:
 
     def foreign(self, shape: Foreign, path: str) -> Schema:
         """The schema that a class gives of itself, its named types moved to ours."""
-        module = sys.modules[shape.library]
+        module = sys.modules[shape.package]
         try:
-            if shape.library == "pydantic":
+            if shape.package == "pydantic":
                 own = module.TypeAdapter(shape.kind).json_schema()
             else:
                 own = module.json.schema(shape.kind)
         except Exception as error:
             why = str(error).partition("\n")[0]
-            raise TypeError(f"{path}: {shape.library} has no schema for it: {why}") from error
+            raise TypeError(f"{path}: {shape.package} has no schema for it: {why}") from error
         strict = _Strict(own)
         drawn = strict.node(own, path)
         moved = {name: name for name in strict.defs}

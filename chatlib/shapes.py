@@ -164,7 +164,7 @@ class Alias(Shape):
 class Foreign(Shape):
     """A class that has its own schema and its own validation, made by ``library``."""
 
-    library: str
+    package: str
 
 
 def shape_of(kind: Any, path: str = "", bounds: Iterable[tuple[str, Any]] = ()) -> Shape:
@@ -231,7 +231,7 @@ def _plain_shape(kind: Any, path: str, about: dict[str, Any]) -> Shape:
         raise _refusal(kind, path)
     for library, mark in (("pydantic", "__pydantic_validator__"), ("msgspec", "__struct_fields__")):
         if hasattr(cls, mark) and library in sys.modules:
-            return Foreign(**about, library=library)
+            return Foreign(**about, package=library)
     if issubclass(cls, enum.Enum):
         return Choice(**about, values=_choices([(v.value, v) for v in cls], path))
     if attrs.has(cls) or dataclasses.is_dataclass(cls) or _is_typed_dict(cls) or _is_named(cls):

@@ -580,8 +580,8 @@ def _alias_hook(shape: Alias, hook_of: HookOf) -> Hook:
 
 
 def _foreign_hook(shape: Foreign, _: HookOf) -> Hook:
-    module = sys.modules[shape.library]
-    adapter = module.TypeAdapter(shape.kind) if shape.library == "pydantic" else None
+    module = sys.modules[shape.package]
+    adapter = module.TypeAdapter(shape.kind) if shape.package == "pydantic" else None
 
     def hook(value: Any, _: Any) -> Any:
         try:
