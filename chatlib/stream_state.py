@@ -229,7 +229,6 @@ class _ChoiceEvents:
         self._logprobs: dict[str, list[Any]] = {"content": [], "refusal": []}
         self._arguments: dict[int, _Growing] = {}
         self._current: int | None = None  # the tool call that is coming
-        self._finished = False
         self._done: set[str] = set()
 
     def events(self, piece: ChunkChoice) -> Iterator[Any]:
@@ -266,7 +265,6 @@ class _ChoiceEvents:
             yield from self._text_done()
             for position in sorted(self._arguments):
                 yield from self._call_done(position, finished=True)
-            self._finished = True
 
     def _touched(self, piece: ChunkChoice) -> list[tuple[int, str, str]]:
         """The function calls that this piece brought something for: position, name, text."""

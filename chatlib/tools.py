@@ -267,23 +267,25 @@ def as_tools(tools: Iterable[Any] | Mapping[str, Any]) -> list[Any]:
 def _callables(tools: Iterable[Any] | Mapping[str, Any]) -> dict[str, Callable[[str], Any]]:
     """What executes a call of each name, given the text of its arguments."""
     if isinstance(tools, Mapping) and not isinstance(tools, Tool):
-        made = {}
+        made: dict[str, Callable[[str], Any]] = {}
         for name, tool in tools.items():
-            made[name] = tool.call if isinstance(tool, Tool) else _by_keywords(tool)
+            made[name] = tool.call if isinstance(tool, Tool) else _ByKeywords(tool)
         return made
     listed = [function_tool(tool) if inspect.isroutine(tool) else tool for tool in tools]
     return {t.name: t.call for t in listed if isinstance(t, Tool) and t.function is not None}
 
 
-def _by_keywords(function: Callable[..., Any]) -> Callable[[str], Any]:
-    def call(arguments: str) -> Any:
+@attrs.frozen
+class _ByKeywords:
+    """A function that is known by name only: it is given what the model wrote, unchecked."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, arguments: str) -> Any:
         value = json.loads(arguments.strip() or "{}")
         if not isinstance(value, dict):
             raise DecodeError("the arguments are not an object", value=value)
-        return function(**value)
-
-    call.custom = function  # type: ignore[attr-defined]
-    return call
+        return self.function(**value)
 
 
 def _result(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> str:
@@ -296,7 +298,8 @@ def _result(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> str:
     execute = callables[name]
     try:
         if custom:
-            return _as_text(getattr(execute, "custom", execute)(asked.input))
+            function = execute.function if isinstance(execute, _ByKeywords) else execute
+            return _as_text(function(asked.input))
         return _as_text(execute(asked.arguments or ""))
     except Exception as error:
         return f"Error: {type(error).__name__}: {error}"

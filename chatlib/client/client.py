@@ -6,12 +6,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from chatlib._omit import Omit, omit
 from chatlib.building import build_request, split_options
 from chatlib.client.calls import Deadline, exchange, run_attempts, whole
+from chatlib.client.closing import Closing
 from chatlib.client.stream import Stream, open_stream
 from chatlib.config import (
     DEFAULT_MAX_RETRIES,
@@ -28,7 +28,7 @@ from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
     from chatlib.client.typed_stream import ChatCompletionStreamManager
     from chatlib.tools import ToolRun, ToolRunEvent
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class OpenAI:
+class OpenAI(Closing):
     """A client of an OpenAI-compatible server. Threads may share it.
 
     Args:
@@ -127,17 +127,6 @@ class OpenAI:
         close = getattr(self._transport, "close", None)
         if close is not None:
             close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         # Also asked of a client whose making failed, by tools that print a traceback's variables.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatlib.client.calls import Deadline, Pieces, connection_error, whole
+from chatlib.client.closing import Closing
 from chatlib.errors import APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.streaming import ChunkReader
@@ -29,7 +29,7 @@ DRAIN_BYTES = 65536
 """How much of a body is read after ``[DONE]`` so that its connection can be used again."""
 
 
-class Stream(Generic[T_co]):
+class Stream(Closing, Generic[T_co]):
     """What ``create(stream=True)`` returns: iterate it for chunks as they come.
 
     The connection is given back when the stream ends, when it is closed, at the end of a ``with``
@@ -46,17 +46,6 @@ class Stream(Generic[T_co]):
 
     def __next__(self) -> T_co:
         return next(self._items)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from chatlib.client.closing import Closing
 from chatlib.client.stream import Stream
 from chatlib.http import HttpResponse
 from chatlib.stream_state import ChatCompletionStreamState
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class ChatCompletionStream(Generic[T]):
+class ChatCompletionStream(Closing, Generic[T]):
     """An answer that is coming, as events; and all of it that has come."""
 
     def __init__(
@@ -34,17 +35,6 @@ class ChatCompletionStream(Generic[T]):
 
     def __next__(self) -> ChatCompletionStreamEvent[T]:
         return next(self._events)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
