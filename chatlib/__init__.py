@@ -62,7 +62,9 @@ if TYPE_CHECKING:
     from chatlib.errors import PermissionDeniedError as PermissionDeniedError
     from chatlib.errors import RateLimitError as RateLimitError
     from chatlib.errors import UnprocessableEntityError as UnprocessableEntityError
-    from chatlib.http import Headers as Headers
+    from chatlib.headers import Headers as Headers
+    from chatlib.headers import RateLimits as RateLimits
+    from chatlib.http import AsyncTransport as AsyncTransport
     from chatlib.http import HttpRequest as HttpRequest
     from chatlib.http import HttpResponse as HttpResponse
     from chatlib.http import Timeout as Timeout
@@ -116,8 +118,10 @@ _HOMES = {
         IncompleteStreamError InternalServerError LengthFinishReasonError NotFoundError
         OpenAIError PermissionDeniedError RateLimitError UnprocessableEntityError
     """,
+    "headers": "Headers RateLimits",
     "http": """
-        Headers HttpRequest HttpResponse Timeout Transport TransportError TransportTimeout
+        AsyncTransport HttpRequest HttpResponse Timeout Transport TransportError
+        TransportTimeout
     """,
     "retry": "RetryPolicy decide",
     "partial_json": "PartialJson",

@@ -11,7 +11,8 @@ from chatlib._omit import omit
 from chatlib._version import __version__
 from chatlib.config import Config, Secret
 from chatlib.errors import APIStatusError
-from chatlib.http import Headers, HttpRequest, HttpResponse, Timeout, redact_url
+from chatlib.headers import Headers, redact_url
+from chatlib.http import HttpRequest, HttpResponse, Timeout
 from chatlib.types.params import RequestOptions
 
 REQUEST_OPTIONS = frozenset(RequestOptions.__annotations__)

@@ -15,7 +15,8 @@ import attrs
 
 from chatlib._omit import Omit, omit
 from chatlib.errors import OpenAIError
-from chatlib.http import HIDDEN, Timeout, redact_url
+from chatlib.headers import HIDDEN, redact_url
+from chatlib.http import Timeout
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_TIMEOUT = Timeout(600, connect=5)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from chatlib.http import HIDDEN, Headers, HttpRequest, HttpResponse, redact_url, retry_after
+from chatlib.headers import HIDDEN, Headers, redact_url, retry_after
+from chatlib.http import HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
     from chatlib.types.completion import ChatCompletion

@@ -17,137 +17,17 @@ Whether to retry, to follow a redirect or to raise is decided above it, once for
 from __future__ import annotations
 
 import json
-import math
-import re
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import timezone
-from typing import Any, Protocol, TypeAlias, TypeGuard, cast
-from urllib.parse import urlsplit, urlunsplit
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from typing import Any, Protocol, TypeGuard
 
 import attrs
 
 from chatlib._omit import Omit, omit
-
-HeadersLike: TypeAlias = "Mapping[str, str] | Iterable[tuple[str, str]]"
-
-# A header whose name has one of these words in it is never shown: Authorization, Api-Key,
-# Proxy-Authorization, Cookie, Set-Cookie, X-Auth-Token, X-Client-Secret, ...
-_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
-_NOT_SECRET = {"idempotency-key", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens"} | {
-    "x-ratelimit-reset-tokens",
-}
+from chatlib.headers import Headers as Headers
+from chatlib.headers import RateLimits, as_headers, redact_url
 
 LONGEST = 10 * 365 * 86400
 """The longest time limit in seconds: clocks and sockets can't count for ever."""
-
-HIDDEN = "***"
-"""What is shown in place of a secret."""
-
-
-class Headers(Mapping[str, str]):
-    """HTTP headers: an immutable mapping whose names compare without regard to case.
-
-    A header that came more than once is joined by ``", "``. The values of headers that carry
-    secrets (Authorization, Api-Key, cookies, ...) are never part of the ``repr``;
-    :meth:`reveal` gives them all to whoever must send them.
-    """
-
-    __slots__ = ("_items",)
-
-    def __init__(self, headers: HeadersLike = ()) -> None:
-        items: dict[str, tuple[str, str]] = {}
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
-        for name, value in cast("Iterable[tuple[str, str]]", pairs):
-            held = items.get(name.lower())
-            items[name.lower()] = (
-                (name, value) if held is None else (held[0], f"{held[1]}, {value}")
-            )
-        self._items = items
-
-    def __getitem__(self, name: str) -> str:
-        return self._items[name.lower()][1]
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._items
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name, _ in self._items.values())
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Mapping):
-            return NotImplemented
-        theirs = other if isinstance(other, Headers) else Headers(other)
-        return {k: v for k, (_, v) in self._items.items()} == {
-            k: v for k, (_, v) in theirs._items.items()
-        }
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return f"Headers({self.redacted()!r})"
-
-    def merged(self, changes: Mapping[str, str | None]) -> Headers:
-        """These headers with some replaced, and those given as None left out."""
-        items = dict(self._items)
-        for name, value in changes.items():
-            if value is None:
-                items.pop(name.lower(), None)
-            else:
-                items[name.lower()] = (name, value)
-        merged = Headers.__new__(Headers)
-        merged._items = items
-        return merged
-
-    def reveal(self) -> dict[str, str]:
-        """All headers as a plain dict, secrets included: for sending, not for showing."""
-        return dict(self._items.values())
-
-    def redacted(self) -> dict[str, str]:
-        """All headers as a plain dict that can be shown: secrets struck out."""
-        return {
-            name: HIDDEN if _SECRET_NAME.search(lower) and lower not in _NOT_SECRET else value
-            for lower, (name, value) in self._items.items()
-        }
-
-
-def _headers(headers: HeadersLike) -> Headers:
-    return headers if isinstance(headers, Headers) else Headers(headers)
-
-
-def retry_after(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
-    """How many seconds the server asks to wait; None where it does not say, or not sensibly.
-
-    ``retry-after-ms`` (milliseconds) goes before ``retry-after``: seconds, fractions allowed, or an
-    HTTP date (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after). A time in the past is no
-    answer.
-    """
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        said = headers.get(name)
-        if said is None:
-            continue
-        try:
-            seconds = float(said) * scale
-        except ValueError:
-            seconds = _until(said, now)
-        if math.isfinite(seconds) and seconds >= 0:
-            return seconds
-    return None
-
-
-def _until(date: str, now: Callable[[], float]) -> float:
-    from email.utils import parsedate_to_datetime  # here, as it loads socket
-
-    try:
-        at = parsedate_to_datetime(date)
-        if at.tzinfo is None:  # a date of HTTP is in GMT, whether it says so or not
-            at = at.replace(tzinfo=timezone.utc)
-        return at.timestamp() - now()
-    except (ValueError, TypeError, OverflowError):
-        return math.nan
 
 
 @attrs.frozen(init=False)
@@ -205,7 +85,7 @@ class HttpRequest:
 
     method: str
     url: str
-    headers: Headers = attrs.field(factory=Headers, converter=_headers)
+    headers: Headers = attrs.field(factory=Headers, converter=as_headers)
     content: bytes = b""
     timeout: Timeout = attrs.field(factory=Timeout)
 
@@ -226,20 +106,20 @@ class HttpResponse:
     Args:
         status: The status code.
         headers: Any mapping or pairs.
-        body: The whole body, or an iterable of its pieces as they come. Iterating it may raise
-            :class:`TransportError`.
+        body: The whole body, or an iterable of its pieces as they come; an asynchronous one from
+            an :class:`AsyncTransport`. Iterating it may raise :class:`TransportError`.
         request: What it answers; the caller of the transport fills this in, and the next two.
         attempts: How many requests were made until it came.
         asked_to_wait: How many seconds the server asked to wait at the last failed attempt.
         on_close: Gives the connection back, or drops it where the body was not read to its end.
-            Called once.
+            Called once. What it returns is awaited, where it can be.
         limit_wait: Sets how many seconds the next piece may take from now on; None where the
             transport can't tell. Without it, a deadline is only noticed between two pieces.
     """
 
     status: int
-    headers: Headers = attrs.field(factory=Headers, converter=_headers)
-    body: bytes | Iterable[bytes] = b""
+    headers: Headers = attrs.field(factory=Headers, converter=as_headers)
+    body: bytes | Iterable[bytes] | AsyncIterable[bytes] = b""
     request: HttpRequest | None = attrs.field(default=None, eq=False, kw_only=True)
     attempts: int = attrs.field(default=1, eq=False, kw_only=True)
     asked_to_wait: float | None = attrs.field(default=None, eq=False, kw_only=True)
@@ -266,15 +146,35 @@ class HttpResponse:
         """The whole body; the connection is given back. May be called again."""
         if not isinstance(self.body, bytes):
             try:
-                content = b"".join(self.body)
+                content = b"".join(self)
             finally:
                 self.close()
             self.body = content
         return self.body
 
+    async def aread(self) -> bytes:
+        """:meth:`read`, awaited: for the responses of an :class:`AsyncTransport`."""
+        if not isinstance(self.body, bytes):
+            try:
+                content = b"".join([piece async for piece in self])
+            finally:
+                await self.aclose()
+            self.body = content
+        return self.body
+
     def __iter__(self) -> Iterator[bytes]:
         """The body in pieces, as they come. Does not close the response."""
-        return iter((self.body,) if isinstance(self.body, bytes) else self.body)
+        if isinstance(self.body, bytes):
+            return iter((self.body,))
+        if not isinstance(self.body, Iterable):
+            raise TypeError("the body comes asynchronously: iterate it by `async for`")
+        return iter(self.body)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The body in pieces, as they come. Does not close the response."""
+        if isinstance(self.body, AsyncIterable):
+            return aiter(self.body)
+        return _awaited(self)
 
     @property
     def text(self) -> str:
@@ -288,14 +188,29 @@ class HttpResponse:
     def close(self) -> None:
         """Give the connection back. Does no harm when called twice."""
         on_close, self.on_close, self.limit_wait = self.on_close, None, None
-        if on_close is not None:
-            on_close()
         if not isinstance(self.body, bytes):
             self.body = b""  # what was not read will not be
+        if on_close is not None:
+            on_close()
+
+    async def aclose(self) -> None:
+        """:meth:`close`, awaited: for the responses of an :class:`AsyncTransport`."""
+        on_close, self.on_close, self.limit_wait = self.on_close, None, None
+        if not isinstance(self.body, bytes):
+            self.body = b""
+        if on_close is not None:
+            done = on_close()
+            if isinstance(done, Awaitable):
+                await done
 
     def __repr__(self) -> str:
         shown = f"{len(self.body)} bytes" if isinstance(self.body, bytes) else "open"
         return f"HttpResponse({self.status}, {self.headers!r}, <{shown}>)"
+
+
+async def _awaited(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 @attrs.frozen
@@ -313,6 +228,11 @@ class ResponseInfo:
     def request_id(self) -> str | None:
         """The ``x-request-id`` header: what a provider's support asks for."""
         return self.headers.get("x-request-id")
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """What the ``x-ratelimit-*`` headers say, as numbers and seconds."""
+        return RateLimits.from_headers(self.headers)
 
 
 class Transport(Protocol):
@@ -335,6 +255,18 @@ class Transport(Protocol):
         ...
 
 
+class AsyncTransport(Protocol):
+    """As :class:`Transport`, awaited: its responses have an asynchronous iterable as body.
+
+    Cancelling :meth:`send`, or the wait for a piece of the body, must end the connection. An
+    ``aclose()`` or ``close()`` method, where there is one, is called when the client is closed.
+    """
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        """As :meth:`Transport.send`."""
+        ...
+
+
 class TransportError(Exception):
     """No answer, or only part of one, came over the connection.
 
@@ -350,21 +282,3 @@ class TransportError(Exception):
 
 class TransportTimeout(TransportError):
     """A limit of the request's timeout was reached."""
-
-
-def redact_url(url: str) -> str:
-    """A URL that can be shown: without the password, and without queries that carry keys."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return HIDDEN
-    netloc = parts.netloc.rpartition("@")[2]
-    if netloc != parts.netloc:
-        netloc = f"{HIDDEN}@{netloc}"
-    query = "&".join(
-        f"{pair.partition('=')[0]}={HIDDEN}"
-        if _SECRET_NAME.search(pair.partition("=")[0])
-        else pair
-        for pair in parts.query.split("&")
-    )
-    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))

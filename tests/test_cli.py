@@ -15,7 +15,7 @@ import pytest
 
 import chatlib
 from chatlib.cli import main
-from tests.loopback import Reply, Server, chunk, closed_port, completion, sse
+from chatlib.testing.loopback import Reply, Server, chunk, closed_port, completion, sse
 
 KEY = "sk-a-key-that-is-a-secret"
 

@@ -18,8 +18,8 @@ import attrs
 import pytest
 
 import chatlib
+from chatlib.testing.loopback import Reply, Request, Server, chunk, closed_port, completion, sse
 from chatlib.types import CREATE_PARAMS
-from tests.loopback import Reply, Request, Server, chunk, closed_port, completion, sse
 
 openai = pytest.importorskip(
     "openai", reason="the official package is not installed: pip install openai==3.51.0"

@@ -17,7 +17,7 @@ import attrs
 import pytest
 
 import chatlib
-from tests.loopback import Reply, Server
+from chatlib.testing.loopback import Reply, Server
 
 openai = pytest.importorskip(
     "openai", reason="the official package is not installed: pip install openai==3.51.0"

@@ -42,8 +42,8 @@ from chatlib import (
     read_events,
     to_request,
 )
+from chatlib.testing.loopback import Reply, Server, chunk, completion, sse
 from chatlib.types import ChatCompletion, ChatCompletionChunk
-from tests.loopback import Reply, Server, chunk, completion, sse
 
 CASES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "data" / "quirks.json").read_text("utf-8")

@@ -22,8 +22,8 @@ import pytest
 
 import chatlib
 import chatlib.types
+from chatlib.testing.loopback import Reply, Server, chunk, completion, sse
 from chatlib.types import CREATE_PARAMS, RequestOptions
-from tests.loopback import Reply, Server, chunk, completion, sse
 
 EXAMPLES = Path(__file__).parent / "reference"
 

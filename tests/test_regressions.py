@@ -26,8 +26,8 @@ from chatlib import (
     to_request,
 )
 from chatlib.testing import InMemoryServer, answer
+from chatlib.testing.loopback import Reply, Server, chunk, closed_port, completion, sse
 from chatlib.types import ChatCompletionMessage
-from tests.loopback import Reply, Server, chunk, closed_port, completion, sse
 
 ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 

@@ -37,8 +37,8 @@ from chatlib import (
     TransportError,
     TransportTimeout,
 )
+from chatlib.testing.loopback import Reply, Server, Unreachable, chunk, closed_port, completion, sse
 from chatlib.transports.requests import RequestsTransport
-from tests.loopback import Reply, Server, Unreachable, chunk, closed_port, completion, sse
 
 KEY = "sk-verysecretkey123"
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}

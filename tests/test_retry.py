@@ -17,7 +17,8 @@ from chatlib.errors import (
     error_inside,
     find_error,
 )
-from chatlib.http import Headers, HttpResponse, retry_after
+from chatlib.headers import Headers, retry_after
+from chatlib.http import HttpResponse
 from chatlib.retry import RetryPolicy, backoff, decide, is_retryable
 
 POLICY = RetryPolicy(random=lambda: 0.0)

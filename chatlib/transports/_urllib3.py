@@ -25,14 +25,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util.request import ACCEPT_ENCODING as _COMPRESSED
 
-from chatlib.http import (
-    Headers,
-    HttpResponse,
-    Timeout,
-    TransportError,
-    TransportTimeout,
-    redact_url,
-)
+from chatlib.headers import Headers, redact_url
+from chatlib.http import HttpResponse, Timeout, TransportError, TransportTimeout
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse

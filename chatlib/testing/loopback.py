@@ -123,7 +123,7 @@ class Reply:
         body = self.body
         if isinstance(body, bytes) and self.gzip:
             body = [event + b"\n\n" for event in body.split(b"\n\n") if event]
-        pieces = [body] if isinstance(body, bytes) else list(body)
+        pieces: list[Piece] = [body] if isinstance(body, bytes) else list(body)
         if not self.gzip:
             return pieces
         packer = zlib.compressobj(wbits=31)
