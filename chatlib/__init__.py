@@ -33,6 +33,16 @@ if TYPE_CHECKING:
     from chatlib.accumulate import Accumulator as Accumulator
     from chatlib.accumulate import joined as joined
     from chatlib.building import Operation as Operation
+    from chatlib.client.async_client import AsyncAzureOpenAI as AsyncAzureOpenAI
+    from chatlib.client.async_client import AsyncOpenAI as AsyncOpenAI
+    from chatlib.client.async_raw import AsyncStreamedResponse as AsyncStreamedResponse
+    from chatlib.client.async_stream import AsyncStream as AsyncStream
+    from chatlib.client.async_typed_stream import (
+        AsyncChatCompletionStream as AsyncChatCompletionStream,
+    )
+    from chatlib.client.async_typed_stream import (
+        AsyncChatCompletionStreamManager as AsyncChatCompletionStreamManager,
+    )
     from chatlib.client.base import AzureSettings as AzureSettings
     from chatlib.client.base import ClientSettings as ClientSettings
     from chatlib.client.client import AzureOpenAI as AzureOpenAI
@@ -87,6 +97,8 @@ if TYPE_CHECKING:
     from chatlib.http import Transport as Transport
     from chatlib.http import TransportError as TransportError
     from chatlib.http import TransportTimeout as TransportTimeout
+    from chatlib.pagination import AsyncCursorPage as AsyncCursorPage
+    from chatlib.pagination import AsyncPaginator as AsyncPaginator
     from chatlib.pagination import CursorPage as CursorPage
     from chatlib.pagination import SyncCursorPage as SyncCursorPage
     from chatlib.pagination import next_cursor as next_cursor
@@ -127,6 +139,10 @@ _HOMES = {
     "_omit": "NOT_GIVEN NotGiven Omit not_given omit",
     "accumulate": "Accumulator joined",
     "building": "Operation",
+    "client.async_client": "AsyncAzureOpenAI AsyncOpenAI",
+    "client.async_raw": "AsyncStreamedResponse",
+    "client.async_stream": "AsyncStream",
+    "client.async_typed_stream": "AsyncChatCompletionStream AsyncChatCompletionStreamManager",
     "client.base": "AzureSettings ClientSettings",
     "client.client": "AzureOpenAI OpenAI",
     "client.raw": "RawResponse StreamedResponse",
@@ -149,7 +165,7 @@ _HOMES = {
         AsyncTransport HttpRequest HttpResponse Timeout Transport TransportError
         TransportTimeout
     """,
-    "pagination": "CursorPage SyncCursorPage next_cursor",
+    "pagination": "AsyncCursorPage AsyncPaginator CursorPage SyncCursorPage next_cursor",
     "retry": "RetryPolicy decide",
     "partial_json": "PartialJson",
     "schema": "json_schema",

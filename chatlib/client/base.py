@@ -159,7 +159,7 @@ class BaseClient(Generic[TransportT]):
         self._key_is_from_env = all(settings.get(name) is None for name in _CREDENTIALS)
         self.config = self._configured(settings)
         self._sleep = sleep
-        self._share(SharedTransport(transport, self._make_transport))
+        self._share(self._shared_transport(transport))
         log_to_stderr()
 
     @classmethod
@@ -173,6 +173,14 @@ class BaseClient(Generic[TransportT]):
     @staticmethod
     def _make_transport() -> TransportT:
         raise NotImplementedError
+
+    @staticmethod
+    def _adapted(transport: TransportT) -> TransportT:
+        return transport
+
+    def _shared_transport(self, given: TransportT | None) -> SharedTransport[TransportT]:
+        adapted = None if given is None else self._adapted(given)
+        return SharedTransport(adapted, self._make_transport)
 
     def _share(self, shared: SharedTransport[TransportT]) -> None:
         self._shared = shared
@@ -207,9 +215,7 @@ class BaseClient(Generic[TransportT]):
         twin.config = self.config.changed(**changes)
         if any(changes.get(name) is not None for name in _CREDENTIALS):
             twin._key_is_from_env = False
-        twin._share(
-            self._shared if transport is None else SharedTransport(transport, self._make_transport)
-        )
+        twin._share(self._shared if transport is None else self._shared_transport(transport))
         return twin
 
     def _twin(self) -> Self:
@@ -223,7 +229,7 @@ class BaseClient(Generic[TransportT]):
     def __deepcopy__(self, memo: Mapping[int, Any]) -> Self:
         # As a pickle, it has a pool of its own; a transport that was given is not copied.
         twin = self._twin()
-        twin._share(SharedTransport(self._shared.given, self._make_transport))
+        twin._share(self._shared_transport(self._shared.given))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -238,7 +244,7 @@ class BaseClient(Generic[TransportT]):
         vars(self).update(state)
         if self._key_is_from_env:
             self.config = self.config.with_key_from(os.environ)
-        self._share(SharedTransport(given, self._make_transport))
+        self._share(self._shared_transport(given))
 
     def __repr__(self) -> str:
         # Also asked of a client whose making failed, by tools that print a traceback's variables.

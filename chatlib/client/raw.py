@@ -10,7 +10,7 @@ import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from chatlib.client.calls import Call, Limit, Pieces, lost, whole
 from chatlib.client.closing import Closing
@@ -22,6 +22,8 @@ from chatlib.sse import LineDecoder
 if TYPE_CHECKING:
     import os
 
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
 T = TypeVar("T")
 
 
@@ -124,13 +126,85 @@ def raw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]:
     return RawResponse(response, lambda: call.operation.read(response))
 
 
-class StreamedResponse(ResponseFacts, Closing, Generic[T]):
-    """A response whose body is read as it comes, or whole: in bytes, as text, by lines, parsed."""
+class Cutter(Protocol[S_co]):
+    """Makes other pieces of the pieces of a body, without I/O."""
+
+    def feed(self, piece: bytes) -> Iterable[S_co]:
+        """What this piece completes."""
+        ...
+
+    def end(self) -> Iterable[S_co]:
+        """What is left at the end."""
+        ...
+
+
+class Resizer:
+    """Pieces of a size; the last one may be shorter. Without a size, as they come."""
+
+    def __init__(self, size: int | None = None) -> None:
+        if size is not None and size < 1:
+            raise ValueError(f"chunk_size is {size!r}; it must be at least 1")
+        self._size = size
+        self._held = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """The pieces that this one completes."""
+        if self._size is None:
+            yield piece
+            return
+        self._held += piece
+        while len(self._held) >= self._size:
+            yield bytes(self._held[: self._size])
+            del self._held[: self._size]
+
+    def end(self) -> Iterable[bytes]:
+        """What is left."""
+        return [bytes(self._held)] if self._held else []
+
+
+class TextDecoder:
+    """Pieces as text, whose characters may have been cut anywhere."""
+
+    def __init__(self, size: int | None = None) -> None:
+        self._resizer = Resizer(size)
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def feed(self, piece: bytes) -> Iterator[str]:
+        """The text that this piece completes."""
+        return filter(None, map(self._decode, self._resizer.feed(piece)))
+
+    def end(self) -> Iterable[str]:
+        """The text of what is left."""
+        return filter(None, [self._decode(b"".join(self._resizer.end()), True)])
+
+
+class TextLines:
+    """Lines of text, without their ends."""
+
+    def __init__(self) -> None:
+        self._lines = LineDecoder()
+
+    def feed(self, piece: bytes) -> list[str]:
+        """The lines that this piece completes."""
+        return [line.decode("utf-8", "replace") for line in self._lines.feed(piece)]
+
+    def end(self) -> list[str]:
+        """The line that has no end."""
+        last = self._lines.flush()
+        return [last.decode("utf-8", "replace")] if last else []
+
+
+class Unread(ResponseFacts, Generic[T]):
+    """What responses have whose body is not read yet."""
 
     def __init__(self, response: HttpResponse, call: Call[T]) -> None:
         super().__init__(response)
         self._call = call
         self._parsed: list[T] = []
+
+
+class StreamedResponse(Unread[T], Closing):
+    """A response whose body is read as it comes, or whole: in bytes, as text, by lines, parsed."""
 
     def read(self) -> bytes:
         """The whole body, or what is left of it. May be called again."""
@@ -163,26 +237,25 @@ class StreamedResponse(ResponseFacts, Closing, Generic[T]):
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         """The body in pieces as they come, or in pieces of a size. Decompressed."""
-        pieces: Iterable[bytes] = Pieces(self.http_response, Limit(self._call.deadline))
+        return self._cut(Resizer(chunk_size))
+
+    def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
+        """The body as text, in pieces as they come, or of so many bytes."""
+        return self._cut(TextDecoder(chunk_size))
+
+    def iter_lines(self) -> Iterator[str]:
+        """The lines of the body as they come, without their ends."""
+        return self._cut(TextLines())
+
+    def _cut(self, cutter: Cutter[S]) -> Iterator[S]:
         try:
-            yield from pieces if chunk_size is None else resized(pieces, chunk_size)
+            for piece in Pieces(self.http_response, Limit(self._call.deadline)):
+                yield from cutter.feed(piece)
+            yield from cutter.end()
         except TransportError as error:
             raise lost(error, self.http_response) from error.__cause__
         finally:
             self.close()
-
-    def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
-        """:meth:`iter_bytes`, as text."""
-        yield from decoded(self.iter_bytes(chunk_size))
-
-    def iter_lines(self) -> Iterator[str]:
-        """The lines of the body as they come, without their ends."""
-        lines = LineDecoder()
-        for piece in self.iter_bytes():
-            for line in lines.feed(piece):
-                yield line.decode("utf-8", "replace")
-        if last := lines.flush():
-            yield last.decode("utf-8", "replace")
 
     def stream_to_file(self, file: str | os.PathLike[str]) -> None:
         """Write the body to a file, piece by piece."""
@@ -193,28 +266,6 @@ class StreamedResponse(ResponseFacts, Closing, Generic[T]):
     def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
         self.http_response.close()
-
-
-def resized(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Bytes cut anew, into pieces of a size; the last one may be shorter."""
-    if size < 1:
-        raise ValueError(f"chunk_size is {size!r}; it must be at least 1")
-    held = bytearray()
-    for piece in pieces:
-        held += piece
-        while len(held) >= size:
-            yield bytes(held[:size])
-            del held[:size]
-    if held:
-        yield bytes(held)
-
-
-def decoded(pieces: Iterable[bytes]) -> Iterator[str]:
-    """Bytes as text, whose characters may be cut anywhere."""
-    decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-    yield from filter(None, (decode(piece) for piece in pieces))
-    if last := decode(b"", True):
-        yield last
 
 
 def streamed_response(response: HttpResponse, call: Call[T]) -> StreamedResponse[T]:
