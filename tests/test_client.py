@@ -52,7 +52,7 @@ def test_create() -> None:
         completion.choices[0].finish_reason,
     )
     assert {**ASK, "temperature": 0} == server.requests[0].json()
-    assert "req_scripted" == completion.request_id
+    assert "req_scripted_1" == completion.request_id
 
 
 def test_beta_is_the_same() -> None:

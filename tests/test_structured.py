@@ -283,7 +283,7 @@ def test_answers_that_are_not_whole(reason: str, kind: Any, content: Any) -> Non
     with pytest.raises(kind) as caught:
         parse(body, Order)
     assert body == caught.value.completion.to_dict()
-    assert "req_scripted" == caught.value.completion.http.request_id
+    assert "req_scripted_1" == caught.value.completion.http.request_id
     assert isinstance(caught.value, OpenAIError)
 
 

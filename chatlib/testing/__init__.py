@@ -10,19 +10,55 @@ It stands behind the transport protocol, so everything but the wire is the real 
     completion = client.chat.completions.create(model="any", messages=[...])
     assert completion.http.attempts == 2
     assert server.requests[-1].json()["model"] == "any"
+
+:func:`serve` puts the same server behind a real port of this machine, :func:`recorded` keeps what a
+real server said in a file and plays it back, and :mod:`chatlib.testing.plugin` has pytest fixtures
+for all of it.
+
+The names here load their modules when they are first used.
 """
 
-from chatlib.testing.replies import answer, completion, error, fault, raw, stream
-from chatlib.testing.server import InMemoryServer, NoReplyLeft, Reply
+from __future__ import annotations
 
-__all__ = [
-    "InMemoryServer",
-    "NoReplyLeft",
-    "Reply",
-    "answer",
-    "completion",
-    "error",
-    "fault",
-    "raw",
-    "stream",
-]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chatlib.testing.recording import RecordingTransport as RecordingTransport
+    from chatlib.testing.recording import recorded as recorded
+    from chatlib.testing.replaying import NotRecorded as NotRecorded
+    from chatlib.testing.replaying import ReplayTransport as ReplayTransport
+    from chatlib.testing.replies import Reply as Reply
+    from chatlib.testing.replies import answer as answer
+    from chatlib.testing.replies import completion as completion
+    from chatlib.testing.replies import error as error
+    from chatlib.testing.replies import fault as fault
+    from chatlib.testing.replies import raw as raw
+    from chatlib.testing.replies import stream as stream
+    from chatlib.testing.server import InMemoryServer as InMemoryServer
+    from chatlib.testing.server import NoReplyLeft as NoReplyLeft
+    from chatlib.testing.serving import serve as serve
+
+_HOMES = {
+    "recording": "RecordingTransport recorded",
+    "replaying": "NotRecorded ReplayTransport",
+    "replies": "Reply answer completion error fault raw stream",
+    "server": "InMemoryServer NoReplyLeft",
+    "serving": "serve",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'chatlib.testing' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"chatlib.testing.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,7 +8,8 @@ It sends exactly what it is told, with the pauses, cuts and sudden ends that rea
 
 Replies are given in order, and the last one again and again. Instead of a reply, a function that is
 given the :class:`Request` and gives the reply will do. A connection is kept alive as HTTP says.
-Leaving the ``with`` never waits out a pause: all sockets are closed at once.
+Leaving the ``with`` never waits out a pause: all sockets are closed at once. A function that does
+not return is left behind after a second.
 """
 
 from __future__ import annotations
@@ -22,13 +23,20 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import attrs
 
 Piece: TypeAlias = "bytes | float"
 """A part of a body: bytes to send at once, or seconds to wait."""
+
+EXIT_SECONDS = 1.0
+"""How long the end of a server waits for the functions that it was given."""
+
+
+class ResetConnection(ConnectionError):
+    """Raised by a function or a body: the connection is reset at that place."""
 
 
 # What is sent ---------------------------------------------------------------------------------
@@ -42,7 +50,8 @@ class Reply:
         status: The status code.
         headers: A mapping, or pairs where a name is to come twice. Framing headers are added
             unless given.
-        body: Sent in one piece, or a list of pieces (bytes) and pauses (seconds).
+        body: Sent in one piece, or a list of pieces (bytes) and pauses (seconds), or an iterator of
+            them, which is closed when the connection ends before it does.
         framing: ``"length"``, ``"chunked"`` (a chunk for each piece) or ``"close"`` (the body ends
             where the connection does). Unless given, length, or chunked where the body has pieces
             or does not end well.
@@ -62,7 +71,7 @@ class Reply:
 
     status: int = 200
     headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
-    body: bytes | Sequence[Piece] = b""
+    body: bytes | Iterable[Piece] = b""
     framing: str | None = attrs.field(
         default=None, validator=attrs.validators.in_([None, "length", "chunked", "close"])
     )
@@ -118,22 +127,14 @@ class Reply:
         """No answer at all: the connection ends once the request has come."""
         return cls(raw=b"", abort=abort, delay=delay)
 
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> Iterable[Piece]:
         """The body in the pieces in which it is sent."""
         body = self.body
-        if isinstance(body, bytes) and self.gzip:
+        if isinstance(body, bytes):
+            if not self.gzip:
+                return [body]
             body = [event + b"\n\n" for event in body.split(b"\n\n") if event]
-        pieces: list[Piece] = [body] if isinstance(body, bytes) else list(body)
-        if not self.gzip:
-            return pieces
-        packer = zlib.compressobj(wbits=31)
-        packed = [
-            packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
-            if isinstance(piece, bytes)
-            else piece
-            for piece in pieces
-        ]
-        return [*packed, packer.flush()]
+        return _packed(body) if self.gzip else body
 
     def how(self) -> str:
         """The framing of the body."""
@@ -141,6 +142,15 @@ class Reply:
             return self.framing
         whole = isinstance(self.body, bytes) and not (self.hold or self.trickle or self.abort)
         return "length" if whole else "chunked"
+
+
+def _packed(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    packer = zlib.compressobj(wbits=31)
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            piece = packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
+        yield piece
+    yield packer.flush()
 
 
 def sse(*events: Any, done: bool = True) -> bytes:
@@ -209,6 +219,7 @@ class Server:
         replies: What to answer, in order; the last one is repeated.
         tls: Speak TLS, by this context.
         tunnel: As a proxy, answer ``CONNECT`` and then play the target itself, by this context.
+        port: Where to listen; any free port, unless given.
     """
 
     def __init__(
@@ -216,6 +227,7 @@ class Server:
         *replies: Script,
         tls: ssl.SSLContext | None = None,
         tunnel: ssl.SSLContext | None = None,
+        port: int = 0,
     ) -> None:
         self.requests: list[Request] = []
         """What came, in order."""
@@ -232,7 +244,7 @@ class Server:
         self._stopped = threading.Event()
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         # Small, so that a slow reader is felt by the sender; a connection inherits it.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
         self._bell, self._wake = socket.socketpair()  # readable once the server stops
@@ -268,8 +280,9 @@ class Server:
         with self._changed:
             for held in self._sockets:
                 _shut(held)
+        end = time.monotonic() + EXIT_SECONDS
         while self._threads:
-            self._threads.pop().join()
+            self._threads.pop().join(max(end - time.monotonic(), 0))
         for owned in (self._listener, self._bell, self._wake):
             owned.close()
 
@@ -321,6 +334,8 @@ class Server:
                 reply = script if isinstance(script, Reply) else script(request)
                 if not self._send(conn, reply, request):
                     return
+        except ResetConnection:
+            _reset_when_closed(conn)
         except OSError:  # the client went away, or the server was told to stop
             pass
         finally:
@@ -347,6 +362,10 @@ class Server:
     def _read_body(
         self, conn: socket.socket, request: Request, pending: bytes, slow: float
     ) -> tuple[bytes, bytes]:
+        if request.headers.get("expect", "").lower() == "100-continue":
+            conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if "chunked" in request.headers.get("transfer-encoding", "").lower():
+            return _read_chunked(conn, pending)
         size = int(request.headers.get("content-length", 0))
         parts, have, start = [pending], len(pending), time.monotonic()
         while have < size:
@@ -362,12 +381,14 @@ class Server:
 
     def _pause(self, conn: socket.socket | None, seconds: float) -> None:
         """Wait; but not longer than the server runs, nor longer than the client stays."""
+        if self._stopped.is_set():
+            raise ConnectionError("the server stops")
         end = time.monotonic() + seconds
         watched = (
             [self._bell] if conn is None or isinstance(conn, ssl.SSLSocket) else [self._bell, conn]
         )
         while (left := end - time.monotonic()) > 0:
-            ready, _, _ = select.select(watched, [], [], left)
+            ready, _, _ = select.select(watched, [], [], min(left, 3600))
             if self._bell in ready:
                 raise ConnectionError("the server stops")
             if ready and conn is not None:
@@ -386,19 +407,22 @@ class Server:
                 else:
                     self._pause(conn, piece)
         else:
-            for part in self._wire(conn, reply, how):
-                conn.sendall(part)
+            with contextlib.closing(self._wire(conn, reply, how, request.method)) as parts:
+                for part in parts:
+                    conn.sendall(part)
         self._hold(conn, reply, how)
         if reply.abort is not None:
             if reply.abort == "rst":
-                conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                _reset_when_closed(conn)
             return False
-        if reply.raw is None and how == "chunked":
+        if reply.raw is None and how == "chunked" and request.method != "HEAD":
             conn.sendall(b"0\r\n\r\n")
         asked = request.headers.get("connection", "").lower() == "close"
         return not (reply.hang_up or asked or how == "close" or reply.raw is not None)
 
-    def _wire(self, conn: socket.socket, reply: Reply, how: str) -> Iterator[bytes]:
+    def _wire(
+        self, conn: socket.socket, reply: Reply, how: str, method: str
+    ) -> Generator[bytes, None, None]:
         pieces = reply.pieces()
         pairs = reply.headers.items() if isinstance(reply.headers, Mapping) else reply.headers
         headers = list(pairs)
@@ -408,18 +432,24 @@ class Server:
         if how == "chunked" and "transfer-encoding" not in given:
             headers.append(("transfer-encoding", "chunked"))
         if how == "length" and "content-length" not in given:
+            pieces = list(pieces)
             size = sum(len(piece) for piece in pieces if isinstance(piece, bytes))
             headers.append(("content-length", str(size)))
         if how == "close":
             headers.append(("connection", "close"))
         lines = [f"HTTP/1.1 {reply.status} Status", *(f"{name}: {text}" for name, text in headers)]
-        yield ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-        for piece in pieces:
-            if not isinstance(piece, bytes):
-                self._pause(conn, piece)
-            elif piece:
-                self._note(sent=len(piece))
-                yield _framed(piece, how)
+        try:
+            yield ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+            for piece in pieces if method != "HEAD" else ():
+                if not isinstance(piece, bytes):
+                    self._pause(conn, piece)
+                elif piece:
+                    self._note(sent=len(piece))
+                    yield _framed(piece, how)
+        finally:
+            close = getattr(pieces, "close", None)
+            if close is not None:
+                close()
 
     def _hold(self, conn: socket.socket, reply: Reply, how: str) -> None:
         end = time.monotonic() + reply.hold
@@ -443,10 +473,47 @@ def _read_head(conn: socket.socket, pending: bytes, number: int) -> tuple[Reques
         pending += got
     head, _, rest = pending.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
+    if first.count(" ") != 2:
+        raise ConnectionError("that is no HTTP")
     method, target, _ = first.split(" ")
     pairs = (line.partition(":") for line in lines)
     headers = {name.lower(): text.strip() for name, _, text in pairs}
     return Request(method, target, headers, b"", number, time.monotonic()), rest
+
+
+def _read_chunked(conn: socket.socket, pending: bytes) -> tuple[bytes, bytes]:
+    """A body that comes in chunks, and what follows it. https://www.rfc-editor.org/rfc/rfc9112#name-chunked-transfer-coding"""
+
+    def until(enough: Callable[[bytes], bool]) -> None:
+        nonlocal pending
+        while not enough(pending):
+            got = conn.recv(1 << 16)
+            if not got:
+                raise ConnectionError("the client closed inside its request")
+            pending += got
+
+    parts: list[bytes] = []
+    while True:
+        until(lambda held: b"\r\n" in held)
+        line, _, pending = pending.partition(b"\r\n")
+        try:
+            size = int(line.partition(b";")[0], 16)
+        except ValueError:
+            raise ConnectionError("that is no chunk") from None
+        if size == 0:
+            break
+        until(lambda held, size=size: len(held) >= size + 2)  # type: ignore[misc]
+        parts.append(pending[:size])
+        pending = pending[size + 2 :]
+    while True:  # the trailers, if any, and an empty line
+        until(lambda held: b"\r\n" in held)
+        line, _, pending = pending.partition(b"\r\n")
+        if not line:
+            return b"".join(parts), pending
+
+
+def _reset_when_closed(conn: socket.socket) -> None:
+    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def _shut(conn: socket.socket) -> None:

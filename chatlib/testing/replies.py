@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Literal, TypeAlias
 
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
+from chatlib.testing.bodies import Body, Step, steps_of
 
 Reply: TypeAlias = Callable[[HttpRequest], HttpResponse]
 Cut: TypeAlias = "int | Sequence[int] | None"
 
+ID = "chatcmpl-scripted"
 MODEL = "scripted-model"
 CREATED = 1_700_000_000
+
+_id: ContextVar[str] = ContextVar("_id", default=ID)
+
+
+@contextlib.contextmanager
+def answering_as(completion_id: str) -> Iterator[None]:
+    """While this is entered, replies that have no id of their own answer by this one."""
+    before = _id.set(completion_id)
+    try:
+        yield
+    finally:
+        _id.reset(before)
+
+
+def _named(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**body, "id": _id.get()} if body.get("id") == ID else body
 
 
 def completion(content: str | None = None, **message: Any) -> dict[str, Any]:
@@ -26,7 +45,7 @@ def completion(content: str | None = None, **message: Any) -> dict[str, Any]:
     """
     calls = bool(message.get("tool_calls"))
     return {
-        "id": "chatcmpl-scripted",
+        "id": ID,
         "object": "chat.completion",
         "created": CREATED,
         "model": MODEL,
@@ -118,11 +137,15 @@ def raw(
 ) -> Reply:
     """Any response: bytes and text as they are, anything else as JSON."""
     kind = "text/plain" if isinstance(body, (bytes, str)) else "application/json"
-    if not isinstance(body, (bytes, str)):
-        body = json.dumps(body)
-    content = body.encode() if isinstance(body, str) else body
-    sent = {"content-type": kind, "x-request-id": "req_scripted", **(headers or {})}
-    return lambda request: HttpResponse(status, sent, content)
+    text = body if isinstance(body, (bytes, str)) else json.dumps(body)
+    content = text.encode() if isinstance(text, str) else text
+    sent = {"content-type": kind, **(headers or {})}
+
+    def reply(request: HttpRequest) -> HttpResponse:
+        named = _named(body) if isinstance(body, Mapping) else body
+        return HttpResponse(status, sent, content if named is body else json.dumps(named).encode())
+
+    return reply
 
 
 def fault(
@@ -152,13 +175,21 @@ def fault(
             response = HttpResponse(200, {"content-type": "text/event-stream"}, content)
         else:
             response = after(request)
-            content = response.read()
+        whole = response.body
 
-        def body() -> Iterator[bytes]:
-            yield content[:size]
+        def steps() -> Iterator[Step]:
+            left = size
+            for step in steps_of(whole):
+                if isinstance(step, bytes) and left is not None:
+                    step, left = step[:left], max(left - len(step), 0)
+                yield step
+                if left == 0:
+                    break
             raise failure()
 
-        return HttpResponse(response.status, response.headers, body())
+        return HttpResponse(
+            response.status, response.headers, Body(steps), on_close=response.on_close
+        )
 
     return reply
 
@@ -173,7 +204,7 @@ def _wants_stream(request: HttpRequest) -> bool:
 
 def _chunk(delta: Mapping[str, Any], finish_reason: str | None = None, index: int = 0) -> Any:
     return {
-        "id": "chatcmpl-scripted",
+        "id": ID,
         "object": "chat.completion.chunk",
         "created": CREATED,
         "model": MODEL,
@@ -206,20 +237,22 @@ def _chunks_of(body: Mapping[str, Any], *, usage: bool) -> list[Any]:
 def _stream(
     events: Iterable[Any], headers: Mapping[str, str] | None, cut: Cut, pause: float, *, done: bool
 ) -> HttpResponse:
-    pieces = [e if isinstance(e, bytes) else f"data: {json.dumps(e)}\n\n".encode() for e in events]
+    pieces = [
+        e if isinstance(e, bytes) else f"data: {json.dumps(_named(e))}\n\n".encode() for e in events
+    ]
     if done:
         pieces.append(b"data: [DONE]\n\n")
     if cut is not None:
         pieces = cut_at(b"".join(pieces), cut)
 
-    def body() -> Iterator[bytes]:
+    def steps() -> Iterator[Step]:
         for at, piece in enumerate(pieces):
             if pause and at:
-                time.sleep(pause)
+                yield float(pause)
             yield piece
 
-    kind = {"content-type": "text/event-stream", "x-request-id": "req_scripted"}
-    return HttpResponse(200, {**kind, **(headers or {})}, body())
+    kind = {"content-type": "text/event-stream"}
+    return HttpResponse(200, {**kind, **(headers or {})}, Body(steps))
 
 
 def cut_at(content: bytes, cut: int | Sequence[int]) -> list[bytes]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+import attrs
+
+from chatlib.headers import Headers, RateLimits
 from chatlib.http import HttpRequest, HttpResponse
-from chatlib.testing.replies import Reply, answer
+from chatlib.testing.bodies import Watcher, watch
+from chatlib.testing.limits import Meter, TokenCounter
+from chatlib.testing.replies import Reply, answer, answering_as
+from chatlib.testing.store import Keeper, Name, Operation, Refusal, Store, body_of, operation_of
 
 ReplyLike: TypeAlias = "str | Mapping[str, Any] | HttpResponse | BaseException | Reply"
 
@@ -20,67 +29,190 @@ class NoReplyLeft(AssertionError):
 class InMemoryServer:
     """Answers requests by a script, in memory. Give it to a client as its ``transport``.
 
+    The script answers what asks for a completion. Completions that are asked for with ``store`` are
+    kept, and the operations on them (retrieve, update, list, delete, messages) are answered from
+    :attr:`store`, unless :meth:`add` scripted something for the operation.
+
     Args:
-        replies: One for each request to come. A text is the answer of the model, a dict the whole
-            body of a completion; :mod:`chatlib.testing` has functions for everything else. A
-            function is given the request and returns any of these; an exception is raised.
+        replies: One for each request for a completion. A text is the answer of the model, a dict
+            the whole body of a completion; :mod:`chatlib.testing` has functions for everything
+            else. A function is given the request and returns any of these; an exception is raised.
         default: The reply to all requests after those.
+        stored: False to let the script answer every request, whatever it asks for.
+        limits: The rate limits: how many requests and tokens there are in the seconds that
+            ``reset_requests`` and ``reset_tokens`` say (a minute, unless given). Once they are used
+            up, requests are refused. Unless given, the headers speak of generous limits, which
+            nobody enforces.
 
     >>> server = InMemoryServer("Hello!", default="Hello again!")
     >>> from chatlib import OpenAI
     >>> client = OpenAI(api_key="test", transport=server)
     >>> message = {"role": "user", "content": "Hi"}
-    >>> client.chat.completions.create(model="any", messages=[message]).text
+    >>> client.chat.completions.create(model="any", messages=[message], store=True).text
     'Hello!'
     >>> server.requests[0].json()["messages"]
     [{'role': 'user', 'content': 'Hi'}]
+    >>> [kept["id"] for kept in server.store.completions]
+    ['chatcmpl-scripted-1']
     """
 
-    def __init__(self, *replies: ReplyLike, default: ReplyLike | None = None) -> None:
+    def __init__(
+        self,
+        *replies: ReplyLike,
+        default: ReplyLike | None = None,
+        stored: bool = True,
+        limits: RateLimits | None = None,
+    ) -> None:
         self.requests: list[HttpRequest] = []
         """What was sent, oldest first."""
         self.open_responses = 0
         """How many responses have not been closed: connections that were not given back."""
+        self.store = Store()
+        """The completions that were asked for with ``store``. ``store.keep()`` adds others."""
+        self.slept: list[float] = []
+        """How long :meth:`sleep` was told to wait, call by call."""
         self._replies: deque[ReplyLike] = deque(replies)
+        self._others: dict[str, deque[ReplyLike]] = {}
         self._default = default
+        self._stored = stored
+        self._given = 0
+        self._ahead = 0.0
+        self._meter = Meter(limits, lambda: time.monotonic() + self._ahead)
         self._lock = threading.Lock()
 
     @property
     def replies_left(self) -> int:
         """How many scripted replies are still to be given."""
-        return len(self._replies)
+        return len(self._replies) + sum(map(len, self._others.values()))
 
-    def add(self, *replies: ReplyLike) -> None:
-        """Script more replies."""
-        self._replies.extend(replies)
+    def add(self, *replies: ReplyLike, to: Name = "create") -> None:
+        """Script more replies.
+
+        Args:
+            to: The operation that they answer. Those to ``"retrieve"``, ``"update"``, ``"list"``,
+                ``"delete"`` and ``"messages"`` are given before the store is asked.
+        """
+        script = self._replies if to == "create" else self._others.setdefault(to, deque())
+        script.extend(replies)
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Keep the request and give the next reply; see :class:`chatlib.http.Transport`."""
+        operation = operation_of(request)
+        keeper: Keeper | None = None
         with self._lock:
             self.requests.append(request)
-            if not self._replies and self._default is None:
-                raise NoReplyLeft(
-                    f"request {len(self.requests)} came, but {len(self.requests) - 1} replies were "
-                    "scripted; add() more, or give the server a default="
-                )
-            reply = self._replies.popleft() if self._replies else self._default
-        response = _respond(reply, request)
+            number = len(self.requests)
+            try:
+                self._refuse()
+                keeper = self._keeper(operation, request)
+                reply, scripted = self._next(operation, request)
+            except Refusal as refusal:
+                reply, scripted = refusal.reply, False
+        naming = answering_as(self.store.new_id()) if keeper is not None else None
+        with naming or contextlib.nullcontext():
+            response = _respond(reply, request)
+        if scripted:
+            keeper = keeper if 200 <= response.status <= 299 else None
+            response = watch(response, _Reader(self._count, keeper))
+        with self._lock:
+            own = {"x-request-id": f"req_scripted_{number}", **self._meter.headers()}
+        headers = Headers(own).merged(response.headers)
+        response = attrs.evolve(response, headers=headers)
         if not isinstance(response.body, bytes):
             self._watch(response)
         return response
 
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        """:meth:`send`, awaited: pauses inside a reply are awaited too, and stop nobody else."""
+        return self.send(request)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass for the rate limits, without waiting: a client's ``sleep=``."""
+        with self._lock:
+            self.slept.append(seconds)
+            self._ahead += seconds
+
+    async def asleep(self, seconds: float) -> None:
+        """:meth:`sleep`, awaited."""
+        self.sleep(seconds)
+
+    def _refuse(self) -> None:
+        """Count the request, or refuse it, where it is one too many."""
+        used_up = self._meter.refused()
+        if used_up is None:
+            self._meter.use("requests", 1)
+            return
+        kind, seconds, limit = used_up
+        wait = max(math.ceil(round(seconds, 3)), 1)
+        raise Refusal(
+            f"Rate limit reached for {kind}: the limit is {limit}. Please try again in {wait}s.",
+            code="rate_limit_exceeded",
+            status=429,
+            kind=kind,
+            headers={"retry-after": str(wait)},
+        )
+
+    def _keeper(self, operation: Operation | None, request: HttpRequest) -> Keeper | None:
+        """Who stores the answer, where the request wants that."""
+        if not self._stored or operation is None or operation.name != "create":
+            return None
+        if b'"store"' not in request.content:
+            return None
+        body = body_of(request)
+        return Keeper(self.store, body) if body.get("store") is True else None
+
+    def _next(self, operation: Operation | None, request: HttpRequest) -> tuple[Any, bool]:
+        """The reply, and whether it is one to a request for a completion."""
+        if operation is not None and operation.name != "create":
+            script = self._others.get(operation.name)
+            if script:
+                return script.popleft(), False
+            if self._stored:
+                return self.store.answer(operation, request), False
+        if self._replies:
+            self._given += 1
+            return self._replies.popleft(), True
+        if self._default is None:
+            raise NoReplyLeft(
+                f"request {len(self.requests)} came, but only {self._given} replies were "
+                "scripted; add() more, or give the server a default="
+            )
+        return self._default, True
+
+    def _count(self, tokens: int) -> None:
+        with self._lock:
+            self._meter.use("tokens", tokens)
+
     def _watch(self, response: HttpResponse) -> None:
         inner: Callable[[], object] | None = response.on_close
 
-        def closed() -> None:
+        def closed() -> object:
             with self._lock:
                 self.open_responses -= 1
-            if inner is not None:
-                inner()
+            return inner() if inner is not None else None
 
         with self._lock:
             self.open_responses += 1
         response.on_close = closed
+
+
+class _Reader(Watcher):
+    """Reads along: counts the tokens, and stores the completion."""
+
+    def __init__(self, count: Callable[[int], None], keeper: Keeper | None) -> None:
+        self._count, self._keeper = count, keeper
+        self._tokens = TokenCounter()
+
+    def piece(self, piece: bytes) -> None:
+        more = self._tokens.feed(piece)
+        if more:
+            self._count(more)
+        if self._keeper is not None:
+            self._keeper.piece(piece)
+
+    def ended(self, error: Any) -> None:
+        if self._keeper is not None:
+            self._keeper.ended(error)
 
 
 def _respond(reply: object, request: HttpRequest) -> HttpResponse:

@@ -1,0 +1,164 @@
+"""What a recording is made of: requests, responses and failures as JSON values, without keys."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from chatlib.headers import HIDDEN, Headers, redact_url
+from chatlib.http import HttpRequest, TransportError, TransportTimeout
+
+VERSION = 1
+"""The version of the file's form."""
+
+# Of a body as it was compressed and cut for the wire, not as it is recorded.
+_OF_THE_WIRE = frozenset(
+    {"connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"}
+)
+
+
+def request_value(request: HttpRequest, eraser: Eraser) -> dict[str, Any]:
+    """A request as the file has it."""
+    return {
+        "method": request.method,
+        "url": eraser.text(redact_url(request.url)),
+        "headers": {k: eraser.text(v) for k, v in request.headers.redacted().items()},
+        **(body_value(request.content, eraser) if request.content else {}),
+    }
+
+
+def headers_value(headers: Headers, eraser: Eraser) -> dict[str, str]:
+    """The headers of a response as the file has them."""
+    return {
+        name: eraser.text(value)
+        for name, value in headers.redacted().items()
+        if name.lower() not in _OF_THE_WIRE
+    }
+
+
+def error_value(error: TransportError, eraser: Eraser) -> dict[str, Any]:
+    """A failure of the connection as the file has it."""
+    return {
+        "kind": "timeout" if isinstance(error, TransportTimeout) else "connection",
+        "message": eraser.text(str(error)),
+        "retryable": error.retryable,
+    }
+
+
+def error_of(value: Mapping[str, Any]) -> TransportError:
+    """The exception that the file has in this form."""
+    kind = TransportTimeout if value["kind"] == "timeout" else TransportError
+    return kind(value["message"], retryable=value.get("retryable", True))
+
+
+def body_value(body: bytes, eraser: Eraser) -> dict[str, Any]:
+    """A whole body as the file has it: JSON as JSON, so that people can read it."""
+    try:
+        return {"json": eraser.value(json.loads(body, parse_constant=_no_constant))}
+    except (ValueError, RecursionError):
+        return bytes_value(eraser.pieces([body])[0])
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def bytes_value(content: bytes) -> dict[str, str]:
+    """Bytes as the file has them: as text, where they are UTF-8.
+
+    >>> bytes_value("日本".encode()), bytes_value("日本".encode()[:4])
+    ({'text': '日本'}, {'base64': '5pel5g=='})
+    """
+    try:
+        return {"text": content.decode()}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode()}
+
+
+def bytes_of(value: Mapping[str, Any]) -> bytes:
+    """The bytes that the file has in one of these forms."""
+    if "json" in value:
+        return json.dumps(value["json"]).encode()
+    if "base64" in value:
+        return base64.b64decode(value["base64"])
+    return str(value.get("text", "")).encode()
+
+
+# Secrets --------------------------------------------------------------------------------------
+
+SHORTEST_SECRET = 6
+"""A key of fewer characters is none, but a word such as ``test``, and is left where it stands."""
+
+
+class Eraser:
+    """Strikes the secrets of a request out of whatever echoes them.
+
+    >>> request = HttpRequest("GET", "http://any", {"Authorization": "Bearer sk-secret"})
+    >>> Eraser(request).text("sk-secret is wrong")
+    '*** is wrong'
+    """
+
+    def __init__(self, request: HttpRequest | None = None) -> None:
+        written: set[str] = set()
+        for secret in _secrets_of(request) if request is not None else ():
+            if len(secret) >= SHORTEST_SECRET:
+                # As it is, within JSON, and within a URL.
+                written |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
+        longest_first = sorted(written, key=len, reverse=True)
+        pattern = "|".join(map(re.escape, longest_first)) or r"(?!)"
+        self._in_text = re.compile(pattern)
+        self._in_bytes = re.compile(pattern.encode())
+
+    def text(self, text: str) -> str:
+        """A text without them."""
+        return self._in_text.sub(HIDDEN, text)
+
+    def value(self, value: Any) -> Any:
+        """A JSON value without them."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        if isinstance(value, dict):
+            return {self.text(name): self.value(item) for name, item in value.items()}
+        return value
+
+    def pieces(self, pieces: list[bytes]) -> list[bytes]:
+        """Bytes in pieces without them, also where one begins in a piece and ends in the next."""
+        whole = b"".join(pieces)
+        found = [match.span() for match in self._in_bytes.finditer(whole)]
+        if not found:
+            return pieces
+        made, start = [], 0
+        for piece in pieces:
+            end = start + len(piece)
+            kept, at = bytearray(), start
+            for first, last in found:
+                if first < end and last > start:
+                    kept += whole[at : max(first, at)]
+                    kept += HIDDEN.encode() if first >= start else b""
+                    at = min(last, end)
+            made.append(bytes(kept + whole[at:end]))
+            start = end
+        return made
+
+
+def _secrets_of(request: HttpRequest) -> Iterator[str]:
+    shown = request.headers.redacted()
+    for name, value in request.headers.reveal().items():
+        if shown[name] != value:
+            yield value
+            yield value.partition(" ")[2].strip()  # Bearer ...
+            for cookie in value.split(";"):
+                yield cookie.partition("=")[2].strip()
+    parts = urlsplit(request.url)
+    userinfo = parts.netloc.rpartition("@")[0]
+    yield from (userinfo, userinfo.partition(":")[2], unquote(userinfo.partition(":")[2]))
+    for pair in parts.query.split("&"):
+        if redact_url(f"?{pair}") != f"?{pair}":
+            secret = pair.partition("=")[2]
+            yield from (secret, unquote(secret))

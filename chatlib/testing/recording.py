@@ -1,0 +1,227 @@
+"""Exchanges with a real server, kept in a file and played back without one.
+
+The file is JSON that a person can read and change. It holds what a transport was given and what it
+gave: JSON bodies as JSON, event streams piece by piece as the bytes came, with the seconds between
+them, and failures of the connection. Keys are struck out wherever they stand. What travels only
+between two neighbours, such as compression, is gone, as it is for whoever uses a transport.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from chatlib.http import AsyncTransport, HttpRequest, HttpResponse, Transport, TransportError
+from chatlib.testing.bodies import Watcher, watch
+from chatlib.testing.exchanges import (
+    VERSION,
+    Eraser,
+    body_value,
+    bytes_value,
+    error_value,
+    headers_value,
+    request_value,
+)
+from chatlib.testing.replaying import ReplayTransport
+
+Mode: TypeAlias = Literal["auto", "record", "replay"]
+
+
+def recorded(
+    path: str | os.PathLike[str],
+    transport: Transport | AsyncTransport | None = None,
+    *,
+    mode: Mode = "auto",
+    timing: bool = False,
+) -> RecordingTransport | ReplayTransport:
+    """A transport that replays a recording where there is one, and else makes it.
+
+    Args:
+        path: The file of the recording.
+        transport: Who carries the requests while it is made; a
+            :class:`~chatlib.transports.requests.RequestsTransport`, unless given.
+        mode: ``"record"`` to make it anew, ``"replay"`` to never send anything.
+        timing: Replay the pauses as well.
+    """
+    if mode not in ("auto", "record", "replay"):
+        raise ValueError(f"mode is {mode!r}; it must be 'auto', 'record' or 'replay'")
+    if mode == "replay" or (mode == "auto" and Path(path).exists()):
+        return ReplayTransport(path, timing=timing)
+    return RecordingTransport(path, transport)
+
+
+class RecordingTransport:
+    """Sends through another transport, and writes down what it sends and what comes back.
+
+    The file is written anew, beginning with the first exchange, and is whole after each: a response
+    is written once its body has ended, well or not, or was closed. Threads may share it.
+
+    Args:
+        path: The file. Its folder is made.
+        transport: Who carries the requests: for :meth:`send` a transport, for :meth:`asend` one
+            that is awaited. Unless given, a
+            :class:`~chatlib.transports.requests.RequestsTransport`.
+        clock: The time in seconds, for the pauses.
+
+    >>> import tempfile
+    >>> from chatlib import OpenAI
+    >>> from chatlib.testing import InMemoryServer
+    >>> path = Path(tempfile.mkdtemp(), "hello.json")
+    >>> ask = {"model": "any", "messages": [{"role": "user", "content": "Hi"}]}
+    >>> recording = RecordingTransport(path, InMemoryServer("Hello!"))
+    >>> OpenAI(api_key="test", transport=recording).chat.completions.create(**ask).text
+    'Hello!'
+    >>> replay = ReplayTransport(path)
+    >>> OpenAI(api_key="other", transport=replay).chat.completions.create(**ask).text
+    'Hello!'
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        transport: Transport | AsyncTransport | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.path = Path(path)
+        """The file that is written."""
+        self._transport = transport
+        self._clock = clock
+        self._takes: list[_Take] = []
+        self._lock = threading.Lock()
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request and record it; see :meth:`chatlib.http.Transport.send`."""
+        with self._lock:
+            if self._transport is None:
+                from chatlib.transports.requests import RequestsTransport
+
+                self._transport = RequestsTransport()
+        if inspect.iscoroutinefunction(self._transport.send):
+            raise TypeError(f"{type(self._transport).__name__} is awaited: use asend()")
+        with self._take(request) as take:
+            response: Any = self._transport.send(request)
+        return take.of(response)
+
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        """:meth:`send`, awaited."""
+        send: Any = getattr(self._transport, "asend", None) or getattr(
+            self._transport, "send", None
+        )
+        if not inspect.iscoroutinefunction(send):
+            raise TypeError(
+                "asend() needs a transport that is awaited: give the recording an AsyncTransport"
+            )
+        with self._take(request) as take:
+            response = await send(request)
+        return take.of(response)
+
+    def close(self) -> None:
+        """Close the transport that carries the requests."""
+        close = getattr(self._transport, "close", None)
+        if close is not None:
+            close()
+
+    async def aclose(self) -> None:
+        """:meth:`close`, awaited."""
+        close = getattr(self._transport, "aclose", None) or getattr(self._transport, "close", None)
+        done = close() if close is not None else None
+        if inspect.isawaitable(done):
+            await done
+
+    @contextlib.contextmanager
+    def _take(self, request: HttpRequest) -> Iterator[_Take]:
+        take = _Take(request, self._clock, self._write)
+        with self._lock:
+            self._takes.append(take)
+        try:
+            yield take
+        except TransportError as error:
+            take.failed(error)
+            raise
+
+    def _write(self) -> None:
+        with self._lock:
+            made = [take.exchange for take in self._takes if take.exchange is not None]
+            whole = {"version": VERSION, "exchanges": made}
+            try:
+                content = (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
+            except UnicodeEncodeError:  # half of a character, which JSON allows and UTF-8 does not
+                content = (json.dumps(whole, indent=2) + "\n").encode()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Never half a file, not even for somebody who reads it right now.
+            part = self.path.with_name(self.path.name + ".part")
+            part.write_bytes(content)
+            part.replace(self.path)
+
+
+class _Take(Watcher):
+    """One exchange while it is recorded."""
+
+    def __init__(
+        self, request: HttpRequest, clock: Callable[[], float], write: Callable[[], None]
+    ) -> None:
+        self.exchange: dict[str, Any] | None = None
+        """What goes into the file; None until it is complete."""
+        self._eraser = Eraser(request)
+        self._request = request_value(request, self._eraser)
+        self._clock, self._write = clock, write
+        self._since = clock()
+        self._response: dict[str, Any] = {}
+        self._streamed = False
+        self._pieces: list[bytes] = []
+        self._waits: list[float] = []
+
+    def failed(self, error: TransportError) -> None:
+        """No response came."""
+        self._done({"after": self._passed(), "error": error_value(error, self._eraser)})
+
+    def of(self, response: HttpResponse) -> HttpResponse:
+        """The response, which is recorded while it is read."""
+        shown = headers_value(response.headers, self._eraser)
+        self._response = {"after": self._passed(), "status": response.status, "headers": shown}
+        self._streamed = response.headers.get("content-type", "").startswith("text/event-stream")
+        return watch(response, self)
+
+    def piece(self, piece: bytes) -> None:
+        self._waits.append(self._passed())
+        self._pieces.append(piece)
+
+    def ended(self, error: TransportError | None) -> None:
+        if error is not None:
+            self._done(
+                {"response": {**self._in_pieces(), "error": error_value(error, self._eraser)}}
+            )
+        elif self._streamed:
+            self._done({"response": self._in_pieces()})
+        else:
+            body = body_value(b"".join(self._pieces), self._eraser)
+            self._done({"response": {**self._response, **body}})
+
+    def left(self) -> None:
+        if self.exchange is None:
+            self._done({"response": {**self._in_pieces(), "closed": True}})
+
+    def _in_pieces(self) -> dict[str, Any]:
+        pieces = self._eraser.pieces(self._pieces)
+        made = [
+            {"after": wait, **bytes_value(piece)}
+            for wait, piece in zip(self._waits, pieces, strict=True)
+        ]
+        return {**self._response, "pieces": made}
+
+    def _passed(self) -> float:
+        now = self._clock()
+        passed, self._since = now - self._since, now
+        return round(passed, 6)
+
+    def _done(self, outcome: dict[str, Any]) -> None:
+        self.exchange = {"request": self._request, **outcome}
+        self._write()

@@ -1,0 +1,191 @@
+"""A recording, played back without a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from chatlib.headers import HIDDEN, Headers
+from chatlib.http import HttpRequest, HttpResponse
+from chatlib.testing.bodies import Body, Step
+from chatlib.testing.exchanges import VERSION, Eraser, bytes_of, error_of, request_value
+
+
+class NotRecorded(AssertionError):
+    """A request came that the recording has no answer to."""
+
+
+class ReplayTransport:
+    """Gives the answers of a recording, and sends nothing.
+
+    A request is answered by the first exchange of the same method, URL and body that was not used
+    yet; JSON bodies are the same where their values are. Keys don't matter.
+
+    Args:
+        path: The file, as a :class:`RecordingTransport` made it.
+        timing: Make the pauses that the server made, before a response and inside its body.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, timing: bool = False) -> None:
+        self.path = Path(path)
+        """The file of the recording."""
+        whole = json.loads(self.path.read_bytes())
+        if not isinstance(whole, dict) or whole.get("version") != VERSION:
+            raise ValueError(f"{self.path} is no recording that this version can read")
+        self._exchanges: list[dict[str, Any]] = whole["exchanges"]
+        self._used = [False] * len(self._exchanges)
+        self._timing = timing
+        self._lock = threading.Lock()
+
+    @property
+    def left(self) -> int:
+        """How many exchanges were not used yet."""
+        return self._used.count(False)
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Give the recorded answer to a request, or raise the recorded error.
+
+        Raises:
+            NotRecorded: there is none; the message says what differs from the nearest request.
+        """
+        exchange = self._find(request)
+        if self._timing:
+            time.sleep(_wait_of(exchange))
+        return _replayed(exchange, self._timing, self.path)
+
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        """:meth:`send`, awaited."""
+        exchange = self._find(request)
+        if self._timing:
+            import asyncio
+
+            await asyncio.sleep(_wait_of(exchange))
+        return _replayed(exchange, self._timing, self.path)
+
+    def _find(self, request: HttpRequest) -> dict[str, Any]:
+        asked = _identity(request_value(request, Eraser()))
+        with self._lock:
+            same = [
+                at
+                for at, exchange in enumerate(self._exchanges)
+                if next(_differences(_identity(exchange["request"]), asked), None) is None
+            ]
+            for at in same:
+                if not self._used[at]:
+                    self._used[at] = True
+                    return self._exchanges[at]
+        eraser = Eraser(request)
+        what = eraser.text(f"{asked['method']} {asked['url']}")
+        if same:
+            times = "once" if len(same) == 1 else f"{len(same)} times"
+            raise NotRecorded(
+                f"{what} is asked for once more than it was recorded, {times}, in {self.path}"
+            )
+        raise NotRecorded(f"{what} was not recorded in {self.path}.{self._nearest(asked, eraser)}")
+
+    def _nearest(self, asked: dict[str, Any], eraser: Eraser) -> str:
+        if not self._exchanges:
+            return " Nothing was."
+        compared = [
+            (list(_differences(_identity(exchange["request"]), asked)), at + 1)
+            for at, exchange in enumerate(self._exchanges)
+        ]
+        found, number = min(compared, key=lambda pair: _distance(pair[0]))
+        lines = [
+            f"{path}: {_shown(was, eraser)} was recorded, {_shown(now, eraser)} was asked for"
+            for path, was, now in found[:MOST_LINES]
+        ]
+        if len(found) > MOST_LINES:
+            lines.append(f"and {len(found) - MOST_LINES} more")
+        differing = "".join(f"\n  {line}" for line in lines)
+        return f" From the nearest request in it, number {number}, it differs in:{differing}"
+
+
+Difference: TypeAlias = tuple[str, Any, Any]
+"""A place in a request, what was recorded there, and what was asked for."""
+
+MOST_LINES = 10
+"""How many differences an error shows."""
+
+
+def _identity(request: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("method", "url", "json", "text", "base64")
+    return {name: request[name] for name in names if name in request}
+
+
+def _differences(was: Any, now: Any, path: str = "") -> Iterator[Difference]:
+    """Where two JSON values differ."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        for name in {**was, **now}:
+            under = f"{path}.{name}" if path else name
+            yield from _differences(was.get(name, _NOTHING), now.get(name, _NOTHING), under)
+    elif isinstance(was, list) and isinstance(now, list):
+        for at in range(max(len(was), len(now))):
+            one, other = (items[at] if at < len(items) else _NOTHING for items in (was, now))
+            yield from _differences(one, other, f"{path}[{at}]")
+    elif was != now and not _struck_from(was, now):
+        yield path, was, now
+
+
+def _struck_from(was: Any, now: Any) -> bool:
+    """Whether they differ only by what was struck out of the recorded one."""
+    if not (isinstance(was, str) and isinstance(now, str) and HIDDEN in was):
+        return False
+    pattern = ".*".join(map(re.escape, was.split(HIDDEN)))
+    return re.fullmatch(pattern, now, re.DOTALL) is not None
+
+
+def _distance(found: list[Difference]) -> tuple[int, int]:
+    return sum(path in ("method", "url") for path, _, _ in found), len(found)
+
+
+_NOTHING = object()
+
+
+def _shown(value: Any, eraser: Eraser) -> str:
+    if value is _NOTHING:
+        return "nothing"
+    text = json.dumps(eraser.value(value), ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _wait_of(exchange: Mapping[str, Any]) -> float:
+    return float(exchange.get("response", exchange).get("after", 0))
+
+
+def _replayed(exchange: Mapping[str, Any], timing: bool, path: Path) -> HttpResponse:
+    if "error" in exchange:
+        raise error_of(exchange["error"])
+    response = exchange["response"]
+    body = _in_steps(response, timing, path) if "pieces" in response else bytes_of(response)
+    return HttpResponse(response["status"], Headers(response["headers"]), body)
+
+
+def _in_steps(response: Mapping[str, Any], timing: bool, path: Path) -> Body:
+    def steps() -> Iterator[Step]:
+        seen = b""
+        for piece in response["pieces"]:
+            if timing and piece.get("after"):
+                yield float(piece["after"])
+            content = bytes_of(piece)
+            seen = seen[-_DONE_AT_MOST:] + content
+            yield content
+        if "error" in response:
+            raise error_of(response["error"])
+        if response.get("closed") and not _DONE.search(seen):
+            raise NotRecorded(
+                f"the answer was closed at this place when it was recorded in {path}; "
+                "what came after it is not known"
+            )
+
+    return Body(steps)
+
+
+_DONE = re.compile(rb"data: ?\[DONE\]")
+_DONE_AT_MOST = 16
