@@ -1,7 +1,7 @@
 """Both faces of the library, so that one test holds for both: the asynchronous one, made to wait.
 
-:func:`blocking` wraps a client, and all that it gives: what is awaited is waited for, by a loop on a
-thread of its own. So ``async with`` becomes ``with``, and ``async for`` becomes ``for``.
+:func:`blocking` wraps a client, and all that it gives: what is awaited is waited for, by a loop on
+a thread of its own. So ``async with`` becomes ``with``, and ``async for`` becomes ``for``.
 """
 
 from __future__ import annotations
@@ -70,8 +70,12 @@ class Blocking:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         result = self.target(*args, **kwargs)
-        awaited = inspect.isawaitable(result)
+        awaited = inspect.isawaitable(result) and not isinstance(result, chatlib.AsyncPaginator)
         return blocking(loop().run(result) if awaited else result)
+
+    def first(self) -> Any:
+        """What awaiting it gives."""
+        return blocking(loop().run(self.target))
 
     def __enter__(self) -> Any:
         return blocking(loop().run(self.target.__aenter__()))
@@ -94,6 +98,8 @@ class Blocking:
 
 def blocking(value: Any) -> Any:
     """A value, made to wait where it is asynchronous."""
+    if isinstance(value, Blocking):
+        return value
     home = getattr(type(value), "__module__", "")
     asynchronous = home.startswith("chatlib.client.async") or any(
         hasattr(value, name) for name in ("__anext__", "__aenter__", "__await__", "get_next_page")
@@ -124,6 +130,14 @@ class Face:
         kind = "AzureOpenAI" if azure else "OpenAI"
         made = getattr(chatlib, f"Async{kind}" if self.is_async else kind)(**settings)
         return self._entered(made)
+
+    def wrap(self, value: Any) -> Any:
+        """Something that a client gave, made to wait where it must."""
+        return blocking(value) if self.is_async else value
+
+    def page(self, listed: Any) -> Any:
+        """The first page of what ``list()`` returned."""
+        return listed.first() if self.is_async else listed
 
     def _entered(self, client: Any) -> Any:
         return self._stack.enter_context(blocking(client) if self.is_async else client)

@@ -9,6 +9,7 @@ from inspect import isawaitable
 from typing import Any, TypeVar
 
 from chatlib.client.calls import Call, connection_error, lost
+from chatlib.client.watching import log_body
 from chatlib.config import Secret
 from chatlib.errors import APIError
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
@@ -59,7 +60,7 @@ async def aexchange(call: Call[Any], send: Send) -> HttpResponse:
 async def awhole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
     """As :func:`chatlib.client.calls.whole`."""
     try:
-        await within(call.deadline.left(), response.aread())
+        log_body(await within(call.deadline.left(), response.aread()))
     except TransportError as error:
         raise lost(error, response) from error.__cause__
     raise_for_status(response)

@@ -15,7 +15,7 @@ import attrs
 
 from chatlib._omit import Omit, omit
 from chatlib.building import Operation, follow_redirect
-from chatlib.client.watching import Hooks, log_request, log_response, log_retry
+from chatlib.client.watching import Hooks, log_body, log_request, log_response, log_retry
 from chatlib.config import Config, Secret, retries
 from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
@@ -219,7 +219,7 @@ def whole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
     try:
         if call.deadline.total is not None and not isinstance(response.body, bytes):
             response.body = Pieces(response, Limit(call.deadline))
-        response.read()
+        log_body(response.read())
     except TransportError as error:
         raise lost(error, response) from error.__cause__
     raise_for_status(response)

@@ -67,8 +67,14 @@ def log_response(response: HttpResponse) -> None:
             response.elapsed,
             response.request_id,
         )
-        size = f"{len(response.body)} bytes" if isinstance(response.body, bytes) else "to come"
-        logger.debug("response: headers %s, body %s", response.headers.redacted(), size)
+        logger.debug("response: headers %s", response.headers.redacted())
+
+
+def log_body(content: bytes) -> None:
+    """Log that a body has come."""
+    logger = _logger()
+    if logger.isEnabledFor(10):
+        logger.debug("response: body of %d bytes", len(content))
 
 
 def log_retry(error: APIError, seconds: float) -> None:
