@@ -32,7 +32,23 @@ if TYPE_CHECKING:
     from chatlib._omit import omit as omit
     from chatlib.accumulate import Accumulator as Accumulator
     from chatlib.accumulate import joined as joined
+    from chatlib.building import Operation as Operation
+    from chatlib.client.async_client import AsyncAzureOpenAI as AsyncAzureOpenAI
+    from chatlib.client.async_client import AsyncOpenAI as AsyncOpenAI
+    from chatlib.client.async_raw import AsyncStreamedResponse as AsyncStreamedResponse
+    from chatlib.client.async_stream import AsyncStream as AsyncStream
+    from chatlib.client.async_typed_stream import (
+        AsyncChatCompletionStream as AsyncChatCompletionStream,
+    )
+    from chatlib.client.async_typed_stream import (
+        AsyncChatCompletionStreamManager as AsyncChatCompletionStreamManager,
+    )
+    from chatlib.client.base import AzureSettings as AzureSettings
+    from chatlib.client.base import ClientSettings as ClientSettings
+    from chatlib.client.client import AzureOpenAI as AzureOpenAI
     from chatlib.client.client import OpenAI as OpenAI
+    from chatlib.client.raw import RawResponse as RawResponse
+    from chatlib.client.raw import StreamedResponse as StreamedResponse
     from chatlib.client.stream import Stream as Stream
     from chatlib.client.typed_stream import ChatCompletionStream as ChatCompletionStream
     from chatlib.client.typed_stream import (
@@ -40,11 +56,21 @@ if TYPE_CHECKING:
     )
     from chatlib.codec import structure as structure
     from chatlib.codec import to_request as to_request
+    from chatlib.config import AzureConfig as AzureConfig
     from chatlib.config import Config as Config
     from chatlib.config import Secret as Secret
+    from chatlib.config import azure_config_from_env as azure_config_from_env
     from chatlib.config import config_from_env as config_from_env
     from chatlib.endpoints import build_create as build_create
+    from chatlib.endpoints import build_delete as build_delete
+    from chatlib.endpoints import build_list as build_list
+    from chatlib.endpoints import build_list_messages as build_list_messages
+    from chatlib.endpoints import build_retrieve as build_retrieve
+    from chatlib.endpoints import build_update as build_update
     from chatlib.endpoints import read_completion as read_completion
+    from chatlib.endpoints import read_completions as read_completions
+    from chatlib.endpoints import read_deleted as read_deleted
+    from chatlib.endpoints import read_messages as read_messages
     from chatlib.errors import APIConnectionError as APIConnectionError
     from chatlib.errors import APIError as APIError
     from chatlib.errors import APIResponseValidationError as APIResponseValidationError
@@ -71,6 +97,11 @@ if TYPE_CHECKING:
     from chatlib.http import Transport as Transport
     from chatlib.http import TransportError as TransportError
     from chatlib.http import TransportTimeout as TransportTimeout
+    from chatlib.pagination import AsyncCursorPage as AsyncCursorPage
+    from chatlib.pagination import AsyncPaginator as AsyncPaginator
+    from chatlib.pagination import CursorPage as CursorPage
+    from chatlib.pagination import SyncCursorPage as SyncCursorPage
+    from chatlib.pagination import next_cursor as next_cursor
     from chatlib.partial_json import PartialJson as PartialJson
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
@@ -88,6 +119,7 @@ if TYPE_CHECKING:
     from chatlib.tools import ToolRoundsExceededError as ToolRoundsExceededError
     from chatlib.tools import ToolRun as ToolRun
     from chatlib.tools import ToolRunEvent as ToolRunEvent
+    from chatlib.tools import atool_results as atool_results
     from chatlib.tools import function_tool as function_tool
     from chatlib.tools import pydantic_function_tool as pydantic_function_tool
     from chatlib.tools import tool_results as tool_results
@@ -106,12 +138,22 @@ if TYPE_CHECKING:
 _HOMES = {
     "_omit": "NOT_GIVEN NotGiven Omit not_given omit",
     "accumulate": "Accumulator joined",
-    "client.client": "OpenAI",
+    "building": "Operation",
+    "client.async_client": "AsyncAzureOpenAI AsyncOpenAI",
+    "client.async_raw": "AsyncStreamedResponse",
+    "client.async_stream": "AsyncStream",
+    "client.async_typed_stream": "AsyncChatCompletionStream AsyncChatCompletionStreamManager",
+    "client.base": "AzureSettings ClientSettings",
+    "client.client": "AzureOpenAI OpenAI",
+    "client.raw": "RawResponse StreamedResponse",
     "client.stream": "Stream",
     "client.typed_stream": "ChatCompletionStream ChatCompletionStreamManager",
     "codec": "structure to_request",
-    "config": "Config Secret config_from_env",
-    "endpoints": "build_create read_completion",
+    "config": "AzureConfig Config Secret azure_config_from_env config_from_env",
+    "endpoints": """
+        build_create build_delete build_list build_list_messages build_retrieve build_update
+        read_completion read_completions read_deleted read_messages
+    """,
     "errors": """
         APIConnectionError APIError APIResponseValidationError APIStatusError APITimeoutError
         AuthenticationError BadRequestError ConflictError ContentFilterFinishReasonError
@@ -123,6 +165,7 @@ _HOMES = {
         AsyncTransport HttpRequest HttpResponse Timeout Transport TransportError
         TransportTimeout
     """,
+    "pagination": "AsyncCursorPage AsyncPaginator CursorPage SyncCursorPage next_cursor",
     "retry": "RetryPolicy decide",
     "partial_json": "PartialJson",
     "schema": "json_schema",
@@ -131,8 +174,8 @@ _HOMES = {
     "streaming": "ChunkReader read_chunks",
     "structured": "ParseError parse_completion response_format_of",
     "tools": """
-        Tool ToolRoundsExceededError ToolRun ToolRunEvent function_tool pydantic_function_tool
-        tool_results
+        Tool ToolRoundsExceededError ToolRun ToolRunEvent atool_results function_tool
+        pydantic_function_tool tool_results
     """,
     "typed": "DecodeError decode decode_json",
     "types.values": """

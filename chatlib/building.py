@@ -1,11 +1,13 @@
-"""What every request has: a URL, headers, a key, limits; and where a redirect may take it."""
+"""What every call is: an operation; and what every request has: a URL, headers, a key, limits."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
+
+import attrs
 
 from chatlib._omit import omit
 from chatlib._version import __version__
@@ -19,6 +21,54 @@ REQUEST_OPTIONS = frozenset(RequestOptions.__annotations__)
 """The names of the options that any call takes, and that are no parameters of the API."""
 
 USER_AGENT = f"chatlib/{__version__}"
+
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@attrs.frozen(kw_only=True)
+class Operation(Generic[T_co]):
+    """One call, but for the carrying: what is sent, and how what comes is read.
+
+    The functions of :mod:`chatlib.endpoints` make them; a client carries them.
+    """
+
+    method: str
+    path: str
+    """What comes after the base URL."""
+    read: Callable[[HttpResponse], T_co]
+    """A response, whose body is there, to what it says; or raises an exception."""
+    options: RequestOptions
+    """How the call is made, as its caller said."""
+    content: bytes = b""
+    query: Mapping[str, object] | None = None
+    model: object = None
+    """The model, where it decides about the path."""
+    is_stream: bool = False
+    """Whether the answer is asked for as an event stream."""
+
+    def build(self, config: Config, key: Secret | None = None) -> HttpRequest:
+        """The request.
+
+        Args:
+            config: Whom to ask, and as whom.
+            key: In place of the key in ``config``, which is called where it is a function.
+        """
+        return build_request(
+            config,
+            self.method,
+            config.path(self.path, self.model),
+            content=self.content,
+            query=self.query,
+            accept="text/event-stream" if self.is_stream else "application/json",
+            options=self.options,
+            key=key,
+        )
+
+    def reading(self, read: Callable[[HttpResponse], T]) -> Operation[T]:
+        """The same, whose answer is read in another way."""
+        return cast("Operation[T]", attrs.evolve(self, read=read))  # type: ignore[arg-type]
 
 
 def split_options(params: Mapping[str, Any]) -> tuple[RequestOptions, dict[str, Any]]:
@@ -61,7 +111,7 @@ def build_request(
     headers = headers.merged(_checked(own, "a header"))
     key = key or current_key(config)
     if key:  # no variable holds the header: some tools print the variables of a traceback
-        headers = headers.merged({"Authorization": f"Bearer {key.reveal()}"})
+        headers = headers.merged(config.credentials(key))
     headers = headers.merged(_checked(config.default_headers, "default_headers"))
     headers = headers.merged(_checked(options.get("extra_headers") or {}, "extra_headers"))
     timeout = options.get("timeout", omit)
@@ -79,7 +129,9 @@ def build_request(
 def current_key(config: Config) -> Secret | None:
     """The key to send now: where the config has a function for it, that is called."""
     key = config.api_key
-    return Secret(key()) if key is not None and not isinstance(key, Secret) else key
+    if key is None or isinstance(key, Secret):
+        return key
+    return Secret(cast("str", key()))  # which refuses what is no text
 
 
 def _checked(headers: object, what: str) -> dict[str, str | None]:
@@ -138,9 +190,23 @@ def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
         pairs[name] = value
 
 
-def path_segment(value: str) -> str:
-    """An id as a part of a path, so encoded that it can't be anything else."""
-    return quote(value, safe="")
+def path_segment(value: object, name: str) -> str:
+    """An id as a part of a path, so encoded that it can't be anything else.
+
+    Args:
+        name: What it is, for the exception.
+
+    Raises:
+        ValueError: it is empty, so that the request would mean something else.
+        TypeError: it is no text.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a {type(value).__name__}; it must be a str")
+    if not value.strip():
+        raise ValueError(f"{name} is {value!r}; it must be the id that the server gave")
+    encoded = quote(value, safe="", errors="replace")
+    # To a server, and to much that is on the way, these two mean another path.
+    return {".": "%2E", "..": "%2E%2E"}.get(encoded, encoded)
 
 
 def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest | None:
@@ -171,7 +237,6 @@ def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest
             request.method, target, request.headers, request.content, request.timeout
         )
     response.request = response.request or request
-    response.close()
     raise APIStatusError(
         f"Error code: {response.status} - the redirect to {redact_url(target)} was refused: {why}. "
         "If that is where the API lives now, make it the base_url.",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import quote, urlsplit
 
 import attrs
 
@@ -22,8 +22,14 @@ DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_TIMEOUT = Timeout(600, connect=5)
 DEFAULT_MAX_RETRIES = 2
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 TimeoutLike: TypeAlias = "float | Timeout | None"
-KeyLike: TypeAlias = "str | Secret | Callable[[], str]"
+KeyFunction: TypeAlias = "Callable[[], str] | Callable[[], Awaitable[str]]"
+"""Gives the key; an asynchronous client may be given one that is awaited."""
+
+KeyLike: TypeAlias = "str | Secret | KeyFunction"
 
 
 class Secret:
@@ -64,7 +70,7 @@ class Secret:
     __str__ = __repr__
 
 
-def _key(key: KeyLike | None) -> Secret | Callable[[], str] | None:
+def _key(key: KeyLike | None) -> Secret | KeyFunction | None:
     return (
         Secret(key)
         if isinstance(key, str) or not (key is None or callable(key) or isinstance(key, Secret))
@@ -120,7 +126,7 @@ class Config:
         default_query: Added to each URL.
     """
 
-    api_key: Secret | Callable[[], str] | None = attrs.field(default=None, converter=_key)
+    api_key: Secret | KeyFunction | None = attrs.field(default=None, converter=_key)
     base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_base_url)
     organization: str | None = None
     project: str | None = None
@@ -129,11 +135,82 @@ class Config:
     default_headers: Mapping[str, str | None] = attrs.field(factory=dict, converter=_headers)
     default_query: Mapping[str, object] = attrs.field(factory=dict, converter=_query)
 
+    def credentials(self, key: Secret) -> Mapping[str, str]:
+        """The headers that carry the key."""
+        return {"Authorization": f"Bearer {key.reveal()}"}
+
+    def path(self, path: str, model: object) -> str:
+        """What follows the base URL.
+
+        Args:
+            path: As it is in OpenAI's API, such as ``/chat/completions``.
+            model: The model of a request that creates something; else None.
+        """
+        return path
+
+    def changed(
+        self,
+        *,
+        default_headers: Mapping[str, str | None] | None = None,
+        set_default_headers: Mapping[str, str | None] | None = None,
+        default_query: Mapping[str, object] | None = None,
+        set_default_query: Mapping[str, object] | None = None,
+        **fields: Any,
+    ) -> Self:
+        """A copy with some fields changed; None, but for ``timeout``, leaves one as it is.
+
+        Args:
+            default_headers: Are added to those of the config.
+            set_default_headers: Take their place.
+            default_query: Is added to that of the config.
+            set_default_query: Takes its place.
+            fields: Others of the config.
+        """
+        for added, replaced, name in (
+            (default_headers, set_default_headers, "default_headers"),
+            (default_query, set_default_query, "default_query"),
+        ):
+            if added is not None and replaced is not None:
+                raise ValueError(f"{name} and set_{name} can't both be given")
+            if replaced is not None:
+                fields[name] = replaced
+            elif added is not None:
+                fields[name] = {**getattr(self, name), **added}
+        known = attrs.fields_dict(type(self))
+        for name in fields:
+            if name not in known:
+                raise TypeError(f"{type(self).__name__} has no setting {name!r}")
+        given = {
+            name: value
+            for name, value in fields.items()
+            if value is not omit and (value is not None or name == "timeout")
+        }
+        return attrs.evolve(self, **given)
+
+    def with_key_from(self, environ: Mapping[str, str]) -> Self:
+        """A copy with the key that the environment names.
+
+        Raises:
+            OpenAIError: it names none, or one that can't be sent.
+        """
+        key = environ.get("OPENAI_API_KEY")
+        if key is None:
+            raise OpenAIError(_NO_KEY)
+        held, key = Secret(key), None
+        return attrs.evolve(self, api_key=held)
+
     def __repr__(self) -> str:
         # Also asked of a config that is not finished, by tools that print a traceback's variables.
         held = attrs.asdict(self, recurse=False) if hasattr(self, "default_query") else {}
         key = "a function" if callable(held.get("api_key")) else held.get("api_key")
-        return f"Config(base_url={redact_url(held.get('base_url', ''))!r}, api_key={key!r})"
+        base_url = redact_url(held.get("base_url", ""))
+        return f"{type(self).__name__}(base_url={base_url!r}, api_key={key!r})"
+
+
+_NO_KEY = (
+    "There is no API key. Set the environment variable OPENAI_API_KEY, or give "
+    'api_key= to the client (any text, such as "none", for a server that wants no key).'
+)
 
 
 def config_from_env(
@@ -160,14 +237,7 @@ def config_from_env(
     """
     environ = os.environ if environ is None else environ
     try:
-        if api_key is None:
-            api_key = environ.get("OPENAI_API_KEY")
-        if api_key is None:
-            raise OpenAIError(
-                "There is no API key. Set the environment variable OPENAI_API_KEY, or give "
-                'api_key= to the client (any text, such as "none", for a server that wants no key).'
-            )
-        return Config(
+        made = Config(
             api_key=Secret(api_key) if isinstance(api_key, str) else api_key,
             base_url=base_url or environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL,
             organization=organization or environ.get("OPENAI_ORG_ID") or None,
@@ -177,5 +247,147 @@ def config_from_env(
             default_headers=default_headers,
             default_query=default_query,
         )
+        return made.with_key_from(environ) if api_key is None else made
     finally:
         del api_key, environ  # some tools print the variables of a traceback
+
+
+# Azure ----------------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class AzureConfig(Config):
+    """As :class:`Config`, for a resource of Azure OpenAI.
+
+    ``POST {base_url}/deployments/{deployment or model}/chat/completions?api-version=...``
+    (https://learn.microsoft.com/azure/ai-services/openai/reference).
+
+    Args:
+        deployment: The deployment that answers; without it, the one that is named like the model.
+        is_token: Whether ``api_key`` is a token of Entra ID, and no key of the resource.
+    """
+
+    deployment: str | None = None
+    is_token: bool = False
+
+    def credentials(self, key: Secret) -> Mapping[str, str]:
+        """The headers that carry the key, or the token."""
+        return super().credentials(key) if self.is_token else {"api-key": key.reveal()}
+
+    def path(self, path: str, model: object) -> str:
+        """What follows the base URL: to create something, the path of a deployment."""
+        if model is None or "/deployments" in urlsplit(self.base_url).path:
+            return path
+        return f"/deployments/{quote(self.deployment or str(model), safe='')}{path}"
+
+    def changed(
+        self,
+        *,
+        api_version: str | None = None,
+        azure_endpoint: str | None = None,
+        azure_deployment: str | None = None,
+        azure_ad_token: str | Secret | None = None,
+        azure_ad_token_provider: KeyFunction | None = None,
+        **fields: Any,
+    ) -> Self:
+        """A copy with some settings changed, by their names as in :func:`azure_config_from_env`."""
+        if api_version is not None:
+            query = fields.get("default_query") or {}
+            fields["default_query"] = {**query, "api-version": api_version}
+        if azure_endpoint is not None:
+            fields["base_url"] = _azure_base_url(azure_endpoint)
+        credentials = [azure_ad_token, azure_ad_token_provider, fields.get("api_key")]
+        given = [at for at, value in enumerate(credentials) if value is not None]
+        if len(given) > 1:
+            raise OpenAIError(
+                "Of api_key, azure_ad_token and azure_ad_token_provider only one can be given."
+            )
+        if given:
+            fields |= {"api_key": credentials[given[0]], "is_token": given[0] < 2}
+        return super().changed(deployment=azure_deployment, **fields)
+
+    def with_key_from(self, environ: Mapping[str, str]) -> Self:
+        """A copy with the token or the key that the environment names.
+
+        Raises:
+            OpenAIError: it names neither, or one that can't be sent.
+        """
+        for name, is_token in (("AZURE_OPENAI_AD_TOKEN", True), ("AZURE_OPENAI_API_KEY", False)):
+            if environ.get(name):
+                return attrs.evolve(self, api_key=Secret(environ[name]), is_token=is_token)
+        raise OpenAIError(
+            "There are no credentials. Set the environment variable AZURE_OPENAI_API_KEY or "
+            "AZURE_OPENAI_AD_TOKEN, or give the client api_key=, azure_ad_token= or "
+            "azure_ad_token_provider=."
+        )
+
+
+def azure_config_from_env(
+    environ: Mapping[str, str] | None = None,
+    *,
+    azure_endpoint: str | None = None,
+    azure_deployment: str | None = None,
+    api_version: str | None = None,
+    api_key: KeyLike | None = None,
+    azure_ad_token: str | Secret | None = None,
+    azure_ad_token_provider: KeyFunction | None = None,
+    base_url: str | None = None,
+    default_query: Mapping[str, object] | None = None,
+    **settings: Any,
+) -> AzureConfig:
+    """An :class:`AzureConfig` from what is given and, where nothing is, from the environment.
+
+    Read are ``AZURE_OPENAI_ENDPOINT``, ``OPENAI_API_VERSION`` and, where no credentials are given,
+    ``AZURE_OPENAI_AD_TOKEN`` and ``AZURE_OPENAI_API_KEY``.
+
+    Args:
+        environ: What to read in place of :data:`os.environ`.
+        azure_endpoint: The address of the resource, such as ``https://name.openai.azure.com``.
+        azure_deployment: The deployment to ask; without it, the one named like the model.
+        api_version: The version of the API, such as ``2024-10-21``.
+        api_key: A key of the resource, or a function that gives it.
+        azure_ad_token: A token of Entra ID, which goes before a key.
+        azure_ad_token_provider: A function that gives the token, called for each attempt.
+        base_url: In place of the endpoint: all that comes before ``/chat/completions``, or before
+            ``/deployments``.
+        settings: As for :func:`config_from_env`.
+
+    Raises:
+        OpenAIError: the endpoint, the version or the credentials are missing.
+    """
+    environ = os.environ if environ is None else environ
+    try:
+        if base_url is not None and azure_endpoint is not None:
+            raise ValueError("base_url and azure_endpoint can't both be given")
+        endpoint = azure_endpoint or environ.get("AZURE_OPENAI_ENDPOINT")
+        if base_url is None and not endpoint:
+            raise OpenAIError(
+                "There is no endpoint. Set the environment variable AZURE_OPENAI_ENDPOINT, or give "
+                "azure_endpoint= or base_url= to the client."
+            )
+        version = api_version or environ.get("OPENAI_API_VERSION")
+        if not version:
+            raise OpenAIError(
+                "There is no API version. Set the environment variable OPENAI_API_VERSION, or give "
+                "api_version= to the client, such as 2024-10-21."
+            )
+        made = AzureConfig(
+            base_url=base_url if base_url is not None else _azure_base_url(str(endpoint)),
+            deployment=azure_deployment,
+            default_query={**(default_query or {}), "api-version": version},
+            organization=settings.pop("organization", None) or environ.get("OPENAI_ORG_ID") or None,
+            project=settings.pop("project", None) or environ.get("OPENAI_PROJECT_ID") or None,
+            **{name: value for name, value in settings.items() if value is not omit},
+        )
+        made = made.changed(
+            api_key=api_key,
+            azure_ad_token=azure_ad_token,
+            azure_ad_token_provider=azure_ad_token_provider,
+        )
+        return made.with_key_from(environ) if made.api_key is None else made
+    finally:
+        del api_key, azure_ad_token, environ  # some tools print the variables of a traceback
+
+
+def _azure_base_url(endpoint: str) -> str:
+    return f"{endpoint.rstrip('/')}/openai"

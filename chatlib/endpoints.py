@@ -12,25 +12,40 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlib._omit import Omit, omit
 from chatlib.accumulate import joined
-from chatlib.building import REQUEST_OPTIONS, build_request, split_options
+from chatlib.building import REQUEST_OPTIONS, Operation, path_segment, split_options
 from chatlib.codec import converter, to_json, to_request
 from chatlib.config import Config
 from chatlib.http import HttpRequest, HttpResponse
-from chatlib.reading import check_choices, raise_for_status, read_object
+from chatlib.pagination import CursorPage
+from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
 from chatlib.streaming import read_chunks
 from chatlib.types.base import JsonObject
 from chatlib.types.completion import ChatCompletion
-from chatlib.types.params import CREATE_PARAMS
+from chatlib.types.params import CREATE_PARAMS, LIST_PARAMS, MESSAGE_LIST_PARAMS, UPDATE_PARAMS
+from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from chatlib.types.params import CreateOptions, RequestOptions
+    from chatlib.types.params import (
+        CreateOptions,
+        ListOptions,
+        MessageListOptions,
+        RequestOptions,
+        UpdateOptions,
+    )
+
+
+T = TypeVar("T")
+JsonItem = TypeVar("JsonItem", bound=JsonObject)
+
+_TO_BODY = "A field of a server's own goes into extra_body={...}."
+_TO_QUERY = "A parameter of a server's own goes into extra_query={...}."
 
 
 def build_create(
@@ -55,28 +70,31 @@ def build_create(
     >>> request.json()
     {'model': 'gpt-5', 'messages': [{'role': 'user', 'content': 'Hi'}]}
     """
-    options, body = split_options({"stream": stream, **params})
-    content = create_content(body, options)
-    return build_request(
-        config,
-        "POST",
-        "/chat/completions",
-        content=content,
-        accept=accept_for(stream),
+    return create_operation({"stream": stream, **params}).build(config)
+
+
+def create_operation(given: Mapping[str, Any]) -> Operation[ChatCompletion]:
+    """What :func:`build_create` and :func:`read_completion` do, as one value.
+
+    Args:
+        given: The parameters, and the options of the request.
+    """
+    options, params = split_options(given)
+    content = _create_content(params, options)
+    return Operation(
+        method="POST",
+        path="/chat/completions",
+        read=read_completion,
         options=options,
+        content=content,
+        model=params["model"],
+        is_stream=params.get("stream") is True,
     )
 
 
-def create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
+def _create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
     """The body of a create call, encoded: its parameters, with ``extra_body`` merged over them."""
-    unknown = [name for name in params if name not in CREATE_PARAMS]
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], CREATE_PARAMS | REQUEST_OPTIONS, 1)
-        raise TypeError(
-            f"create() has no parameter {unknown[0]!r}"
-            + (f"; did you mean {near[0]!r}?" if near else "")
-            + " A field of a server's own goes into extra_body={...}."
-        )
+    _check_names("create()", params, CREATE_PARAMS, _TO_BODY)
     if not isinstance(params.get("stream"), (bool, type(None), Omit)):
         raise TypeError(f"stream is {params['stream']!r}; it must be True or False")
     missing = [name for name in ("messages", "model") if params.get(name, omit) is omit]
@@ -101,21 +119,28 @@ def create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
             )
         if isinstance(message, ChatCompletion):
             raise TypeError(f"messages[{at}] is a completion; send its choices[0].message")
-    body = to_request({**params, "messages": messages})
+    return _content({**params, "messages": messages}, options)
+
+
+def _content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
+    body = to_request(params)
     extra = options.get("extra_body")
-    return to_json(merged(body, to_request(extra, "extra_body")) if extra is not None else body)
+    return to_json(_merged(body, to_request(extra, "extra_body")) if extra is not None else body)
 
 
-def merged(under: Any, over: Any) -> Any:
+def _check_names(call: str, params: Mapping[str, Any], known: frozenset[str], hint: str) -> None:
+    unknown = [name for name in params if name not in known]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known | REQUEST_OPTIONS, 1)
+        suggestion = f"; did you mean {near[0]!r}?" if near else ""
+        raise TypeError(f"{call} has no parameter {unknown[0]!r}{suggestion} {hint}")
+
+
+def _merged(under: Any, over: Any) -> Any:
     """Two JSON values, the second one winning; objects are merged key by key."""
     if isinstance(under, Mapping) and isinstance(over, Mapping):
-        return {**under, **{k: merged(under[k], v) if k in under else v for k, v in over.items()}}
+        return {**under, **{k: _merged(under[k], v) if k in under else v for k, v in over.items()}}
     return over
-
-
-def accept_for(stream: object) -> str:
-    """The media type to ask for."""
-    return "text/event-stream" if stream is True else "application/json"
 
 
 def read_completion(response: HttpResponse) -> ChatCompletion:
@@ -147,3 +172,213 @@ def read_completion(response: HttpResponse) -> ChatCompletion:
 def _is_event_stream(body: bytes) -> bool:
     start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
     return start.startswith((b"data:", b"event:", b"id:", b"retry:", b":"))
+
+
+# Stored completions ---------------------------------------------------------------------------
+
+
+def build_retrieve(
+    config: Config, completion_id: str, **options: Unpack[RequestOptions]
+) -> HttpRequest:
+    """The request for a stored completion, which :func:`read_completion` reads.
+
+    Args:
+        config: Whom to ask, and as whom.
+        completion_id: The id of the completion.
+        options: The options of a request.
+
+    Raises:
+        ValueError: the id is empty.
+
+    >>> build_retrieve(Config(api_key="secret"), "chatcmpl-1").url
+    'https://api.openai.com/v1/chat/completions/chatcmpl-1'
+    """
+    return retrieve_operation(completion_id, options).build(config)
+
+
+def build_update(
+    config: Config, completion_id: str, **params: Unpack[UpdateOptions]
+) -> HttpRequest:
+    """The request that changes a stored completion, which :func:`read_completion` reads.
+
+    Args:
+        config: Whom to ask, and as whom.
+        completion_id: The id of the completion.
+        params: ``metadata``, which takes the place of all that there is; and the options of a
+            request.
+
+    Raises:
+        ValueError: the id is empty.
+        TypeError: a parameter is unknown or missing.
+    """
+    return update_operation(completion_id, params).build(config)
+
+
+def build_list(config: Config, **params: Unpack[ListOptions]) -> HttpRequest:
+    """The request for a page of stored completions, which :func:`read_completions` reads.
+
+    Args:
+        config: Whom to ask, and as whom.
+        params: Which ones (:class:`~chatlib.types.ListParams`), and the options of a request.
+
+    Raises:
+        TypeError: a parameter is unknown.
+
+    >>> build_list(Config(api_key="secret"), limit=2, metadata={"user": "ann"}).url
+    'https://api.openai.com/v1/chat/completions?limit=2&metadata%5Buser%5D=ann'
+    """
+    return list_operation(params).build(config)
+
+
+def build_delete(
+    config: Config, completion_id: str, **options: Unpack[RequestOptions]
+) -> HttpRequest:
+    """The request that deletes a stored completion, which :func:`read_deleted` reads.
+
+    Args:
+        config: Whom to ask, and as whom.
+        completion_id: The id of the completion.
+        options: The options of a request.
+
+    Raises:
+        ValueError: the id is empty.
+    """
+    return delete_operation(completion_id, options).build(config)
+
+
+def build_list_messages(
+    config: Config, completion_id: str, **params: Unpack[MessageListOptions]
+) -> HttpRequest:
+    """The request for a page of a stored completion's messages; :func:`read_messages` reads it.
+
+    Args:
+        config: Whom to ask, and as whom.
+        completion_id: The id of the completion.
+        params: Which ones (:class:`~chatlib.types.MessageListParams`), and the options of a
+            request.
+
+    Raises:
+        ValueError: the id is empty.
+        TypeError: a parameter is unknown.
+    """
+    return list_messages_operation(completion_id, params).build(config)
+
+
+def read_completions(response: HttpResponse) -> CursorPage[ChatCompletion]:
+    """The page in a response to :func:`build_list`.
+
+    Raises:
+        APIStatusError: an error status; the class says which.
+        APIError: an error inside a 200.
+        APIResponseValidationError: the body is no page.
+
+    >>> page = read_completions(HttpResponse(200, {}, b'{"data": [{"id": "chatcmpl-1"}]}'))
+    >>> [completion.id for completion in page.data]
+    ['chatcmpl-1']
+    """
+    return _read_page(response, ChatCompletion)
+
+
+def read_messages(response: HttpResponse) -> CursorPage[ChatCompletionStoreMessage]:
+    """The page in a response to :func:`build_list_messages`. Raises as :func:`read_completions`."""
+    return _read_page(response, ChatCompletionStoreMessage)
+
+
+def read_deleted(response: HttpResponse) -> ChatCompletionDeleted:
+    """The confirmation in a response to :func:`build_delete`.
+
+    Raises:
+        APIStatusError: an error status; the class says which.
+        APIError: an error inside a 200.
+        APIResponseValidationError: the body is no JSON object.
+    """
+    raise_for_status(response)
+    made = converter().structure(read_object(response), ChatCompletionDeleted)
+    made._http = response.info()
+    return made
+
+
+def _read_page(response: HttpResponse, item_type: type[JsonItem]) -> CursorPage[JsonItem]:
+    raise_for_status(response)
+    value = read_object(response)
+    items = value.get("data")
+    if not isinstance(items, list):
+        raise not_promised(response, "The response has no list of data", value)
+    for at, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise not_promised(response, f"data[{at}] is not an object", value)
+        if item_type is ChatCompletion:
+            check_choices(item, response)
+    page: CursorPage[JsonItem] = converter().structure(value, CursorPage)
+    hook, page._http = converter().get_structure_hook(item_type), response.info()
+    page.data = [hook(item, None) for item in items]
+    for made in page.data:
+        made._http = page._http
+    return page
+
+
+def retrieve_operation(completion_id: str, options: Mapping[str, Any]) -> Operation[ChatCompletion]:
+    """What :func:`build_retrieve` and :func:`read_completion` do, as one value."""
+    return _query("retrieve()", "GET", _stored_path(completion_id), options, read_completion)
+
+
+def update_operation(completion_id: str, given: Mapping[str, Any]) -> Operation[ChatCompletion]:
+    """What :func:`build_update` and :func:`read_completion` do, as one value."""
+    options, params = split_options(given)
+    _check_names("update()", params, UPDATE_PARAMS, _TO_BODY)
+    if "metadata" not in params:
+        raise TypeError("update() needs 'metadata'")
+    return Operation(
+        method="POST",
+        path=_stored_path(completion_id),
+        read=read_completion,
+        options=options,
+        content=_content(params, options),
+    )
+
+
+def list_operation(given: Mapping[str, Any]) -> Operation[CursorPage[ChatCompletion]]:
+    """What :func:`build_list` and :func:`read_completions` do, as one value."""
+    return _query("list()", "GET", "/chat/completions", given, read_completions, LIST_PARAMS)
+
+
+def delete_operation(
+    completion_id: str, options: Mapping[str, Any]
+) -> Operation[ChatCompletionDeleted]:
+    """What :func:`build_delete` and :func:`read_deleted` do, as one value."""
+    return _query("delete()", "DELETE", _stored_path(completion_id), options, read_deleted)
+
+
+def list_messages_operation(
+    completion_id: str, given: Mapping[str, Any]
+) -> Operation[CursorPage[ChatCompletionStoreMessage]]:
+    """What :func:`build_list_messages` and :func:`read_messages` do, as one value."""
+    path = f"{_stored_path(completion_id)}/messages"
+    return _query("messages.list()", "GET", path, given, read_messages, MESSAGE_LIST_PARAMS)
+
+
+def _stored_path(completion_id: str) -> str:
+    return f"/chat/completions/{path_segment(completion_id, 'completion_id')}"
+
+
+def _query(
+    call: str,
+    method: str,
+    path: str,
+    given: Mapping[str, Any],
+    read: Callable[[HttpResponse], T],
+    known: frozenset[str] = frozenset(),
+) -> Operation[T]:
+    """An operation whose parameters go into its query."""
+    options, params = split_options(given)
+    _check_names(call, params, known, _TO_QUERY)
+    content = b""
+    if options.get("extra_body"):
+        if method == "GET":
+            raise TypeError(
+                f"{call} is a GET, which has no body: use extra_query in place of extra_body"
+            )
+        content = _content({}, options)
+    return Operation(
+        method=method, path=path, read=read, options=options, content=content, query=params
+    )

@@ -108,9 +108,10 @@ class HttpResponse:
         headers: Any mapping or pairs.
         body: The whole body, or an iterable of its pieces as they come; an asynchronous one from
             an :class:`AsyncTransport`. Iterating it may raise :class:`TransportError`.
-        request: What it answers; the caller of the transport fills this in, and the next two.
+        request: What it answers; the caller of the transport fills this in, and the next three.
         attempts: How many requests were made until it came.
         asked_to_wait: How many seconds the server asked to wait at the last failed attempt.
+        elapsed: How many seconds passed between sending the request and these headers.
         on_close: Gives the connection back, or drops it where the body was not read to its end.
             Called once. What it returns is awaited, where it can be.
         limit_wait: Sets how many seconds the next piece may take from now on; None where the
@@ -123,6 +124,7 @@ class HttpResponse:
     request: HttpRequest | None = attrs.field(default=None, eq=False, kw_only=True)
     attempts: int = attrs.field(default=1, eq=False, kw_only=True)
     asked_to_wait: float | None = attrs.field(default=None, eq=False, kw_only=True)
+    elapsed: float = attrs.field(default=0.0, eq=False, kw_only=True)
     on_close: Callable[[], object] | None = attrs.field(default=None, eq=False, kw_only=True)
     limit_wait: Callable[[float | None], object] | None = attrs.field(
         default=None, eq=False, kw_only=True

@@ -29,6 +29,45 @@ class ServerSentEvent:
     id: str = ""
 
 
+class LineDecoder:
+    """Pieces of bytes to lines, without their ends: LF, CR or CRLF, wherever the cuts are.
+
+    A lone U+2028, where :meth:`str.splitlines` would split, stays in its line.
+    """
+
+    def __init__(self) -> None:
+        self._open: list[bytes] = []  # the pieces of a line that has not ended
+        self._after_cr = False  # the last piece ended in CR: an LF now belongs to it
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The lines that this piece completes."""
+        if self._after_cr and piece:
+            self._after_cr = False
+            piece = piece.removeprefix(b"\n")
+        if not piece:
+            return []
+        lines = piece.splitlines()  # of bytes: at LF, CR and CRLF, and at nothing else
+        ended = piece.endswith((b"\n", b"\r"))
+        if self._open:
+            if len(lines) == 1 and not ended:
+                self._open.append(piece)
+                return []
+            self._open.append(lines[0])
+            lines[0] = b"".join(self._open)
+            self._open = []
+        if not ended:
+            self._open.append(lines.pop())
+        elif piece.endswith(b"\r"):
+            self._after_cr = True
+        return lines
+
+    def flush(self) -> bytes:
+        """What is there of a line that has not ended."""
+        last = b"".join(self._open)
+        self._open = []
+        return last
+
+
 class SSEDecoder:
     """Pieces of bytes to events. Feed it what comes, then call :meth:`flush` at the end."""
 
@@ -36,8 +75,7 @@ class SSEDecoder:
         self.retry: int | None = None
         """The reconnection time in milliseconds, where the server sent one."""
         self._start: bytes | None = b""  # the first bytes, until it is clear whether they are a BOM
-        self._line: list[bytes] = []  # the pieces of a line that has not ended
-        self._after_cr = False  # the last piece ended in CR: an LF now belongs to it
+        self._lines = LineDecoder()
         self._data: list[bytes] = []
         self._event = b""
         self._id = b""
@@ -51,28 +89,8 @@ class SSEDecoder:
                 return []
             self._start = None
             piece = piece.removeprefix(_BOM)
-        if self._after_cr and piece:
-            self._after_cr = False
-            piece = piece.removeprefix(b"\n")
-        if not piece:
-            return []
-        # Unlike str.splitlines, this splits at LF, CR and CRLF and at nothing else: the standard's
-        # line ends. A lone U+2028 stays in its line.
-        lines = piece.splitlines()
-        ended = piece.endswith((b"\n", b"\r"))
-        if self._line:
-            if len(lines) == 1 and not ended:
-                self._line.append(piece)
-                return []
-            self._line.append(lines[0])
-            lines[0] = b"".join(self._line)
-            self._line = []
-        if not ended:
-            self._line.append(lines.pop())
-        elif piece.endswith(b"\r"):
-            self._after_cr = True
         events: list[ServerSentEvent] = []
-        for line in lines:
+        for line in self._lines.feed(piece):
             if line.startswith(b"data: "):  # nearly every line
                 self._data.append(line[6:])
             elif line:
@@ -85,8 +103,8 @@ class SSEDecoder:
 
     def flush(self) -> list[ServerSentEvent]:
         """The event that was still open when the stream ended, if there is one."""
-        last = (self._start or b"") + b"".join(self._line)
-        self._start, self._line = b"", []
+        last = (self._start or b"") + self._lines.flush()
+        self._start = b""
         if last:
             self._take(last)
         return [self._dispatch()] if self._data else []

@@ -206,6 +206,24 @@ def tool_results(
     ]
 
 
+async def atool_results(
+    completion: ChatCompletion | ChatCompletionMessage, tools: Iterable[Any] | Mapping[str, Any]
+) -> list[ToolMessage]:
+    """:func:`tool_results`, awaited: tools may be coroutine functions, which then run at once.
+
+    Other functions are called in their turn, and block the loop while they run.
+    """
+    import asyncio  # here, as only who has a loop needs it
+
+    callables = _callables(tools)
+    calls = tool_calls_of(completion)
+    contents = await asyncio.gather(*(_aresult(call, callables) for call in calls))
+    return [
+        ToolMessage(tool_call_id=call.id, content=content)
+        for call, content in zip(calls, contents, strict=True)
+    ]
+
+
 def tool_calls_of(completion: ChatCompletion | ChatCompletionMessage) -> list[Any]:
     """The tool calls of an answer's first choice; none is an empty list."""
     if isinstance(completion, ChatCompletion):
@@ -289,20 +307,49 @@ class _ByKeywords:
 
 
 def _result(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> str:
+    try:
+        value = _executed(call, callables)
+    except Exception as error:
+        return _failure(error)
+    if inspect.isawaitable(value):
+        if inspect.iscoroutine(value):
+            value.close()  # or else Python warns that nobody awaited it
+        raise TypeError(
+            "a tool is a coroutine function: atool_results() and AsyncOpenAI can run it"
+        )
+    return _as_text(value)
+
+
+async def _aresult(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> str:
+    try:
+        value = _executed(call, callables)
+        return _as_text(await value if inspect.isawaitable(value) else value)
+    except Exception as error:
+        return _failure(error)
+
+
+def _executed(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> Any:
+    """What the function of a call returns."""
     custom = isinstance(call, ChatCompletionMessageCustomToolCall)
     asked: Any = getattr(call, "custom" if custom else "function", None)
     name = str(getattr(asked, "name", None))
     if name not in callables:
         known = ", ".join(sorted(callables)) or "none"
-        return f"Error: there is no tool {name!r} to call; there are: {known}"
+        raise _NoSuchTool(f"there is no tool {name!r} to call; there are: {known}")
     execute = callables[name]
-    try:
-        if custom:
-            function = execute.function if isinstance(execute, _ByKeywords) else execute
-            return _as_text(function(asked.input))
-        return _as_text(execute(asked.arguments or ""))
-    except Exception as error:
-        return f"Error: {type(error).__name__}: {error}"
+    if custom:
+        function = execute.function if isinstance(execute, _ByKeywords) else execute
+        return function(asked.input)
+    return execute(asked.arguments or "")
+
+
+class _NoSuchTool(Exception):
+    """The model calls what is not there."""
+
+
+def _failure(error: Exception) -> str:
+    kind = "" if isinstance(error, _NoSuchTool) else f"{type(error).__name__}: "
+    return f"Error: {kind}{error}"
 
 
 def _as_text(value: Any) -> str:

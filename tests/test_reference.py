@@ -22,6 +22,7 @@ import pytest
 
 import chatlib
 import chatlib.types
+from chatlib.testing import InMemoryServer, serve
 from chatlib.testing.loopback import Reply, Server, chunk, completion, sse
 from chatlib.types import CREATE_PARAMS, RequestOptions
 
@@ -39,7 +40,7 @@ PACKAGES = [
 ]
 
 
-def run(example: str, package: str, folder: Path, server: Server) -> str:
+def run(example: str, package: str, folder: Path, base_url: str) -> str:
     """Run an example with one of the packages; what it printed."""
     source = (EXAMPLES / f"{example}.py").read_text("utf-8")
     source, changed = re.subn(r"^from openai\b", f"from {package}", source, flags=re.MULTILINE)
@@ -51,7 +52,7 @@ def run(example: str, package: str, folder: Path, server: Server) -> str:
         env={
             **os.environ,
             "OPENAI_API_KEY": "some-key",
-            "OPENAI_BASE_URL": server.url,
+            "OPENAI_BASE_URL": base_url,
             "PYTHONPATH": str(Path(chatlib.__file__).parent.parent),
             "PYTHONIOENCODING": "utf-8",
         },
@@ -102,7 +103,7 @@ def test_create(package: str, tmp_path: Path) -> None:
     """The examples of ``create``: plain, image, tools, stream, reasoning effort, JSON schema."""
     story = told("Once ", "upon a time.")
     with Server(PARIS, OK, OK, WEATHER, story, OK, OK) as server:
-        printed = run("create", package, tmp_path, server)
+        printed = run("create", package, tmp_path, server.url)
     assert (
         "The capital of France is Paris.\n"
         "Function: get_weather\n"
@@ -137,7 +138,7 @@ def test_streaming(package: str, tmp_path: Path) -> None:
     joke = told("Knock, ", "knock.\n")
     usage = {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5}
     with Server(count, joke, told("Hi ", "there.", usage=usage)) as server:
-        printed = run("streaming", package, tmp_path, server)
+        printed = run("streaming", package, tmp_path, server.url)
     assert "1 2 3 4 5\nKnock, knock.\nHi there.\nTokens used: 5\n" == printed
     assert [True] * 3 == [request.json()["stream"] for request in server.requests]
     assert {"include_usage": True} == server.last.json()["stream_options"]
@@ -147,7 +148,7 @@ def test_streaming(package: str, tmp_path: Path) -> None:
 def test_types(package: str, tmp_path: Path) -> None:
     """The names that the reference imports from ``types.chat``."""
     with Server() as server:
-        assert "True\n" * 3 == run("type_imports", package, tmp_path, server)
+        assert "True\n" * 3 == run("type_imports", package, tmp_path, server.url)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -166,7 +167,7 @@ def test_errors(status: int, printed: str, package: str, tmp_path: Path) -> None
     soon = {"retry-after-ms": "1"}
     reply = OK if status == 200 else Reply.error(status, "Oh no.", soon)
     with Server(reply) as server:
-        text = run("errors", package, tmp_path, server)
+        text = run("errors", package, tmp_path, server.url)
     assert text.startswith(printed)
     assert ("Oh no." in text) == (status != 200)
     assert (3 if status in (429, 500) else 1) == len(server.requests)
@@ -256,6 +257,38 @@ def test_stream_type() -> None:
     methods = ["__iter__", "__next__", "__enter__", "__exit__", "close"]
     assert [] == [name for name in methods if not hasattr(chatlib.Stream, name)]
     assert chatlib.Stream is typing.get_origin(chatlib.Stream[chatlib.types.ChatCompletionChunk])
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_stored(package: str, tmp_path: Path) -> None:
+    """The example of stored completions: create, retrieve, update, list, messages, delete."""
+    server = InMemoryServer("A language.")
+    with serve(server) as base_url:
+        printed = run("stored", package, tmp_path, base_url)
+    assert (
+        "Stored completion: chatcmpl-scripted-1\n"
+        "A language.\n"
+        "chatcmpl-scripted-1: 1700000000\n"
+        "user: Tell me about Python\n"
+        "Deleted: True\n"
+    ) == printed
+    assert ["POST", "GET", "POST", "GET", "GET", "DELETE"] == [
+        request.method for request in server.requests
+    ]
+    assert {"user_id": "user123", "session": "abc", "reviewed": "true"} == (
+        server.requests[2].json()["metadata"]
+    )
+    assert [] == server.store.completions
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_awaited(package: str, tmp_path: Path) -> None:
+    """The example of ``AsyncOpenAI``: create, stream, parse."""
+    pytest.importorskip("pydantic", reason="the example's type is a pydantic model")
+    event = '{"name": "Meeting", "date": "Friday", "participants": ["Alice", "Bob"]}'
+    with serve(InMemoryServer("Hello.", "Once upon a time.", event)) as base_url:
+        printed = run("awaited", package, tmp_path, base_url)
+    assert "Hello.\nOnce upon a time.\nMeeting: Alice, Bob\n" == printed
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from chatlib.client.calls import Deadline, run_attempts
+from chatlib.building import Operation
+from chatlib.client.calls import Call, run
+from chatlib.config import Config
 from chatlib.errors import (
     APIConnectionError,
     APIError,
@@ -18,7 +20,7 @@ from chatlib.errors import (
     find_error,
 )
 from chatlib.headers import Headers, retry_after
-from chatlib.http import HttpResponse
+from chatlib.http import HttpRequest, HttpResponse, Timeout
 from chatlib.retry import RetryPolicy, backoff, decide, is_retryable
 
 POLICY = RetryPolicy(random=lambda: 0.0)
@@ -163,74 +165,77 @@ SCRIPTS = [
 ]
 
 
-@pytest.mark.parametrize(("outcomes", "waits", "end", "attempts"), SCRIPTS)
-def test_loop(outcomes: list[Any], waits: list[float], end: Any, attempts: int) -> None:
-    """The loop sleeps as decided, and ends in the answer or in the last error as it came."""
-    slept: list[float] = []
-    numbers: list[int] = []
+class Played:
+    """A loop that is given outcomes, one for each attempt: what it slept, and how it ended."""
 
-    def attempt(number: int, asked: float | None) -> Any:
-        numbers.append(number)
-        outcome = outcomes[number]
-        if isinstance(outcome, Exception):
+    def __init__(self, outcomes: list[Any], policy: RetryPolicy = POLICY, **timeout: Any) -> None:
+        self.outcomes = list(outcomes)
+        self.slept: list[float] = []
+        self.asked: list[float | None] = []
+        self.now = 0.0
+        operation = build(timeout)
+        self.call = Call(operation, Config(api_key="k"), policy=policy, clock=lambda: self.now)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        self.now += 1
+        return HttpResponse(200)
+
+    def receive(self, response: HttpResponse, call: Call[Any]) -> Any:
+        assert call.attempts + 1 == response.attempts
+        self.asked.append(response.asked_to_wait)
+        outcome = self.outcomes[call.attempts]
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
+    def run(self) -> Any:
+        return run(self.call, self.send, self.sleep, self.receive)
+
+
+def build(timeout: dict[str, Any]) -> Operation[Any]:
+    options: Any = {"timeout": Timeout(60, **timeout)}
+    return Operation(method="GET", path="/", read=lambda response: None, options=options)
+
+
+@pytest.mark.parametrize(("outcomes", "waits", "end", "attempts"), SCRIPTS)
+def test_loop(outcomes: list[Any], waits: list[float], end: Any, attempts: int) -> None:
+    """The loop sleeps as decided, and ends in the answer or in the last error as it came."""
+    played = Played(outcomes)
     if isinstance(end, int):
         with pytest.raises(APIError) as caught:
-            run_attempts(attempt, POLICY, sleep=slept.append)
+            played.run()
         assert outcomes[end] is caught.value
         assert attempts == caught.value.attempts
     else:
-        assert end == run_attempts(attempt, POLICY, sleep=slept.append)
-    assert waits == slept
-    assert list(range(attempts)) == numbers
+        assert end == played.run()
+    assert waits == played.slept
+    assert attempts == len(played.asked)
 
 
 def test_loop_tells_what_the_server_asked_for() -> None:
-    """Each attempt is told what the one before was asked to wait."""
-    told: list[float | None] = []
-
-    def attempt(number: int, asked: float | None) -> None:
-        told.append(asked)
-        if number < 2:
-            raise failed(429, retry_after=str(number + 1))
-
-    run_attempts(attempt, POLICY, sleep=lambda _: None)
-    assert [None, 1.0, 2.0] == told
+    """Each response is told what the one before asked to wait."""
+    failures = [failed(429, retry_after=str(seconds)) for seconds in (1, 2)]
+    played = Played([*failures, "ok"])
+    assert "ok" == played.run()
+    assert [None, 1.0, 2.0] == played.asked
 
 
 @pytest.mark.parametrize("foreign", [KeyboardInterrupt(), ZeroDivisionError(), TimeoutError()])
 def test_loop_lets_foreign_exceptions_pass(foreign: BaseException) -> None:
     """What is no failure of the call passes at once and is never tried again."""
-    count = 0
-
-    def attempt(number: int, asked: float | None) -> None:
-        nonlocal count
-        count += 1
-        raise foreign
-
+    played = Played([foreign, "ok"])
     with pytest.raises(type(foreign)):
-        run_attempts(attempt, POLICY, sleep=lambda _: None)
-    assert 1 == count
+        played.run()
+    assert (1, []) == (len(played.asked), played.slept)
 
 
 def test_deadline_ends_retries() -> None:
     """No retry is begun whose wait reaches the deadline."""
-    now = 0.0
-    slept: list[float] = []
-
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        slept.append(seconds)
-        now += seconds
-
-    def attempt(number: int, asked: float | None) -> None:
-        nonlocal now
-        now += 1
-        raise failed(500)
-
-    deadline = Deadline(2.0, clock=lambda: now)
+    played = Played([failed(500)] * 9, RetryPolicy(9, random=lambda: 0.0), total=2.0)
     with pytest.raises(APIError):
-        run_attempts(attempt, RetryPolicy(9, random=lambda: 0.0), sleep=sleep, deadline=deadline)
-    assert [0.5] == slept
+        played.run()
+    assert [0.5] == played.slept

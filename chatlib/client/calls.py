@@ -1,27 +1,24 @@
 """One call from start to end: build, send, look at what came, perhaps wait and try again.
 
-The only loop of the library. What is decided in it is decided by pure functions; what it does to
-the world, sending and sleeping, it is given. So tests run it without a clock, and an asynchronous
-twin of :func:`run_attempts` needs nothing but ``await`` in front of both.
+:class:`Call` is what a call knows and decides, without I/O. :func:`run` is the loop around it: it
+sends and sleeps by what it is given, so tests run it without a clock. The asynchronous twin of the
+loop, in :mod:`chatlib.client.async_calls`, asks the same :class:`Call`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
-from chatlib.building import follow_redirect
+from chatlib._omit import Omit, omit
+from chatlib.building import Operation, follow_redirect
+from chatlib.client.watching import Hooks, log_body, log_request, log_response, log_retry
+from chatlib.config import Config, Secret, retries
 from chatlib.errors import APIConnectionError, APIError, APITimeoutError
-from chatlib.http import (
-    HttpRequest,
-    HttpResponse,
-    Transport,
-    TransportError,
-    TransportTimeout,
-)
+from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.reading import raise_for_status
 from chatlib.retry import RetryPolicy, decide
 
@@ -56,88 +53,187 @@ class Deadline:
         return attrs.evolve(request, timeout=request.timeout.within(left))
 
 
-def run_attempts(
-    attempt: Callable[[int, float | None], T],
-    policy: RetryPolicy,
-    *,
-    sleep: Callable[[float], object] = time.sleep,
-    deadline: Deadline | None = None,
-) -> T:
-    """Make attempts until one succeeds, or the policy says that it is enough.
+class Call(Generic[T]):
+    """One call on its way: what to send next, what came of it, and whether to try again.
 
     Args:
-        attempt: Makes one. It is given how many came before, and what the server asked to wait at
-            the last one.
+        operation: What is asked.
+        config: Of whom, and as whom.
+        hooks: Who is told of it.
+        clock: Gives the time in seconds; tests give their own.
+        policy: When to try again; unless given, as the call and the config say.
+    """
+
+    def __init__(
+        self,
+        operation: Operation[T],
+        config: Config,
+        hooks: Hooks | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        policy: RetryPolicy | None = None,
+    ) -> None:
+        self.operation = operation
+        self.config = config
+        self.attempts = 0
+        """How many attempts have failed."""
+        self.asked_to_wait: float | None = None
+        """How many seconds the server asked to wait, at the last of them."""
+        self._hooks = hooks
+        self._clock = clock
+        self._start = clock()  # a function that gives the key may take its time
+        self._sent_at = self._start
+        self._redirects = 0
+        self._request: HttpRequest | None = None
+        self._following: HttpRequest | None = None
+        self._deadline: Deadline | None = None
+        count = operation.options.get("max_retries", omit)
+        self._policy = policy or RetryPolicy(
+            config.max_retries if isinstance(count, Omit) else retries(count)
+        )
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether a function must be called for the key of the request that is next."""
+        return callable(self.config.api_key) and self._following is None
+
+    @property
+    def deadline(self) -> Deadline:
+        """When it must have ended. It has one from its first request on."""
+        assert self._deadline is not None
+        return self._deadline
+
+    def next_request(self, key: Secret | None = None) -> HttpRequest:
+        """The request to send now.
+
+        Args:
+            key: What the config's function for it gave; it is called here unless given.
+
+        Raises:
+            APITimeoutError: there is no time left for it.
+            TypeError, ValueError: it can't be built.
+        """
+        request, self._following = self._following, None
+        if request is None:
+            if self._request is None or self.needs_key:
+                self._request = self.operation.build(self.config, key)
+                self._deadline = Deadline(self._request.timeout.total, self._clock, self._start)
+            request, self._redirects = self._request, 0
+        request = self.deadline.limit(request)
+        log_request(request)
+        if self._hooks is not None and self._hooks.on_request is not None:
+            self._hooks.on_request(request)
+        self._sent_at = self._clock()
+        return request
+
+    def came(self, request: HttpRequest, response: HttpResponse) -> bool:
+        """Look at the response to a request; False where it is a redirect that is followed next.
+
+        Raises:
+            APIStatusError: a redirect that is refused.
+            APIConnectionError: one too many.
+        """
+        response.request = request
+        response.attempts, response.asked_to_wait = self.attempts + 1, self.asked_to_wait
+        response.elapsed = self._clock() - self._sent_at
+        log_response(response)
+        if self._hooks is not None and self._hooks.on_response is not None:
+            self._hooks.on_response(response)
+        self._following = follow_redirect(request, response)
+        if self._following is None:
+            return True
+        self._redirects += 1
+        if self._redirects > MAX_REDIRECTS:
+            self._following = None
+            raise connection_error(
+                TransportError(f"more than {MAX_REDIRECTS} redirects", retryable=False), request
+            )
+        return False
+
+    def failed(self, error: APIError) -> float | None:
+        """Note that an attempt failed: seconds to wait before the next, None for no next."""
+        self._following = None
+        time_left = self._deadline.left() if self._deadline is not None else None
+        wait = decide(self._policy, self.attempts, error, time_left=time_left)
+        self.attempts += 1
+        error.attempts, self.asked_to_wait = self.attempts, error.retry_after
+        if wait is not None:
+            log_retry(error, wait)
+            if self._hooks is not None and self._hooks.on_retry is not None:
+                self._hooks.on_retry(error, wait)
+        return wait
+
+
+def run(
+    call: Call[Any],
+    send: Callable[[HttpRequest], HttpResponse],
+    sleep: Callable[[float], object],
+    receive: Callable[[HttpResponse, Call[Any]], T],
+) -> T:
+    """Make attempts until one succeeds, or the call says that it is enough.
+
+    Args:
+        call: Gives the requests, and decides.
+        send: A transport's.
         sleep: Waits for some seconds.
+        receive: Makes the result of a response, whose body is not read yet.
 
     Raises:
         APIError: what the last attempt ended in. Other exceptions pass at once.
     """
-    number, asked = 0, None
     while True:
         try:
-            return attempt(number, asked)
+            return receive(exchange(call, send), call)
         except APIError as error:
-            error.attempts = number + 1
-            wait = decide(
-                policy, number, error, time_left=deadline.left() if deadline is not None else None
-            )
+            wait = call.failed(error)
             if wait is None:
                 raise
-            asked = error.retry_after
         sleep(wait)
-        number += 1
 
 
-def exchange(transport: Transport, request: HttpRequest, deadline: Deadline) -> HttpResponse:
+def exchange(call: Call[Any], send: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
     """Send a request and bring the response; redirects that may be followed are.
 
     Raises:
         APIConnectionError: nothing came.
-        APIStatusError: an error status, or a redirect that is refused.
+        APIStatusError: a redirect is refused.
     """
-    for _ in range(MAX_REDIRECTS + 1):
-        request = deadline.limit(request)
+    while True:
+        request = call.next_request()
         try:
-            response = transport.send(request)
+            response = send(request)
         except TransportError as error:
             raise connection_error(error, request) from error.__cause__
-        response.request = request
-        following = follow_redirect(request, response)
-        if following is None:
+        try:
+            answered = call.came(request, response)
+        except BaseException:
+            response.close()
+            raise
+        if answered:
             return response
         response.close()
-        request = following
-    raise connection_error(
-        TransportError(f"more than {MAX_REDIRECTS} redirects", retryable=False), request
-    )
 
 
-def whole(response: HttpResponse, deadline: Deadline) -> HttpResponse:
+def whole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
     """A response whose body has been read, within the deadline; an error status is raised."""
     try:
-        if deadline.total is not None and not isinstance(response.body, bytes):
-            response.body = Pieces(response, deadline)
-        response.read()
+        if call.deadline.total is not None and not isinstance(response.body, bytes):
+            response.body = Pieces(response, Limit(call.deadline))
+        log_body(response.read())
     except TransportError as error:
-        assert response.request is not None
-        raise connection_error(error, response.request, response) from error.__cause__
+        raise lost(error, response) from error.__cause__
     raise_for_status(response)
     return response
 
 
-class Pieces(Iterator[bytes]):
-    """The pieces of a response's body, as long as there is time left.
+class Limit:
+    """How long the pieces of a body may take: until the call's deadline, or for a shorter time."""
 
-    The time is that of the call's deadline, or a shorter one that is set while the body is read.
-    """
-
-    def __init__(self, response: HttpResponse, deadline: Deadline) -> None:
-        self._pieces = iter(response)
-        self._response = response
+    def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._end: float | None = None
-        self._limited = deadline.total is not None
+        self.is_set = deadline.total is not None
+        """Whether there is one, or was."""
 
     @property
     def is_shortened(self) -> bool:
@@ -147,11 +243,34 @@ class Pieces(Iterator[bytes]):
     def shorten(self, seconds: float) -> None:
         """From now on, all that is to come must come within so many seconds."""
         self._end = self._deadline.clock() + seconds
-        self._limited = True
+        self.is_set = True
 
     def lift(self) -> None:
         """Forget what :meth:`shorten` set."""
         self._end = None
+
+    def left(self) -> float | None:
+        """Seconds that are left for the next piece; None without limit.
+
+        Raises:
+            TransportTimeout: none are.
+        """
+        left = self._deadline.left()
+        if self._end is not None:
+            near = self._end - self._deadline.clock()
+            left = near if left is None else min(left, near)
+        if left is not None and left <= 0:
+            raise TransportTimeout("the time for the whole call is over")
+        return left
+
+
+class Pieces(Iterator[bytes]):
+    """The pieces of a response's body, as long as there is time left."""
+
+    def __init__(self, response: HttpResponse, limit: Limit) -> None:
+        self._pieces = iter(response)
+        self._response = response
+        self._limit = limit
 
     def __next__(self) -> bytes:
         """The next piece.
@@ -159,22 +278,23 @@ class Pieces(Iterator[bytes]):
         Raises:
             TransportTimeout: there is no time left for it.
         """
-        if self._limited:
+        if self._limit.is_set:
             self._limit_wait()
         return next(self._pieces)
 
     def _limit_wait(self) -> None:
-        response, left = self._response, self._deadline.left()
-        if self._end is not None:
-            near = self._end - self._deadline.clock()
-            left = near if left is None else min(left, near)
-        if left is not None and left <= 0:
-            raise TransportTimeout("the time for the whole call is over")
+        response, left = self._response, self._limit.left()
         longest = response.request.timeout.read if response.request is not None else None
         if response.limit_wait is not None:
             waits = [seconds for seconds in (left, longest) if seconds is not None]
             response.limit_wait(min(waits, default=None))
-        self._limited = left is not None  # the last time, a limit was lifted
+        self._limit.is_set = left is not None  # the last time, a limit was lifted
+
+
+def lost(error: TransportError, response: HttpResponse) -> APIConnectionError:
+    """A transport's exception, raised by a body, as the client's."""
+    assert response.request is not None
+    return connection_error(error, response.request, response)
 
 
 def connection_error(

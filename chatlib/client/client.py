@@ -2,115 +2,88 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
 from chatlib._omit import Omit, omit
-from chatlib.building import build_request, split_options
-from chatlib.client.calls import Deadline, exchange, run_attempts, whole
+from chatlib.building import Operation
+from chatlib.client.base import AzureClient, BaseClient
+from chatlib.client.calls import Call, run, whole
 from chatlib.client.closing import Closing
 from chatlib.client.stream import Stream, open_stream
-from chatlib.config import (
-    DEFAULT_MAX_RETRIES,
-    Config,
-    KeyLike,
-    TimeoutLike,
-    config_from_env,
-    retries,
+from chatlib.endpoints import (
+    create_operation,
+    delete_operation,
+    list_messages_operation,
+    list_operation,
+    retrieve_operation,
+    update_operation,
 )
-from chatlib.endpoints import accept_for, create_content, read_completion
-from chatlib.http import HttpRequest, HttpResponse, Transport
-from chatlib.retry import RetryPolicy
+from chatlib.http import HttpResponse, Transport
+from chatlib.pagination import SyncCursorPage, walked
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
+from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
+    from typing_extensions import Self, Unpack
 
+    from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
+    from chatlib.client.raw_access import RawCompletions, StreamedCompletions
     from chatlib.client.typed_stream import ChatCompletionStreamManager
     from chatlib.tools import ToolRun, ToolRunEvent
     from chatlib.types.messages import MessageLike
-    from chatlib.types.params import CreateOptions, RequestOptions, TypedAnswerOptions
+    from chatlib.types.params import (
+        CreateOptions,
+        ListOptions,
+        MessageListOptions,
+        RequestOptions,
+        TypedAnswerOptions,
+        UpdateOptions,
+    )
     from chatlib.types.parsed import ParsedChatCompletion
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
-class OpenAI(Closing):
+class Perform(Protocol):
+    """Carries out an operation, and gives what it reads."""
+
+    def __call__(self, operation: Operation[T], /) -> T: ...
+
+
+class OpenAI(BaseClient[Transport], Closing):
     """A client of an OpenAI-compatible server. Threads may share it.
 
     Args:
-        api_key: The key, or a function that gives it and is called for each attempt. Without it,
-            the environment variable ``OPENAI_API_KEY``.
-        base_url: What comes before ``/chat/completions``. Without it, ``OPENAI_BASE_URL``, or
-            OpenAI's own.
-        organization: Without it, ``OPENAI_ORG_ID``.
-        project: Without it, ``OPENAI_PROJECT_ID``.
-        timeout: Seconds for each wait, or a :class:`~chatlib.http.Timeout` with a limit for each
-            kind of wait and for the whole call, or None for no limit. 600 s for reading and 5 s
-            for connecting, unless given.
-        max_retries: How often a call that failed for a passing reason is tried again.
-        default_headers: Headers for each request; None as a value leaves a header out.
-        default_query: Query parameters for each request.
         transport: Who carries the requests: any object with ``send(request) -> response``
             (:class:`~chatlib.http.Transport`). Unless given, a
             :class:`~chatlib.transports.requests.RequestsTransport`.
         sleep: Waits between attempts; tests give their own.
+        settings: Key, address, limits, hooks: :class:`~chatlib.client.base.ClientSettings`.
 
     Raises:
         OpenAIError: there is no key, or it can't be sent; the base URL is not a URL.
+        TypeError: a setting is unknown.
     """
 
     def __init__(
         self,
         *,
-        api_key: KeyLike | None = None,
-        base_url: str | None = None,
-        organization: str | None = None,
-        project: str | None = None,
-        timeout: TimeoutLike | Omit = omit,
-        max_retries: int = DEFAULT_MAX_RETRIES,
-        default_headers: Mapping[str, str | None] | None = None,
-        default_query: Mapping[str, object] | None = None,
         transport: Transport | None = None,
         sleep: Callable[[float], object] = time.sleep,
+        **settings: Unpack[ClientSettings],
     ) -> None:
-        given, api_key = api_key, None  # so that no traceback shows it among the variables
-        try:
-            self.config: Config = config_from_env(
-                api_key=given,
-                base_url=base_url,
-                organization=organization,
-                project=project,
-                timeout=timeout,
-                max_retries=max_retries,
-                default_headers=default_headers,
-                default_query=default_query,
-            )
-        finally:
-            given = None
-        self._transport = transport
-        self._sleep = sleep
-        self._lock = threading.Lock()
+        self._set_up(transport, sleep, cast("dict[str, Any]", settings))
 
-    @property
-    def base_url(self) -> str:
-        """What comes before ``/chat/completions``."""
-        return self.config.base_url
+    @staticmethod
+    def _make_transport() -> Transport:
+        from chatlib.transports.requests import RequestsTransport
 
-    @property
-    def transport(self) -> Transport:
-        """Who carries the requests; the default one is made when it is first needed."""
-        if self._transport is None:
-            with self._lock:
-                if self._transport is None:
-                    from chatlib.transports.requests import RequestsTransport
-
-                    self._transport = RequestsTransport()
-        return self._transport
+        return RequestsTransport()
 
     @cached_property
     def chat(self) -> Chat:
@@ -122,45 +95,113 @@ class OpenAI(Closing):
         """``client.beta.chat.completions``, the same under an older name."""
         return Beta(self)
 
+    def with_options(
+        self, *, transport: Transport | None = None, **changes: Unpack[Changes]
+    ) -> Self:
+        """A client that is like this one but for some settings, and shares its connections.
+
+        ``default_headers`` and ``default_query`` are added to those that there are;
+        ``set_default_headers`` and ``set_default_query`` take their place.
+
+        Raises:
+            TypeError, ValueError, OpenAIError: as when a client is made.
+        """
+        return self._changed(transport, cast("dict[str, Any]", changes))
+
+    copy = with_options
+
     def close(self) -> None:
-        """Close the transport and its idle connections."""
-        close = getattr(self._transport, "close", None)
+        """Close the idle connections, unless a copy of this client still uses them."""
+        close = getattr(self._shared.leave(self), "close", None)
         if close is not None:
             close()
 
-    def __repr__(self) -> str:
-        # Also asked of a client whose making failed, by tools that print a traceback's variables.
-        return f"{type(self).__name__}({getattr(self, 'config', None)!r})"
+    def perform(self, operation: Operation[T]) -> T:
+        """Carry out an operation: what all methods of the client do.
 
-    def _call(
+        Args:
+            operation: A call that a function of :mod:`chatlib.endpoints` made.
+
+        Returns:
+            What it reads; of an operation that asks for a stream, the stream.
+        """
+        receive: Any = open_stream if operation.is_stream else _read
+        result: T = self._run(operation, receive)
+        return result
+
+    def _run(self, operation: Operation[Any], receive: Callable[[HttpResponse, Call[Any]], R]) -> R:
+        return run(self._begun(operation), self.transport.send, self._sleep, receive)
+
+
+def _read(response: HttpResponse, call: Call[Any]) -> Any:
+    return call.operation.read(whole(response, call))
+
+
+class AzureOpenAI(AzureClient[Transport], OpenAI):
+    """A client of a resource of Azure OpenAI.
+
+    The model of a call names the deployment, unless ``azure_deployment`` does.
+
+    Args:
+        transport: As for :class:`OpenAI`.
+        sleep: As for :class:`OpenAI`.
+        settings: Endpoint, version, credentials, and more:
+            :class:`~chatlib.client.base.AzureSettings`.
+
+    Raises:
+        OpenAIError: there is no endpoint, version or credential, or one can't be used.
+        TypeError: a setting is unknown.
+    """
+
+    def __init__(
         self,
-        build: Callable[[], HttpRequest],
-        receive: Callable[[HttpResponse, Deadline], T],
-        options: RequestOptions,
-    ) -> T:
-        """Make a call: build a request, send it, receive what comes, perhaps again."""
-        start = time.monotonic()  # a function that gives the key may take its time
-        request = build()
-        deadline = Deadline(request.timeout.total, start=start)
-        count = options.get("max_retries", omit)
-        policy = RetryPolicy(self.config.max_retries if isinstance(count, Omit) else retries(count))
+        *,
+        transport: Transport | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+        **settings: Unpack[AzureSettings],
+    ) -> None:
+        self._set_up(transport, sleep, cast("dict[str, Any]", settings))
 
-        def attempt(number: int, asked: float | None) -> T:
-            nonlocal request
-            if number and callable(self.config.api_key):
-                request = build()
-            response = exchange(self.transport, request, deadline)
-            response.attempts, response.asked_to_wait = number + 1, asked
-            return receive(response, deadline)
+    def with_options(
+        self, *, transport: Transport | None = None, **changes: Unpack[AzureChanges]
+    ) -> Self:
+        """As :meth:`OpenAI.with_options`, for the settings of Azure too."""
+        return self._changed(transport, cast("dict[str, Any]", changes))
 
-        return run_attempts(attempt, policy, sleep=self._sleep, deadline=deadline)
+    copy = with_options
 
 
 class Completions:
-    """``client.chat.completions``."""
+    """``client.chat.completions``.
 
-    def __init__(self, client: OpenAI) -> None:
+    Args:
+        client: Whose.
+        perform: In place of the client's: carries out an operation, and makes what its methods
+            return of the response.
+    """
+
+    def __init__(self, client: OpenAI, perform: Perform | None = None) -> None:
         self._client = client
+        self._perform = perform or client.perform
+
+    @cached_property
+    def messages(self) -> Messages:
+        """``client.chat.completions.messages``."""
+        return Messages(self._client, self._perform)
+
+    @cached_property
+    def with_raw_response(self) -> RawCompletions:
+        """The same methods, which return the response beside what it says."""
+        from chatlib.client.raw_access import RawCompletions
+
+        return RawCompletions(self._client)
+
+    @cached_property
+    def with_streaming_response(self) -> StreamedCompletions:
+        """The same methods, for a ``with``: the body of the response is read as it comes."""
+        from chatlib.client.raw_access import StreamedCompletions
+
+        return StreamedCompletions(self._client)
 
     @overload
     def create(
@@ -193,23 +234,52 @@ class Completions:
             APIError: the root of these, and of an error inside an answer.
             TypeError: a parameter is unknown or missing, or a value in it is not JSON.
         """
-        options, body = split_options({"stream": stream, **params})
-        content = create_content(body, options)
-        config = self._client.config
+        return self._perform(create_operation({"stream": stream, **params}))
 
-        def build() -> HttpRequest:
-            return build_request(
-                config,
-                "POST",
-                "/chat/completions",
-                content=content,
-                accept=accept_for(stream),
-                options=options,
-            )
+    def retrieve(self, completion_id: str, **options: Unpack[RequestOptions]) -> ChatCompletion:
+        """Fetch a stored completion.
 
-        if stream is True:
-            return self._client._call(build, open_stream, options)
-        return self._client._call(build, lambda r, d: read_completion(whole(r, d)), options)
+        Args:
+            completion_id: The id of the completion.
+            options: See :class:`~chatlib.types.RequestOptions`.
+
+        Raises:
+            NotFoundError: there is none of this id.
+            APIError: as for :meth:`create`.
+            ValueError: the id is empty.
+        """
+        return self._perform(retrieve_operation(completion_id, options))
+
+    def update(self, completion_id: str, **params: Unpack[UpdateOptions]) -> ChatCompletion:
+        """Change the metadata of a stored completion.
+
+        Args:
+            completion_id: The id of the completion.
+            params: ``metadata``, which takes the place of all that there is, and
+                :class:`~chatlib.types.RequestOptions`.
+
+        Raises: as for :meth:`retrieve`.
+        """
+        return self._perform(update_operation(completion_id, params))
+
+    def list(self, **params: Unpack[ListOptions]) -> SyncCursorPage[ChatCompletion]:
+        """Fetch a page of the stored completions; iterating it goes on to the pages after it.
+
+        Args:
+            params: Which ones: see :class:`~chatlib.types.ListParams`, whose ``limit`` is the size
+                of a page; and :class:`~chatlib.types.RequestOptions`.
+
+        Raises:
+            APIError: as for :meth:`create`.
+        """
+        operation = walked(SyncCursorPage, list_operation(params), self._client.perform)
+        return self._perform(operation)
+
+    def delete(
+        self, completion_id: str, **options: Unpack[RequestOptions]
+    ) -> ChatCompletionDeleted:
+        """Delete a stored completion. Arguments and exceptions are those of :meth:`retrieve`."""
+        return self._perform(delete_operation(completion_id, options))
 
     @overload
     def parse(
@@ -241,7 +311,8 @@ class Completions:
         """
         from chatlib.client import typed_calls  # here, as not every program needs it
 
-        return typed_calls.parse(self.create, response_format, params)
+        operation = typed_calls.parse_operation(response_format, params)
+        return self._perform(operation)
 
     @overload
     def stream(
@@ -267,8 +338,14 @@ class Completions:
             params: As for :meth:`create`.
         """
         from chatlib.client import typed_calls
+        from chatlib.client.typed_stream import ChatCompletionStreamManager
 
-        return typed_calls.stream(self.create, response_format, params)
+        operation, state = typed_calls.stream_operation(response_format, params)
+
+        def start() -> Stream[ChatCompletionChunk]:
+            return cast("Stream[ChatCompletionChunk]", self._client.perform(operation))
+
+        return ChatCompletionStreamManager(start, state)
 
     def run(
         self,
@@ -295,8 +372,39 @@ class Completions:
             APIError: as for :meth:`create`.
         """
         from chatlib.client import typed_calls
+        from chatlib.tools import tool_results
 
-        return typed_calls.run(self.create, messages, tools, max_rounds, on_event, params)
+        loop = typed_calls.ToolLoop(messages, tools, max_rounds, on_event, params)
+        while True:
+            completion = self._client.perform(loop.ask())
+            ended = loop.answer(completion)
+            if ended is not None:
+                return ended
+            loop.go_on(completion, tool_results(completion, loop.tools))
+
+
+class Messages:
+    """``client.chat.completions.messages``."""
+
+    def __init__(self, client: OpenAI, perform: Perform) -> None:
+        self._client = client
+        self._perform = perform
+
+    def list(
+        self, completion_id: str, **params: Unpack[MessageListOptions]
+    ) -> SyncCursorPage[ChatCompletionStoreMessage]:
+        """Fetch a page of the messages that a stored completion answers.
+
+        Args:
+            completion_id: The id of the completion.
+            params: Which ones: see :class:`~chatlib.types.MessageListParams`; and
+                :class:`~chatlib.types.RequestOptions`.
+
+        Raises: as for :meth:`Completions.retrieve`.
+        """
+        operation = list_messages_operation(completion_id, params)
+        walking = walked(SyncCursorPage, operation, self._client.perform)
+        return self._perform(walking)
 
 
 class Chat:

@@ -1,4 +1,4 @@
-"""What can be closed can be used in a ``with``: said once for clients and streams."""
+"""What can be closed can be used in a ``with``: said once for clients, streams and responses."""
 
 from __future__ import annotations
 
@@ -26,3 +26,22 @@ class Closing:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class AsyncClosing:
+    """Closed at the end of an ``async with``, whichever way that is left."""
+
+    async def close(self) -> None:
+        """Give back what is held."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,14 +1,18 @@
-"""A stream of chunks in the caller's hands: an iterator, a context manager, a connection."""
+"""A stream of chunks in the caller's hands: an iterator, a context manager, a connection.
+
+:class:`Flow` is all of it but the reading; :func:`open_stream` and :class:`Stream` read. Their
+asynchronous twins are in :mod:`chatlib.client.async_stream`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from chatlib.client.calls import Deadline, Pieces, connection_error, whole
+from chatlib.client.calls import Call, Limit, Pieces, lost, whole
 from chatlib.client.closing import Closing
-from chatlib.errors import APIError, APITimeoutError
+from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.streaming import ChunkReader
 from chatlib.types.chunk import ChatCompletionChunk
@@ -27,6 +31,81 @@ USAGE_GRACE = 15.0
 DRAIN_SECONDS = 0.2
 DRAIN_BYTES = 65536
 """How much of a body is read after ``[DONE]`` so that its connection can be used again."""
+
+
+class Flow:
+    """A stream on its way, without I/O: pieces to chunks, and how long the next piece may take."""
+
+    def __init__(self, response: HttpResponse, call: Call[Any]) -> None:
+        self.limit = Limit(call.deadline)
+        """How long the next piece may take."""
+        self.over = False
+        """No further piece is wanted."""
+        self._response = response
+        self._reader = ChunkReader(response)
+        self._asked: tuple[int, bool] | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """``[DONE]`` has come: of the little that may follow, nothing matters."""
+        return self._reader.done
+
+    def feed(self, piece: bytes | None) -> Iterator[ChatCompletionChunk]:
+        """The chunks that a piece completes; None is the end of the body.
+
+        Raises:
+            APIError: the stream speaks of an error, is not what it should be, or was cut off.
+        """
+        try:
+            if piece is None:
+                yield from self._reader.end()
+                self.over = True
+                return
+            yield from self._reader.feed(piece)
+        except APIError as error:
+            error.attempts = self._response.attempts
+            raise
+        self.over = self._reader.done
+        self._set_limit()
+
+    def broke(self, error: TransportError) -> APIConnectionError | None:
+        """The exception for a body that broke off; None where all had come but its end."""
+        self.over = True
+        if self._reader.finished:
+            return None
+        made = lost(error, self._response)
+        if not isinstance(made, APITimeoutError):
+            made = self.cut_off(str(error))
+        made.completion = self._reader.joined.completion()
+        made.attempts = self._response.attempts
+        return made
+
+    def cut_off(self, why: str) -> APIConnectionError:
+        """The exception for a stream that ends here."""
+        return self._reader.cut_off(why)
+
+    def _set_limit(self) -> None:
+        if not self._reader.finished:
+            if self.limit.is_shortened:
+                self.limit.lift()
+        elif not self.limit.is_shortened:
+            if self._asked is None:
+                self._asked = _asked_for(self._response.request)
+            if self._reader.joined.begun >= self._asked[0]:
+                self.limit.shorten(USAGE_GRACE if self._asked[1] else GRACE)
+
+
+def _asked_for(request: HttpRequest | None) -> tuple[int, bool]:
+    """How many choices are to come, and whether a usage report is."""
+    content = request.content if request is not None else b""
+    if b'"n"' not in content and b'"include_usage"' not in content:  # read it only if need be
+        return 1, False
+    try:
+        body = json.loads(content)
+        options = body.get("stream_options") or {}
+        return int(body.get("n") or 1), bool(options.get("include_usage"))
+    except (ValueError, TypeError, AttributeError):
+        return 1, False
 
 
 class Stream(Closing, Generic[T_co]):
@@ -66,7 +145,7 @@ class Stream(Closing, Generic[T_co]):
         return f"Stream({self.response!r})"
 
 
-def open_stream(response: HttpResponse, deadline: Deadline) -> Stream[ChatCompletionChunk]:
+def open_stream(response: HttpResponse, call: Call[Any]) -> Stream[ChatCompletionChunk]:
     """A stream over a response whose first bytes have come: until then, a call may be retried.
 
     Raises:
@@ -74,77 +153,44 @@ def open_stream(response: HttpResponse, deadline: Deadline) -> Stream[ChatComple
         APIConnectionError: they did not come.
     """
     if not 200 <= response.status <= 299:
-        whole(response, deadline)
-    pieces = Pieces(response, deadline)
+        whole(response, call)
+    flow = Flow(response, call)
     try:
+        pieces = Pieces(response, flow.limit)
         first = next(filter(None, pieces), None)
-    except BaseException as error:
-        response.close()
-        if isinstance(error, TransportError):
-            assert response.request is not None
-            raise connection_error(error, response.request, response) from error.__cause__
-        raise
-    if first is None:
-        response.close()
-        raise ChunkReader(response).cut_off("the stream ended without an answer")
-    return Stream(response, _chunks(response, first, pieces))
-
-
-def _chunks(response: HttpResponse, piece: bytes, pieces: Pieces) -> Iterator[ChatCompletionChunk]:
-    reader = ChunkReader(response)
-    following: bytes | None = piece
-    asked: tuple[int, bool] | None = None
-    try:
-        while following is not None:
-            yield from reader.feed(following)
-            if reader.done:
-                break
-            if not reader.finished:
-                if pieces.is_shortened:
-                    pieces.lift()
-            elif not pieces.is_shortened:
-                if asked is None:
-                    asked = _asked_for(response.request)
-                if reader.joined.begun >= asked[0]:
-                    pieces.shorten(USAGE_GRACE if asked[1] else GRACE)
-            following = next(pieces, None)
-        else:
-            yield from reader.end()
+        if first is None:
+            raise flow.cut_off("the stream ended without an answer")
     except TransportError as error:
-        if reader.finished:  # all has come, but for the end of the connection
-            return
-        assert response.request is not None
-        made = connection_error(error, response.request, response)
-        if not isinstance(made, APITimeoutError):
-            made = reader.cut_off(str(error))
-        made.completion = reader.joined.completion()
-        made.attempts = response.attempts
-        raise made from error.__cause__
-    except APIError as error:
-        error.attempts = response.attempts
+        response.close()
+        raise lost(error, response) from error.__cause__
+    except BaseException:
+        response.close()
         raise
+    return Stream(response, _chunks(response, flow, first, pieces))
+
+
+def _chunks(
+    response: HttpResponse, flow: Flow, piece: bytes | None, pieces: Pieces
+) -> Iterator[ChatCompletionChunk]:
+    try:
+        while True:
+            yield from flow.feed(piece)
+            if flow.over:
+                return
+            piece = next(pieces, None)
+    except TransportError as error:
+        broken = flow.broke(error)
+        if broken is not None:
+            raise broken from error.__cause__
     finally:
-        if reader.done and response.limit_wait is not None:
-            _drain(pieces)
+        if flow.is_done and response.limit_wait is not None:
+            _drain(flow, pieces)
         response.close()
 
 
-def _asked_for(request: HttpRequest | None) -> tuple[int, bool]:
-    """How many choices are to come, and whether a usage report is."""
-    content = request.content if request is not None else b""
-    if b'"n"' not in content and b'"include_usage"' not in content:  # read it only if need be
-        return 1, False
-    try:
-        body = json.loads(content)
-        options = body.get("stream_options") or {}
-        return int(body.get("n") or 1), bool(options.get("include_usage"))
-    except (ValueError, TypeError, AttributeError):
-        return 1, False
-
-
-def _drain(pieces: Pieces) -> None:
+def _drain(flow: Flow, pieces: Pieces) -> None:
     """Read the little that may follow ``[DONE]``: a body read to its end frees its connection."""
-    pieces.shorten(DRAIN_SECONDS)
+    flow.limit.shorten(DRAIN_SECONDS)
     size = 0
     try:
         for piece in pieces:

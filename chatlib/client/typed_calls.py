@@ -1,82 +1,104 @@
-"""Calls whose answers have a type, and calls of tools: what they add to ``create()``.
-
-Each takes ``create`` as an argument, and the parameters as the caller gave them.
-"""
+"""Answers with a type, and runs of tools: what they add to ``create()``, without I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from itertools import count
 from typing import Any
 
 from chatlib._omit import omit
-from chatlib.client.typed_stream import ChatCompletionStreamManager
+from chatlib.building import Operation
+from chatlib.endpoints import create_operation, read_completion
+from chatlib.http import HttpResponse
 from chatlib.stream_state import ChatCompletionStreamState
 from chatlib.structured import check_strict, is_typed, parse_completion, response_format_of
-from chatlib.tools import (
-    ToolRoundsExceededError,
-    ToolRun,
-    ToolRunEvent,
-    as_tools,
-    tool_calls_of,
-    tool_results,
-)
+from chatlib.tools import ToolRoundsExceededError, ToolRun, ToolRunEvent, as_tools, tool_calls_of
+from chatlib.types.completion import ChatCompletion
 from chatlib.types.parsed import ParsedChatCompletion
 
-Create = Callable[..., Any]
 
-
-def parse(
-    create: Create, response_format: Any, params: Mapping[str, Any]
-) -> ParsedChatCompletion[Any]:
+def parse_operation(
+    response_format: Any, params: Mapping[str, Any]
+) -> Operation[ParsedChatCompletion[Any]]:
     """A completion, read as a type."""
-    asked = asked_for(response_format, params)
-    check_strict(asked["tools"])
-    return parse_completion(create(**asked), response_format, asked["tools"])
+    _check_whole("parse()", params)
+    asked = _asked_for(response_format, params)
+    tools = asked["tools"]
+    check_strict(tools)
+
+    def read(response: HttpResponse) -> ParsedChatCompletion[Any]:
+        return parse_completion(read_completion(response), response_format, tools)
+
+    return create_operation(asked).reading(read)
 
 
-def stream(
-    create: Create, response_format: Any, params: Mapping[str, Any]
-) -> ChatCompletionStreamManager[Any]:
-    """The events of a completion, once the manager is entered."""
-    asked = {"stream_options": {"include_usage": True}, **asked_for(response_format, params)}
-    return ChatCompletionStreamManager(
-        lambda: create(stream=True, **asked),
-        lambda: ChatCompletionStreamState(
+def stream_operation(
+    response_format: Any, params: Mapping[str, Any]
+) -> tuple[Operation[ChatCompletion], Callable[[], ChatCompletionStreamState[Any]]]:
+    """A stream of chunks, and what makes that which makes events of them."""
+    asked = {"stream_options": {"include_usage": True}, **_asked_for(response_format, params)}
+
+    def state() -> ChatCompletionStreamState[Any]:
+        return ChatCompletionStreamState(
             response_format=response_format, input_tools=asked["tools"]
-        ),
-    )
+        )
+
+    return create_operation({**asked, "stream": True}), state
 
 
-def run(
-    create: Create,
-    messages: Iterable[Any],
-    tools: Iterable[Any],
-    max_rounds: int,
-    on_event: Callable[[ToolRunEvent], object] | None,
-    params: Mapping[str, Any],
-) -> ToolRun:
-    """The answer after all the tools that the model wants called."""
-    if max_rounds < 1:
-        raise ValueError(f"max_rounds is {max_rounds!r}; at least one is needed for an answer")
-    sent = as_tools(tools)
-    conversation = list(messages)
-    tell = on_event or (lambda event: None)
-    for number in count(1):
-        completion = create(messages=conversation, tools=sent, **params)
-        tell(ToolRunEvent(number, completion))
-        if not tool_calls_of(completion):
-            return ToolRun(completion, conversation, number)
-        results = tool_results(completion, sent)
-        conversation += [completion.choices[0].message, *results]
+class ToolLoop:
+    """A run of tools: what to ask next, and what came of it. Asking and executing is left out."""
+
+    def __init__(
+        self,
+        messages: Iterable[Any],
+        tools: Iterable[Any],
+        max_rounds: int,
+        on_event: Callable[[ToolRunEvent], object] | None,
+        params: Mapping[str, Any],
+    ) -> None:
+        _check_whole("run()", params)
+        if max_rounds < 1:
+            raise ValueError(f"max_rounds is {max_rounds!r}; at least one is needed for an answer")
+        self.tools = as_tools(tools)
+        """The tools, which are sent with each question."""
+        self._messages = list(messages)
+        self._max_rounds = max_rounds
+        self._tell = on_event or (lambda event: None)
+        self._params = params
+        self._round = 0
+
+    def ask(self) -> Operation[ChatCompletion]:
+        """The question of the next round."""
+        self._round += 1
+        asked = {**self._params, "messages": self._messages, "tools": self.tools}
+        return create_operation(asked)
+
+    def answer(self, completion: ChatCompletion) -> ToolRun | None:
+        """The end of the run; None where the completion calls tools, which must be executed."""
+        self._tell(ToolRunEvent(self._round, completion))
+        if tool_calls_of(completion):
+            return None
+        return ToolRun(completion, self._messages, self._round)
+
+    def go_on(self, completion: ChatCompletion, results: list[Any]) -> None:
+        """Take what the tools returned.
+
+        Raises:
+            ToolRoundsExceededError: that was the last round.
+        """
+        self._messages += [completion.choices[0].message, *results]
         for result in results:
-            tell(ToolRunEvent(number, completion, result))
-        if number == max_rounds:
-            raise ToolRoundsExceededError(max_rounds, completion, conversation)
-    raise AssertionError("the rounds are counted for ever")
+            self._tell(ToolRunEvent(self._round, completion, result))
+        if self._round == self._max_rounds:
+            raise ToolRoundsExceededError(self._max_rounds, completion, self._messages)
 
 
-def asked_for(response_format: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+def _check_whole(call: str, params: Mapping[str, Any]) -> None:
+    if params.get("stream", omit) not in (omit, None, False):
+        raise TypeError(f"{call} gives whole answers; stream() and create() give them as they come")
+
+
+def _asked_for(response_format: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a create call for an answer with a type; its tools are a list."""
     tools = params.get("tools", omit)
     listed: Any = omit if tools is omit or tools is None else as_tools(tools)

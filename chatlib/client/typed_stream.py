@@ -17,24 +17,16 @@ from chatlib.types.parsed import ParsedChatCompletion
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from chatlib.client.async_stream import AsyncStream
+
 T = TypeVar("T")
 
 
-class ChatCompletionStream(Closing, Generic[T]):
-    """An answer that is coming, as events; and all of it that has come."""
+class SoFar(Generic[T]):
+    """What a stream of events has, whichever way it is read."""
 
-    def __init__(
-        self, chunks: Stream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
-    ) -> None:
-        self._chunks = chunks
-        self._state = state
-        self._events = self._handled()
-
-    def __iter__(self) -> Iterator[ChatCompletionStreamEvent[T]]:
-        return self._events
-
-    def __next__(self) -> ChatCompletionStreamEvent[T]:
-        return next(self._events)
+    _chunks: Stream[ChatCompletionChunk] | AsyncStream[ChatCompletionChunk]
+    _state: ChatCompletionStreamState[T]
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
@@ -50,6 +42,23 @@ class ChatCompletionStream(Closing, Generic[T]):
     def http_response(self) -> HttpResponse:
         """The HTTP response, for its status and headers."""
         return self._chunks.response
+
+
+class ChatCompletionStream(SoFar[T], Closing):
+    """An answer that is coming, as events; and all of it that has come."""
+
+    def __init__(
+        self, chunks: Stream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
+    ) -> None:
+        self._chunks: Stream[ChatCompletionChunk] = chunks
+        self._state = state
+        self._events = self._handled()
+
+    def __iter__(self) -> Iterator[ChatCompletionStreamEvent[T]]:
+        return self._events
+
+    def __next__(self) -> ChatCompletionStreamEvent[T]:
+        return next(self._events)
 
     def get_final_completion(self) -> ParsedChatCompletion[T]:
         """Read to the end: the whole answer, parsed.

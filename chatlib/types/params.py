@@ -226,6 +226,23 @@ class MessageListParams(TypedDict, total=False):
     order: Literal["asc", "desc"] | Omit
 
 
+LIST_PARAMS = frozenset(ListParams.__annotations__)
+UPDATE_PARAMS = frozenset(UpdateParams.__annotations__)
+MESSAGE_LIST_PARAMS = frozenset(MessageListParams.__annotations__)
+
+
+class ListOptions(ListParams, RequestOptions):
+    """Which stored completions to list, and how the call is made."""
+
+
+class UpdateOptions(UpdateParams, RequestOptions):
+    """What to change about a stored completion, and how the call is made."""
+
+
+class MessageListOptions(MessageListParams, RequestOptions):
+    """Which messages to list, and how the call is made."""
+
+
 # The same under the names known from the official package
 
 

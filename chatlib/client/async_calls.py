@@ -1,0 +1,89 @@
+"""The loop of :mod:`chatlib.client.calls`, awaited. What it does, that module decides."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any, TypeVar
+
+from chatlib.client.calls import Call, connection_error, lost
+from chatlib.client.watching import log_body
+from chatlib.config import Secret
+from chatlib.errors import APIError
+from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
+from chatlib.reading import raise_for_status
+
+T = TypeVar("T")
+Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+
+async def arun(
+    call: Call[Any],
+    send: Send,
+    sleep: Callable[[float], object],
+    receive: Callable[[HttpResponse, Call[Any]], Awaitable[T]],
+) -> T:
+    """As :func:`chatlib.client.calls.run`. ``sleep`` is awaited where it can be."""
+    while True:
+        try:
+            return await receive(await aexchange(call, send), call)
+        except APIError as error:
+            wait = call.failed(error)
+            if wait is None:
+                raise
+        slept = sleep(wait)
+        if isawaitable(slept):
+            await slept
+
+
+async def aexchange(call: Call[Any], send: Send) -> HttpResponse:
+    """As :func:`chatlib.client.calls.exchange`."""
+    while True:
+        key = await _key(call.config.api_key) if call.needs_key else None
+        request = call.next_request(key)
+        try:
+            response = await within(call.deadline.left(), send(request))
+        except TransportError as error:
+            raise connection_error(error, request) from error.__cause__
+        try:
+            answered = call.came(request, response)
+        except BaseException:
+            await response.aclose()
+            raise
+        if answered:
+            return response
+        await response.aclose()
+
+
+async def awhole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
+    """As :func:`chatlib.client.calls.whole`."""
+    try:
+        log_body(await within(call.deadline.left(), response.aread()))
+    except TransportError as error:
+        raise lost(error, response) from error.__cause__
+    raise_for_status(response)
+    return response
+
+
+async def _key(function: Any) -> Secret:
+    key = function()
+    return Secret(await key if isawaitable(key) else key)
+
+
+async def within(seconds: float | None, work: Awaitable[T]) -> T:
+    """Wait for some work, but not for longer than so many seconds; None is no limit.
+
+    Raises:
+        TransportTimeout: it took longer, and was cancelled.
+    """
+    if seconds is None:
+        return await work
+    try:
+        if sys.version_info >= (3, 11):
+            async with asyncio.timeout(seconds):
+                return await work
+        return await asyncio.wait_for(work, seconds)
+    except asyncio.TimeoutError:
+        raise TransportTimeout("the time for the whole call is over") from None

@@ -1,0 +1,128 @@
+"""Raw access, awaited: what reads in :mod:`chatlib.client.raw`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from chatlib.client.async_calls import awhole, within
+from chatlib.client.async_stream import aopen_stream, finish
+from chatlib.client.calls import Call, Limit, lost
+from chatlib.client.closing import AsyncClosing
+from chatlib.client.raw import Cutter, RawResponse, Resizer, TextDecoder, TextLines, Unread
+from chatlib.http import HttpResponse, TransportError
+
+if TYPE_CHECKING:
+    import os
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+async def araw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]:
+    """As :func:`chatlib.client.raw.raw_response`."""
+    if call.operation.is_stream:
+        stream: Any = await aopen_stream(response, call)
+        return RawResponse(response, lambda: stream)
+    response = await awhole(response, call)
+    return RawResponse(response, lambda: call.operation.read(response))
+
+
+async def astreamed_response(response: HttpResponse, call: Call[T]) -> AsyncStreamedResponse[T]:
+    """As :func:`chatlib.client.raw.streamed_response`."""
+    if not 200 <= response.status <= 299:
+        await awhole(response, call)
+    return AsyncStreamedResponse(response, call)
+
+
+class AsyncStreamedResponse(Unread[T], AsyncClosing):
+    """As :class:`~chatlib.client.raw.StreamedResponse`, awaited."""
+
+    async def read(self) -> bytes:
+        """The whole body, or what is left of it. May be called again."""
+        return (await awhole(self.http_response, self._call)).read()
+
+    async def text(self) -> str:
+        """The whole body as text."""
+        await self.read()
+        return self.http_response.text
+
+    async def json(self) -> Any:
+        """The whole body, read as JSON."""
+        return json.loads(await self.read())
+
+    async def parse(self) -> T:
+        """What the call returns without raw access: a completion, a page, a stream, ...
+
+        Raises:
+            APIError: the body does not come, speaks of an error, or is not what it should be.
+        """
+        if not self._parsed:
+            response, call = self.http_response, self._call
+            made: Any = (
+                await aopen_stream(response, call)
+                if call.operation.is_stream
+                else call.operation.read(await awhole(response, call))
+            )
+            self._parsed.append(made)
+        return self._parsed[0]
+
+    def iter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
+        """The body in pieces as they come, or in pieces of a size. Decompressed."""
+        return self._cut(Resizer(chunk_size))
+
+    def iter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
+        """The body as text, in pieces as they come, or of so many bytes."""
+        return self._cut(TextDecoder(chunk_size))
+
+    def iter_lines(self) -> AsyncIterator[str]:
+        """The lines of the body as they come, without their ends."""
+        return self._cut(TextLines())
+
+    async def _cut(self, cutter: Cutter[S]) -> AsyncIterator[S]:
+        limit, pieces = Limit(self._call.deadline), aiter(self.http_response)
+        try:
+            while True:
+                piece = await within(limit.left(), anext(pieces, None))
+                for part in cutter.end() if piece is None else cutter.feed(piece):
+                    yield part
+                if piece is None:
+                    return
+        except TransportError as error:
+            raise lost(error, self.http_response) from error.__cause__
+        finally:
+            await self.close()
+            await finish(pieces)
+
+    async def stream_to_file(self, file: str | os.PathLike[str]) -> None:
+        """Write the body to a file, piece by piece."""
+        with open(file, "wb") as target:
+            async for piece in self.iter_bytes():
+                target.write(piece)
+
+    async def close(self) -> None:
+        """Give the connection back; what has not come yet will not come."""
+        await self.http_response.aclose()
+
+
+class AsyncResponseManager(Generic[T]):
+    """Makes its call when it is entered, and closes the response when it is left."""
+
+    def __init__(self, start: Callable[[], Awaitable[AsyncStreamedResponse[T]]]) -> None:
+        self._start = start
+        self._response: AsyncStreamedResponse[T] | None = None
+
+    async def __aenter__(self) -> AsyncStreamedResponse[T]:
+        self._response = await self._start()
+        return self._response
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._response is not None:
+            await self._response.close()

@@ -1,0 +1,296 @@
+"""Responses as they came, beside what they say: raw access, and bodies that are read as they come.
+
+``with_raw_response`` gives a :class:`RawResponse` for each call; ``with_streaming_response`` opens
+a :class:`StreamedResponse` in a ``with``, whose body is read piece by piece.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from chatlib.client.calls import Call, Limit, Pieces, lost, whole
+from chatlib.client.closing import Closing
+from chatlib.client.stream import open_stream
+from chatlib.headers import Headers, RateLimits
+from chatlib.http import HttpRequest, HttpResponse, TransportError
+from chatlib.sse import LineDecoder
+
+if TYPE_CHECKING:
+    import os
+
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
+T = TypeVar("T")
+
+
+class ResponseFacts:
+    """What is known of a response, however its body is read."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        self.http_response = response
+        """The response itself."""
+
+    @property
+    def status_code(self) -> int:
+        """The status."""
+        return self.http_response.status
+
+    @property
+    def headers(self) -> Headers:
+        """The headers."""
+        return self.http_response.headers
+
+    @property
+    def request_id(self) -> str | None:
+        """The ``x-request-id`` header."""
+        return self.http_response.request_id
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        """What the ``x-ratelimit-*`` headers say, as numbers and seconds."""
+        return RateLimits.from_headers(self.headers)
+
+    @property
+    def retries_taken(self) -> int:
+        """How many attempts failed before this answer came."""
+        return self.http_response.attempts - 1
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds between sending the request and the headers of the response."""
+        return self.http_response.elapsed
+
+    @property
+    def http_request(self) -> HttpRequest:
+        """The request that it answers, the last one where there were redirects."""
+        assert self.http_response.request is not None
+        return self.http_response.request
+
+    @property
+    def method(self) -> str:
+        """The method of the request."""
+        return self.http_request.method
+
+    @property
+    def url(self) -> str:
+        """The URL of the request."""
+        return self.http_request.url
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.http_response!r})"
+
+
+class RawResponse(ResponseFacts, Generic[T]):
+    """What a call of ``with_raw_response`` returns: the response, and what it says."""
+
+    def __init__(self, response: HttpResponse, parse: Callable[[], T]) -> None:
+        super().__init__(response)
+        self._parse = parse
+        self._parsed: list[T] = []
+
+    def parse(self) -> T:
+        """What the call returns without raw access: a completion, a page, a stream, ...
+
+        Raises:
+            APIError: the body speaks of an error, or is not what it should be.
+        """
+        if not self._parsed:
+            self._parsed.append(self._parse())
+        return self._parsed[0]
+
+    @property
+    def content(self) -> bytes:
+        """The body; of a stream, what was not read of it."""
+        return self.http_response.read()
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.http_response.text
+
+    def json(self) -> Any:
+        """The body, read as JSON."""
+        return self.http_response.json()
+
+
+def raw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]:
+    """What ``with_raw_response`` makes of a response whose body is not read yet."""
+    if call.operation.is_stream:
+        stream: Any = open_stream(response, call)
+        return RawResponse(response, lambda: stream)
+    response = whole(response, call)
+    return RawResponse(response, lambda: call.operation.read(response))
+
+
+class Cutter(Protocol[S_co]):
+    """Makes other pieces of the pieces of a body, without I/O."""
+
+    def feed(self, piece: bytes) -> Iterable[S_co]:
+        """What this piece completes."""
+        ...
+
+    def end(self) -> Iterable[S_co]:
+        """What is left at the end."""
+        ...
+
+
+class Resizer:
+    """Pieces of a size; the last one may be shorter. Without a size, as they come."""
+
+    def __init__(self, size: int | None = None) -> None:
+        if size is not None and size < 1:
+            raise ValueError(f"chunk_size is {size!r}; it must be at least 1")
+        self._size = size
+        self._held = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """The pieces that this one completes."""
+        if self._size is None:
+            yield piece
+            return
+        self._held += piece
+        while len(self._held) >= self._size:
+            yield bytes(self._held[: self._size])
+            del self._held[: self._size]
+
+    def end(self) -> Iterable[bytes]:
+        """What is left."""
+        return [bytes(self._held)] if self._held else []
+
+
+class TextDecoder:
+    """Pieces as text, whose characters may have been cut anywhere."""
+
+    def __init__(self, size: int | None = None) -> None:
+        self._resizer = Resizer(size)
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+
+    def feed(self, piece: bytes) -> Iterator[str]:
+        """The text that this piece completes."""
+        return filter(None, map(self._decode, self._resizer.feed(piece)))
+
+    def end(self) -> Iterable[str]:
+        """The text of what is left."""
+        return filter(None, [self._decode(b"".join(self._resizer.end()), True)])
+
+
+class TextLines:
+    """Lines of text, without their ends."""
+
+    def __init__(self) -> None:
+        self._lines = LineDecoder()
+
+    def feed(self, piece: bytes) -> list[str]:
+        """The lines that this piece completes."""
+        return [line.decode("utf-8", "replace") for line in self._lines.feed(piece)]
+
+    def end(self) -> list[str]:
+        """The line that has no end."""
+        last = self._lines.flush()
+        return [last.decode("utf-8", "replace")] if last else []
+
+
+class Unread(ResponseFacts, Generic[T]):
+    """What responses have whose body is not read yet."""
+
+    def __init__(self, response: HttpResponse, call: Call[T]) -> None:
+        super().__init__(response)
+        self._call = call
+        self._parsed: list[T] = []
+
+
+class StreamedResponse(Unread[T], Closing):
+    """A response whose body is read as it comes, or whole: in bytes, as text, by lines, parsed."""
+
+    def read(self) -> bytes:
+        """The whole body, or what is left of it. May be called again."""
+        return whole(self.http_response, self._call).read()
+
+    def text(self) -> str:
+        """The whole body as text."""
+        self.read()
+        return self.http_response.text
+
+    def json(self) -> Any:
+        """The whole body, read as JSON."""
+        return json.loads(self.read())
+
+    def parse(self) -> T:
+        """What the call returns without raw access: a completion, a page, a stream, ...
+
+        Raises:
+            APIError: the body does not come, speaks of an error, or is not what it should be.
+        """
+        if not self._parsed:
+            response, call = self.http_response, self._call
+            made: Any = (
+                open_stream(response, call)
+                if call.operation.is_stream
+                else call.operation.read(whole(response, call))
+            )
+            self._parsed.append(made)
+        return self._parsed[0]
+
+    def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
+        """The body in pieces as they come, or in pieces of a size. Decompressed."""
+        return self._cut(Resizer(chunk_size))
+
+    def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
+        """The body as text, in pieces as they come, or of so many bytes."""
+        return self._cut(TextDecoder(chunk_size))
+
+    def iter_lines(self) -> Iterator[str]:
+        """The lines of the body as they come, without their ends."""
+        return self._cut(TextLines())
+
+    def _cut(self, cutter: Cutter[S]) -> Iterator[S]:
+        try:
+            for piece in Pieces(self.http_response, Limit(self._call.deadline)):
+                yield from cutter.feed(piece)
+            yield from cutter.end()
+        except TransportError as error:
+            raise lost(error, self.http_response) from error.__cause__
+        finally:
+            self.close()
+
+    def stream_to_file(self, file: str | os.PathLike[str]) -> None:
+        """Write the body to a file, piece by piece."""
+        with open(file, "wb") as target:
+            for piece in self.iter_bytes():
+                target.write(piece)
+
+    def close(self) -> None:
+        """Give the connection back; what has not come yet will not come."""
+        self.http_response.close()
+
+
+def streamed_response(response: HttpResponse, call: Call[T]) -> StreamedResponse[T]:
+    """What ``with_streaming_response`` makes of a response whose body is not read yet."""
+    if not 200 <= response.status <= 299:
+        whole(response, call)
+    return StreamedResponse(response, call)
+
+
+class ResponseManager(Generic[T]):
+    """Makes its call when it is entered, and closes the response when it is left."""
+
+    def __init__(self, start: Callable[[], StreamedResponse[T]]) -> None:
+        self._start = start
+        self._response: StreamedResponse[T] | None = None
+
+    def __enter__(self) -> StreamedResponse[T]:
+        self._response = self._start()
+        return self._response
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._response is not None:
+            self._response.close()
