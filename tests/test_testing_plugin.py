@@ -84,6 +84,54 @@ def test_server_and_client(pytester: pytest.Pytester) -> None:
     run(pytester).assert_outcomes(passed=2)
 
 
+def test_async_client(pytester: pytest.Pytester) -> None:
+    """The same, awaited."""
+    pytester.makepyfile(
+        HEAD
+        + """
+    import asyncio
+
+    def test_it(chatlib_server, chatlib_async_client):
+        chatlib_server.add(error(429, headers={"retry-after": "100"}), "Hello you!")
+
+        async def ask():
+            chunks = await chatlib_async_client.chat.completions.create(**ASK, stream=True)
+            return [chunk.text async for chunk in chunks]
+
+        assert "Hello you!" == "".join(asyncio.run(ask()))
+        assert [100.0] == chatlib_server.slept
+    """
+    )
+    run(pytester).assert_outcomes(passed=1)
+
+
+def test_async_recording(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording is made and replayed by a client that is awaited, too."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-the-real-key")
+    pytester.makepyfile(
+        HEAD
+        + """
+    import asyncio
+
+    @pytest.fixture
+    def chatlib_transport():
+        return InMemoryServer(error(500), "recorded twice")
+
+    def test_it(chatlib_recorded_async_client):
+        async def ask():
+            async with chatlib_recorded_async_client as client:
+                chunks = await client.chat.completions.create(**ASK, stream=True)
+                return [chunk.text async for chunk in chunks]
+
+        assert "recorded twice" == "".join(asyncio.run(ask()))
+    """
+    )
+    run(pytester).assert_outcomes(errors=1)
+    run(pytester, "--chatlib-record").assert_outcomes(passed=1)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    run(pytester).assert_outcomes(passed=1)
+
+
 def test_served(pytester: pytest.Pytester) -> None:
     """The same server, at a base URL."""
     pytester.makepyfile(
@@ -208,10 +256,12 @@ def test_option_is_explained(pytester: pytest.Pytester) -> None:
     for name in (
         "chatlib_server",
         "chatlib_client",
+        "chatlib_async_client",
         "chatlib_base_url",
         "chatlib_transport",
         "chatlib_recording",
         "chatlib_recorded_client",
+        "chatlib_recorded_async_client",
         "chatlib_recording_path",
     ):
         assert f"{name} -- " in listed

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from chatlib.client.async_client import AsyncOpenAI
     from chatlib.client.client import OpenAI
     from chatlib.http import AsyncTransport, Transport
     from chatlib.testing.recording import RecordingTransport
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 NO_KEY = "no-key-is-needed"
 """The key where no real server is asked."""
+
+BASE_URL = "http://chatlib.test/v1"
+"""Where a server in memory seems to be."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,12 +55,19 @@ def chatlib_client(chatlib_server: InMemoryServer) -> Iterator[OpenAI]:
     from chatlib.client.client import OpenAI
 
     with OpenAI(
-        api_key=NO_KEY,
-        base_url="http://chatlib.test/v1",
-        transport=chatlib_server,
-        sleep=chatlib_server.sleep,
+        api_key=NO_KEY, base_url=BASE_URL, transport=chatlib_server, sleep=chatlib_server.sleep
     ) as client:
         yield client
+
+
+@pytest.fixture
+def chatlib_async_client(chatlib_server: InMemoryServer) -> AsyncOpenAI:
+    """``chatlib_client``, awaited."""
+    from chatlib.client.async_client import AsyncOpenAI
+
+    return AsyncOpenAI(
+        api_key=NO_KEY, base_url=BASE_URL, transport=chatlib_server, sleep=chatlib_server.sleep
+    )
 
 
 @pytest.fixture
@@ -114,16 +125,28 @@ def chatlib_recorded_client(
 ) -> Iterator[OpenAI]:
     """A client over ``chatlib_recording``. Replaying, it needs no key and does not sleep."""
     from chatlib.client.client import OpenAI
+
+    with OpenAI(transport=chatlib_recording, **_options_of(chatlib_recording)) as client:
+        yield client
+
+
+@pytest.fixture
+def chatlib_recorded_async_client(
+    chatlib_recording: RecordingTransport | ReplayTransport,
+) -> AsyncOpenAI:
+    """``chatlib_recorded_client``, awaited."""
+    from chatlib.client.async_client import AsyncOpenAI
+
+    return AsyncOpenAI(transport=chatlib_recording, **_options_of(chatlib_recording))
+
+
+def _options_of(recording: RecordingTransport | ReplayTransport) -> dict[str, Any]:
     from chatlib.testing.replaying import ReplayTransport
 
-    options: dict[str, Any] = {}
-    if isinstance(chatlib_recording, ReplayTransport):
-        options = {
-            "api_key": os.environ.get("OPENAI_API_KEY") or NO_KEY,
-            "sleep": lambda seconds: None,
-        }
-    with OpenAI(transport=chatlib_recording, **options) as client:
-        yield client
+    if not isinstance(recording, ReplayTransport):
+        return {}
+    key = os.environ.get("OPENAI_API_KEY") or NO_KEY
+    return {"api_key": key, "sleep": lambda seconds: None}
 
 
 def _name_of(node: Any) -> str:

@@ -124,13 +124,13 @@ class RecordingTransport:
         return take.of(response)
 
     def close(self) -> None:
-        """Close the transport that carries the requests."""
+        """Close the transport that carries the requests, unless that must be awaited."""
         close = getattr(self._transport, "close", None)
-        if close is not None:
+        if close is not None and not inspect.iscoroutinefunction(close):
             close()
 
     async def aclose(self) -> None:
-        """:meth:`close`, awaited."""
+        """Close the transport that carries the requests."""
         close = getattr(self._transport, "aclose", None) or getattr(self._transport, "close", None)
         done = close() if close is not None else None
         if inspect.isawaitable(done):

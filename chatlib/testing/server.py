@@ -132,10 +132,6 @@ class InMemoryServer:
             self.slept.append(seconds)
             self._ahead += seconds
 
-    async def asleep(self, seconds: float) -> None:
-        """:meth:`sleep`, awaited."""
-        self.sleep(seconds)
-
     def _refuse(self) -> None:
         """Count the request, or refuse it, where it is one too many."""
         used_up = self._meter.refused()
