@@ -253,6 +253,37 @@ def test_awaited_pauses_stop_nobody_else() -> None:
     assert 0 == server.open_responses
 
 
+def test_coroutine_functions_are_replies() -> None:
+    """They are awaited, side by side; a server that is not awaited can't have them."""
+    everyone = []
+
+    async def reply(request: HttpRequest) -> str:
+        everyone.append(request)
+        while len(everyone) < 3:
+            await asyncio.sleep(0)
+        return f"answer {len(server.store)}"
+
+    server = InMemoryServer(default=reply)
+
+    async def ask() -> str:
+        content = await (await server.asend(create(store=True))).aread()
+        made: str = json.loads(content)["id"]
+        return made
+
+    async def all_of_them() -> list[str]:
+        return await asyncio.gather(*(ask() for _ in range(3)))
+
+    assert {f"chatcmpl-scripted-{n}" for n in (1, 2, 3)} == set(asyncio.run(all_of_them()))
+    with pytest.raises(TypeError, match="asend"):
+        server.send(create())
+
+
+def test_what_is_no_reply() -> None:
+    """Is told by its type."""
+    with pytest.raises(TypeError, match="int is no reply"):
+        InMemoryServer(lambda request: 7).send(create())
+
+
 def test_pauses_are_slept_otherwise() -> None:
     """Who iterates waits."""
     response = InMemoryServer(stream("a", "b", pause=0.02)).send(create(stream=True))

@@ -481,8 +481,9 @@ def _read_head(conn: socket.socket, pending: bytes, number: int) -> tuple[Reques
     return Request(method, target, headers, b"", number, time.monotonic()), rest
 
 
+# https://www.rfc-editor.org/rfc/rfc9112#name-chunked-transfer-coding
 def _read_chunked(conn: socket.socket, pending: bytes) -> tuple[bytes, bytes]:
-    """A body that comes in chunks, and what follows it. https://www.rfc-editor.org/rfc/rfc9112#name-chunked-transfer-coding"""
+    """A body that comes in chunks, and what follows it."""
 
     def until(enough: Callable[[bytes], bool]) -> None:
         nonlocal pending

@@ -7,7 +7,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -19,7 +19,9 @@ from chatlib.testing.limits import Meter, TokenCounter
 from chatlib.testing.replies import Reply, answer, answering_as
 from chatlib.testing.store import Keeper, Name, Operation, Refusal, Store, body_of, operation_of
 
-ReplyLike: TypeAlias = "str | Mapping[str, Any] | HttpResponse | BaseException | Reply"
+ReplyLike: TypeAlias = (
+    "str | Mapping[str, Any] | HttpResponse | BaseException | Callable[[HttpRequest], object]"
+)
 
 
 class NoReplyLeft(AssertionError):
@@ -36,7 +38,8 @@ class InMemoryServer:
     Args:
         replies: One for each request for a completion. A text is the answer of the model, a dict
             the whole body of a completion; :mod:`chatlib.testing` has functions for everything
-            else. A function is given the request and returns any of these; an exception is raised.
+            else. A function is given the request and returns any of these, or is a coroutine
+            function for :meth:`asend`; an exception is raised.
         default: The reply to all requests after those.
         stored: False to let the script answer every request, whatever it asks for.
         limits: The rate limits: how many requests and tokens there are in the seconds that
@@ -97,40 +100,59 @@ class InMemoryServer:
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Keep the request and give the next reply; see :class:`chatlib.http.Transport`."""
-        operation = operation_of(request)
-        keeper: Keeper | None = None
-        with self._lock:
-            self.requests.append(request)
-            number = len(self.requests)
-            try:
-                self._refuse()
-                keeper = self._keeper(operation, request)
-                reply, scripted = self._next(operation, request)
-            except Refusal as refusal:
-                reply, scripted = refusal.reply, False
-        naming = answering_as(self.store.new_id()) if keeper is not None else None
-        with naming or contextlib.nullcontext():
-            response = _respond(reply, request)
-        if scripted:
-            keeper = keeper if 200 <= response.status <= 299 else None
-            response = watch(response, _Reader(self._count, keeper))
-        with self._lock:
-            own = {"x-request-id": f"req_scripted_{number}", **self._meter.headers()}
-        headers = Headers(own).merged(response.headers)
-        response = attrs.evolve(response, headers=headers)
-        if not isinstance(response.body, bytes):
-            self._watch(response)
-        return response
+        call = self._came(request)
+        with call:
+            while not isinstance(call.reply, HttpResponse):
+                call.reply = _next_of(call.reply, request)
+                if isinstance(call.reply, Coroutine):
+                    call.reply.close()
+                    raise TypeError("a reply that is a coroutine function needs asend()")
+        return self._answered(call, call.reply)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
         """:meth:`send`, awaited: pauses inside a reply are awaited too, and stop nobody else."""
-        return self.send(request)
+        call = self._came(request)
+        with call:
+            while not isinstance(call.reply, HttpResponse):
+                call.reply = _next_of(call.reply, request)
+                if isinstance(call.reply, Coroutine):
+                    call.reply = await call.reply
+        return self._answered(call, call.reply)
 
     def sleep(self, seconds: float) -> None:
         """Let time pass for the rate limits, without waiting: a client's ``sleep=``."""
         with self._lock:
             self.slept.append(seconds)
             self._ahead += seconds
+
+    def _came(self, request: HttpRequest) -> _Call:
+        """A request has come: count it, and look up how it is answered."""
+        operation = operation_of(request)
+        with self._lock:
+            self.requests.append(request)
+            call = _Call(len(self.requests))
+            try:
+                self._refuse()
+                call.keeper = self._keeper(operation, request)
+                call.reply, call.is_scripted = self._next(operation, request)
+            except Refusal as refusal:
+                call.reply = refusal.reply
+        if call.keeper is not None:
+            call.scope = answering_as(self.store.new_id())
+        return call
+
+    def _answered(self, call: _Call, response: HttpResponse) -> HttpResponse:
+        """The response as it is given: with its headers, and watched."""
+        if call.is_scripted:
+            keeper = call.keeper if 200 <= response.status <= 299 else None
+            response = watch(response, _Reader(self._count, keeper))
+        with self._lock:
+            own = {"x-request-id": f"req_scripted_{call.number}", **self._meter.headers()}
+        headers = Headers(own).merged(response.headers)
+        response = attrs.evolve(response, headers=headers)
+        if not isinstance(response.body, bytes):
+            self._watch(response)
+        return response
 
     def _refuse(self) -> None:
         """Count the request, or refuse it, where it is one too many."""
@@ -192,6 +214,25 @@ class InMemoryServer:
         response.on_close = closed
 
 
+@attrs.define
+class _Call:
+    """One request while it is answered; entered, its reply is made."""
+
+    number: int
+    reply: Any = None
+    is_scripted: bool = False
+    """Whether the reply is one to a request for a completion."""
+    keeper: Keeper | None = None
+    """Who stores the answer."""
+    scope: contextlib.AbstractContextManager[None] = attrs.field(factory=contextlib.nullcontext)
+
+    def __enter__(self) -> None:
+        self.scope.__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        self.scope.__exit__(*raised)
+
+
 class _Reader(Watcher):
     """Reads along: counts the tokens, and stores the completion."""
 
@@ -211,16 +252,15 @@ class _Reader(Watcher):
             self._keeper.ended(error)
 
 
-def _respond(reply: object, request: HttpRequest) -> HttpResponse:
-    while not isinstance(reply, HttpResponse):
-        if isinstance(reply, BaseException):
-            raise reply
-        if isinstance(reply, (str, Mapping)):
-            reply = answer(reply)
-        if not callable(reply):
-            raise TypeError(f"a {type(reply).__name__} is no reply; see chatlib.testing")
-        reply = reply(request)
-    return reply
+def _next_of(reply: object, request: HttpRequest) -> object:
+    """What a reply that is no response yet comes to next."""
+    if isinstance(reply, BaseException):
+        raise reply
+    if isinstance(reply, (str, Mapping)):
+        return answer(reply)
+    if not callable(reply):
+        raise TypeError(f"{type(reply).__name__} is no reply; see chatlib.testing")
+    return reply(request)
 
 
 __all__ = ["InMemoryServer", "NoReplyLeft", "Reply"]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypedDict
 
 import attrs
 from typing_extensions import Unpack, assert_type
 
 from chatlib import (
+    AsyncOpenAI,
     ChatCompletionStream,
+    HttpRequest,
     OpenAI,
+    RateLimits,
     Tool,
     ToolRun,
     ToolRunEvent,
@@ -20,6 +24,15 @@ from chatlib import (
 )
 from chatlib._omit import omit
 from chatlib.http import Timeout
+from chatlib.testing import (
+    InMemoryServer,
+    RecordingTransport,
+    ReplayTransport,
+    error,
+    recorded,
+    serve,
+    stream,
+)
 from chatlib.types import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -348,3 +361,29 @@ def running(client: OpenAI, messages: list[dict[str, str]], completion: ChatComp
     assert_type(tool_results(completion, [add]), list[ToolMessage])
     create(model="m", messages=[*run.messages, *tool_results(completion, [tool])], tools=[tool])
     return run.completion.text
+
+
+def scripted(path: Path) -> None:
+    """Servers in memory, and recordings."""
+
+    async def later(request: HttpRequest) -> str:
+        return "later"
+
+    server = InMemoryServer(
+        "text",
+        {"choices": []},
+        stream("text", b": ping\n\n", pause=0.1),
+        ValueError("no"),
+        lambda request: request.method,
+        later,
+        default=error(500),
+        limits=RateLimits(limit_requests=3),
+    )
+    server.add(error(404), to="retrieve")
+    OpenAI(api_key="k", transport=server, sleep=server.sleep)
+    with serve(server, port=8080) as base_url:
+        assert_type(base_url, str)
+    transport = recorded(path, server, mode="replay", timing=True)
+    assert_type(transport, RecordingTransport | ReplayTransport)
+    OpenAI(api_key="k", transport=transport)
+    AsyncOpenAI(api_key="k", transport=transport)
