@@ -15,7 +15,7 @@ import ssl
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,11 @@ from chatlib import (
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
-    HttpRequest,
     IncompleteStreamError,
     OpenAI,
     OpenAIError,
     RateLimitError,
     Timeout,
-    TransportError,
-    TransportTimeout,
 )
 from chatlib.testing.loopback import Reply, Server, Unreachable, chunk, closed_port, completion, sse
 from chatlib.transports.requests import RequestsTransport
@@ -122,34 +119,6 @@ def test_the_request_as_it_arrives() -> None:
     assert "gzip" in headers.pop("accept-encoding")
     assert {"keep-alive"} >= {headers.pop("connection", "keep-alive")}
     assert {} == headers
-
-
-def test_a_get_has_no_body() -> None:
-    """A request without content says nothing about one."""
-    with Server(OK) as server:
-        request = HttpRequest("GET", f"{server.origin}/x?y=1", {"A": "b"})
-        response = Kind().send(request)
-        assert "ok" == response.json()["choices"][0]["message"]["content"]
-        assert ("GET", "/x?y=1", b"") == (
-            server.last.method,
-            server.last.target,
-            server.last.body,
-        )
-        assert "b" == server.last.headers["a"]
-        assert not {"content-length", "content-type"} & server.last.headers.keys()
-
-
-def test_an_error_status_is_an_answer() -> None:
-    """The transport raises for no status, and follows no redirect."""
-    transport = Kind()
-    with Server(Reply(500, body=b"no"), Reply(302, {"location": "/x"})) as server:
-        for status in (500, 302):
-            response = transport.send(HttpRequest("POST", server.url, {}, b"{}"))
-            assert status == response.status
-            response.read()
-        assert 2 == len(server.requests)
-        assert 1 == server.connections
-    transport.close()
 
 
 def test_a_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -1230,73 +1199,6 @@ def test_nothing_shows_the_key() -> None:
         shown = [client, client.config, pieces, pieces.response, pieces.response.request]
         assert KEY not in repr(shown)
         assert KEY not in "".join(map(str, shown))
-
-
-# The transport alone --------------------------------------------------------------------------
-
-
-def request_to(server: Server | str, **limits: Any) -> HttpRequest:
-    url = server if isinstance(server, str) else server.url
-    return HttpRequest("POST", url, {}, b"{}", Timeout(9, **limits))
-
-
-@pytest.fixture
-def transport() -> Iterator[Any]:
-    made = Kind()
-    yield made
-    made.close()
-
-
-def test_transport_errors(transport: Any) -> None:
-    """The transport raises its two exceptions and no others, with the cause below."""
-    with pytest.raises(TransportError) as caught:
-        transport.send(request_to(f"http://127.0.0.1:{closed_port()}/"))
-    assert TransportError is type(caught.value)
-    assert caught.value.retryable
-    assert isinstance(caught.value.__cause__, (requests.ConnectionError, HTTPError))
-    with Server(Reply(delay=30)) as server, pytest.raises(TransportTimeout):
-        transport.send(request_to(server, read=0.1))
-    with Server(Reply(200, PARTIAL, b"{", framing="length", abort="fin")) as server:
-        response = transport.send(request_to(server))
-        with pytest.raises(TransportError):
-            response.read()
-        assert server.wait(lambda: server.open == 0)
-
-
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "nonsense", "http://", "http://a..b/"])
-def test_urls_that_are_none(transport: Any, url: str) -> None:
-    """A URL that can't be sent to is an error that is not retried."""
-    with pytest.raises(TransportError) as caught:
-        transport.send(request_to(url))
-    assert not caught.value.retryable
-
-
-def test_limit_wait(transport: Any) -> None:
-    """The time for the next piece can be changed while a body is read."""
-    with Server(Reply.stream([b"a", 30.0])) as server:
-        response = transport.send(request_to(server))
-        pieces = iter(response)
-        assert b"a" == next(pieces)
-        assert response.limit_wait is not None
-        response.limit_wait(0.1)
-        start = time.monotonic()
-        with pytest.raises(TransportTimeout):
-            next(pieces)
-        assert time.monotonic() - start < 0.5
-        response.close()
-
-
-def test_a_response_may_be_closed_at_any_time(transport: Any) -> None:
-    """Unread, half read or read, and more than once."""
-    with Server(Reply.stream([b"a", 0.01, b"b"])) as server:
-        for count in range(4):
-            response = transport.send(request_to(server))
-            pieces = iter(response)
-            for _ in range(count):
-                next(pieces, None)
-            response.close()
-            response.close()
-        assert server.wait(lambda: server.open <= 1)
 
 
 # Mocks ----------------------------------------------------------------------------------------

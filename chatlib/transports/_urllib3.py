@@ -95,19 +95,22 @@ class OverUrllib3(Configured):
             limits.reset(limited)
         return response_of(raw, headers["Accept-Encoding"])
 
-    def _open(self, request: HttpRequest, headers: dict[str, str]) -> HTTPResponse:
-        """Send the request over a connection of a pool: the response with its body unread."""
+    def _open(self, request: HttpRequest, headers: Headers) -> HTTPResponse:
+        """Send the request over a connection of a pool: the response with its body unread.
+
+        The headers are those to send, which hide their secrets from tracebacks until then.
+        """
         raise NotImplementedError
 
 
-def _sent_headers(request: HttpRequest) -> dict[str, str]:
+def _sent_headers(request: HttpRequest) -> Headers:
     """The headers of a request, and those that the wire needs."""
     wire: dict[str, str | None] = {
         "Accept-Encoding": request.headers.get("accept-encoding", ACCEPT_ENCODING)
     }
     if request.content or request.method in ("POST", "PUT", "PATCH"):
         wire["Content-Length"] = str(len(request.content))
-    return request.headers.merged(wire).reveal()
+    return request.headers.merged(wire)
 
 
 class _KeepsTime:

@@ -20,6 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
+from chatlib.headers import Headers
 from chatlib.http import HttpRequest
 from chatlib.transports._environment import Certificate, authorities, origin_of, proxy_for
 from chatlib.transports._urllib3 import OverUrllib3, keep_time
@@ -82,12 +83,12 @@ class RequestsTransport(OverUrllib3):
         """Close the idle connections. A later call opens new ones."""
         self.in_this_process().session.close()
 
-    def _open(self, request: HttpRequest, headers: dict[str, str]) -> HTTPResponse:
+    def _open(self, request: HttpRequest, headers: Headers) -> HTTPResponse:
         prepared = requests.PreparedRequest()
         prepared.method = request.method
         prepared.url = request.url
         prepared.body = request.content or None
-        prepared.headers = CaseInsensitiveDict(headers)
+        prepared.headers = CaseInsensitiveDict(headers.reveal())
         timeout = request.timeout
         answer = self.session.get_adapter(request.url).send(
             prepared,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import urllib3
 from urllib3.util import Retry, make_headers
 
+from chatlib.headers import Headers
 from chatlib.http import HttpRequest, TransportError
 from chatlib.transports._environment import (
     Certificate,
@@ -86,7 +87,7 @@ class Urllib3Transport(OverUrllib3):
         for way in ways.values():
             way.pool.close()
 
-    def _open(self, request: HttpRequest, headers: dict[str, str]) -> HTTPResponse:
+    def _open(self, request: HttpRequest, headers: Headers) -> HTTPResponse:
         url, timeout = request.url.partition("#")[0], request.timeout
         origin = origin_of(url)
         way = self._ways.get(origin) or self._find_way(origin)
@@ -95,7 +96,7 @@ class Urllib3Transport(OverUrllib3):
             request.method,
             f"{way.prefix}{path}" if path.startswith("/") else f"{way.prefix}/{path}",
             body=request.content or None,
-            headers=headers,
+            headers=headers.reveal(),
             retries=_NEVER,
             redirect=False,
             assert_same_host=False,  # a proxy's pool never has the host of the URL
