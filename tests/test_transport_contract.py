@@ -10,8 +10,10 @@ import pytest
 pytest.register_assert_rewrite("chatlib.testing.contract")
 
 from chatlib import Transport  # noqa: E402
+from chatlib.testing.blocking import Blocking  # noqa: E402
 from chatlib.testing.contract import TransportContract, Unsupported  # noqa: E402
 from chatlib.testing.wireless import InMemoryWire  # noqa: E402
+from chatlib.transports.aiohttp import AiohttpTransport  # noqa: E402
 from chatlib.transports.requests import RequestsTransport  # noqa: E402
 from chatlib.transports.urllib3 import Urllib3Transport  # noqa: E402
 
@@ -45,3 +47,8 @@ class TestInMemoryServer(TransportContract):
         if settings:
             raise Unsupported("it is reached without any")
         return self.wire.transport
+
+
+class TestAiohttpTransport(TransportContract):
+    def make(self, **settings: Any) -> Transport:
+        return Blocking(AiohttpTransport(**options_of(settings)))

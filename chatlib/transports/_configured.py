@@ -32,9 +32,14 @@ class Configured:
         }
         return type(self)(**config)
 
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether its connections were made here, and not by the parent before a fork."""
+        return self._process == os.getpid()
+
     def in_this_process(self) -> Self:
         """This transport; after a fork, with nothing of the parent's but its configuration."""
-        if self._process != os.getpid():
+        if not self.is_of_this_process:
             self._process = os.getpid()
             self._start_anew()
         return self

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+from base64 import b64encode
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
@@ -88,16 +89,21 @@ def _is_listed(host: str, port: int | None, listed: str) -> bool:
     return False
 
 
-def credentials_of(proxy: str) -> tuple[str, str, str]:
-    """The URL of a proxy without user and password, and these two.
+def without_credentials(proxy: str) -> tuple[str, str | None]:
+    """The URL of a proxy without user and password, and the header that they make.
 
-    >>> credentials_of("http://me:p%40ss@proxy:3128")
-    ('http://proxy:3128', 'me', 'p@ss')
+    >>> without_credentials("http://me:p%40ss@proxy:3128")
+    ('http://proxy:3128', 'Basic bWU6cEBzcw==')
+    >>> without_credentials("http://proxy:3128")
+    ('http://proxy:3128', None)
     """
     scheme, _, rest = proxy.partition("://")
     user, _, where = rest.rpartition("@")
     name, _, password = user.partition(":")
-    return f"{scheme}://{where}", unquote(name), unquote(password)
+    if not user:
+        return proxy, None
+    both = f"{unquote(name)}:{unquote(password)}".encode()
+    return f"{scheme}://{where}", f"Basic {b64encode(both).decode()}"
 
 
 def authorities(given: bool | str | None, trust_env: bool) -> bool | str:

@@ -30,6 +30,7 @@ from urllib3.util.request import ACCEPT_ENCODING as _COMPRESSED
 from chatlib.headers import Headers, redact_url
 from chatlib.http import HttpRequest, HttpResponse, Timeout, TransportError, TransportTimeout
 from chatlib.transports._configured import Configured
+from chatlib.transports._wire import STALE_SECONDS, sent_headers, undecodable
 from chatlib.transports.aborting import Abort, aborting
 
 if TYPE_CHECKING:
@@ -40,9 +41,6 @@ T = TypeVar("T")
 
 ACCEPT_ENCODING = _COMPRESSED
 """The encodings that this installation can decode, and so the only ones to ask for."""
-
-STALE_SECONDS = 0.5
-"""How soon after sending a connection ends that the server had closed before it got anything."""
 
 PIECE = 65536
 """How many bytes one read asks for at most."""
@@ -82,7 +80,7 @@ class OverUrllib3(Configured):
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; see :meth:`chatlib.http.Transport.send`."""
         self.in_this_process()
-        headers = _sent_headers(request)
+        headers = sent_headers(request, ACCEPT_ENCODING)
         limited = limits.set(Limits(request.timeout))
         try:
             raw = _unless_stale(lambda: self._open(request, headers))
@@ -101,16 +99,6 @@ class OverUrllib3(Configured):
         The headers are those to send, which hide their secrets from tracebacks until then.
         """
         raise NotImplementedError
-
-
-def _sent_headers(request: HttpRequest) -> Headers:
-    """The headers of a request, and those that the wire needs."""
-    wire: dict[str, str | None] = {
-        "Accept-Encoding": request.headers.get("accept-encoding", ACCEPT_ENCODING)
-    }
-    if request.content or request.method in ("POST", "PUT", "PATCH"):
-        wire["Content-Length"] = str(len(request.content))
-    return request.headers.merged(wire)
 
 
 class _KeepsTime:
@@ -326,15 +314,10 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
         accepted: The ``Accept-Encoding`` that was sent.
     """
     headers = Headers(raw.headers.items())
-    encodings = headers.get("content-encoding", "").lower().replace(" ", "").split(",")
-    unknown = set(encodings) - set(accepted.lower().replace(" ", "").split(",")) - {"", "identity"}
-    if unknown:
+    refused = undecodable(headers, accepted)
+    if refused is not None:
         raw.close()
-        raise TransportError(
-            f"the response is encoded as {', '.join(sorted(unknown))}, which was not asked for and "
-            "can't be decoded here",
-            retryable=False,
-        )
+        raise refused
     sock, abort, process = getattr(raw, "sock", None), aborting.get(), os.getpid()
     if abort is not None and sock is not None:
         abort.watch(lambda: _wake(sock) if _is_reading(raw) else None)

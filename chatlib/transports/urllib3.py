@@ -13,17 +13,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import urllib3
-from urllib3.util import Retry, make_headers
+from urllib3.util import Retry
 
 from chatlib.headers import Headers
 from chatlib.http import HttpRequest, TransportError
 from chatlib.transports._environment import (
     Certificate,
     authorities,
-    credentials_of,
     origin_of,
     proxy_for,
     tls_context,
+    without_credentials,
 )
 from chatlib.transports._urllib3 import OverUrllib3, keep_time
 
@@ -156,8 +156,8 @@ def _through(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
             why = "a SOCKS proxy needs the package PySocks"
             raise TransportError(why, retryable=False) from None
         return SOCKSProxyManager(proxy, **options)
-    url, user, password = credentials_of(proxy)
-    headers = make_headers(proxy_basic_auth=f"{user}:{password}") if user or password else None
+    url, authorization = without_credentials(proxy)
+    headers = {"Proxy-Authorization": authorization} if authorization else None
     return urllib3.ProxyManager(
         url, proxy_headers=headers, proxy_ssl_context=options.get("ssl_context"), **options
     )
