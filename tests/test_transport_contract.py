@@ -9,12 +9,16 @@ import pytest
 
 pytest.register_assert_rewrite("chatlib.testing.contract")
 
-from chatlib import Transport  # noqa: E402
-from chatlib.testing.blocking import Blocking  # noqa: E402
-from chatlib.testing.contract import TransportContract, Unsupported  # noqa: E402
+from chatlib import AsyncTransport, Transport  # noqa: E402
+from chatlib.testing.contract import (  # noqa: E402
+    AsyncTransportContract,
+    TransportContract,
+    Unsupported,
+)
 from chatlib.testing.wireless import InMemoryWire  # noqa: E402
 from chatlib.transports.aiohttp import AiohttpTransport  # noqa: E402
 from chatlib.transports.requests import RequestsTransport  # noqa: E402
+from chatlib.transports.threads import ThreadTransport  # noqa: E402
 from chatlib.transports.urllib3 import Urllib3Transport  # noqa: E402
 
 
@@ -49,6 +53,16 @@ class TestInMemoryServer(TransportContract):
         return self.wire.transport
 
 
-class TestAiohttpTransport(TransportContract):
-    def make(self, **settings: Any) -> Transport:
-        return Blocking(AiohttpTransport(**options_of(settings)))
+class TestAiohttpTransport(AsyncTransportContract):
+    def make_async(self, **settings: Any) -> AsyncTransport:
+        return AiohttpTransport(**options_of(settings))
+
+
+class TestThreadsOverRequests(AsyncTransportContract):
+    def make_async(self, **settings: Any) -> AsyncTransport:
+        return ThreadTransport(RequestsTransport(**options_of(settings)))
+
+
+class TestThreadsOverUrllib3(AsyncTransportContract):
+    def make_async(self, **settings: Any) -> AsyncTransport:
+        return ThreadTransport(Urllib3Transport(**options_of(settings)), max_threads=32)

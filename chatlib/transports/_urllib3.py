@@ -119,6 +119,7 @@ class _KeepsTime:
             super().connect()  # type: ignore[misc]
         finally:
             self._let_go()
+        self._watch()
         self.sock.settimeout(limits.get().write())
 
     def _new_conn(self) -> Any:

@@ -130,8 +130,10 @@ class AiohttpTransport(Configured):
                         ceil_threshold=float("inf"),
                     ),
                 )
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-                if not used.is_stale():
+            except BaseException as error:
+                used.abort()
+                ended = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
+                if not (ended and used.is_stale()):
                     raise
             finally:
                 _used.reset(using)
@@ -254,6 +256,12 @@ class _Used:
 
     before = False
     since = 0.0
+    transport: asyncio.Transport | None = None
+
+    def abort(self) -> None:
+        """Close it now: aiohttp would first send what is left to be sent."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def is_stale(self) -> bool:
         """Whether it was idle before, and ended at once."""
@@ -271,6 +279,7 @@ class _Connector(aiohttp.TCPConnector):
         used, protocol = _used.get(), connection.protocol
         used.before = getattr(protocol, "used_before", False)
         used.since = time.monotonic()
+        used.transport = connection.transport
         protocol.used_before = True  # type: ignore[union-attr]
         return connection
 
@@ -386,6 +395,12 @@ class _Body:
     def close(self) -> None:
         """Give the connection back; drop it where the body was not read to its end."""
         _drop(self._raw)
+
+    def __del__(self) -> None:
+        loop = self._raw._loop
+        if self._raw.connection is not None and not loop.is_closed():
+            with suppress(RuntimeError):  # it has been closed meanwhile
+                loop.call_soon_threadsafe(_drop, self._raw)
 
     def _set_timer(self, seconds: float | None) -> None:
         # Where the body has ended, the connection may be in the hands of another call already.
