@@ -1,4 +1,7 @@
-"""The default transport over real sockets: what no test in memory can show."""
+"""The transports over urllib3, with real sockets: what no test in memory can show.
+
+Each test runs over both, unless it is about one of them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import ssl
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ import requests
 import responses
 import trustme
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from chatlib import (
     APIConnectionError,
@@ -28,17 +32,19 @@ from chatlib import (
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
-    HttpRequest,
     IncompleteStreamError,
     OpenAI,
     OpenAIError,
     RateLimitError,
     Timeout,
-    TransportError,
-    TransportTimeout,
 )
 from chatlib.testing.loopback import Reply, Server, Unreachable, chunk, closed_port, completion, sse
 from chatlib.transports.requests import RequestsTransport
+from chatlib.transports.urllib3 import Urllib3Transport
+
+KINDS: dict[str, Any] = {"requests": RequestsTransport, "urllib3": Urllib3Transport}
+Kind: Any = RequestsTransport
+"""The transport that is tested."""
 
 KEY = "sk-verysecretkey123"
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
@@ -46,10 +52,19 @@ OK = Reply.json(completion("ok"))
 STREAM = Reply.stream(sse(chunk("Hi"), chunk(finish="stop")))
 
 
+@pytest.fixture(autouse=True, params=KINDS)
+def _kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "Kind", KINDS[request.param])
+
+
+by_requests = pytest.mark.parametrize("_kind", ["requests"], indirect=True)
+
+
 def client_of(where: Server | str, **options: Any) -> OpenAI:
     """A client that does not wait between attempts."""
     url = where if isinstance(where, str) else where.url
-    return OpenAI(api_key=KEY, base_url=url, **{"sleep": lambda seconds: None, **options})
+    options = {"sleep": lambda seconds: None, "transport": Kind(), **options}
+    return OpenAI(api_key=KEY, base_url=url, **options)
 
 
 def ask(where: Server | str, *, stream: bool = False, **options: Any) -> str:
@@ -106,34 +121,6 @@ def test_the_request_as_it_arrives() -> None:
     assert {} == headers
 
 
-def test_a_get_has_no_body() -> None:
-    """A request without content says nothing about one."""
-    with Server(OK) as server:
-        request = HttpRequest("GET", f"{server.origin}/x?y=1", {"A": "b"})
-        response = RequestsTransport().send(request)
-        assert "ok" == response.json()["choices"][0]["message"]["content"]
-        assert ("GET", "/x?y=1", b"") == (
-            server.last.method,
-            server.last.target,
-            server.last.body,
-        )
-        assert "b" == server.last.headers["a"]
-        assert not {"content-length", "content-type"} & server.last.headers.keys()
-
-
-def test_an_error_status_is_an_answer() -> None:
-    """The transport raises for no status, and follows no redirect."""
-    transport = RequestsTransport()
-    with Server(Reply(500, body=b"no"), Reply(302, {"location": "/x"})) as server:
-        for status in (500, 302):
-            response = transport.send(HttpRequest("POST", server.url, {}, b"{}"))
-            assert status == response.status
-            response.read()
-        assert 2 == len(server.requests)
-        assert 1 == server.connections
-    transport.close()
-
-
 def test_a_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A password for the host in a .netrc file leaves the API key as it is."""
     netrc = tmp_path / "netrc"
@@ -145,6 +132,7 @@ def test_a_netrc_does_not_replace_the_key(tmp_path: Path, monkeypatch: pytest.Mo
         assert f"Bearer {KEY}" == server.last.headers["authorization"]
 
 
+@by_requests
 def test_a_session_of_ones_own_keeps_its_headers_and_cookies_to_itself() -> None:
     """Of a given session, headers, auth and cookies are not sent."""
     session = requests.Session()
@@ -171,7 +159,7 @@ def test_connection_refused(stream: bool) -> None:
     assert "refused" in error.message
     assert str(port) in error.message
     assert 3 == error.attempts
-    assert isinstance(error.__cause__, requests.ConnectionError)
+    assert isinstance(error.__cause__, (requests.ConnectionError, HTTPError))
     assert None is error.response
 
 
@@ -202,7 +190,7 @@ def test_read_timeout_before_the_headers(stream: bool) -> None:
         assert 0.4 <= time.monotonic() - start < 0.8
         assert APITimeoutError is type(error)
         assert 2 == len(server.requests) == error.attempts
-        assert isinstance(error.__cause__, requests.Timeout)
+        assert isinstance(error.__cause__, (requests.Timeout, HTTPError))
         assert server.wait(lambda: server.open == 0)
 
 
@@ -646,6 +634,7 @@ def _drop(pieces: Any) -> None:
     pass
 
 
+@by_requests
 @pytest.mark.parametrize("end", [_close, _leave, _fail, _break, _open_and_close, _drop])
 def test_a_stream_that_ends_early_frees_its_place(end: Callable[[Any], None]) -> None:
     """Closed, left or dropped, a stream lets go of its connection and of its place in the pool."""
@@ -846,7 +835,7 @@ def test_a_circle_of_redirects() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_authorities_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -882,7 +871,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @both
 def test_an_authority_of_ones_own(authority: Authority, stream: bool) -> None:
     """``verify=`` names the authority to trust."""
-    transport = RequestsTransport(verify=authority.bundle)
+    transport = Kind(verify=authority.bundle)
     replies = [STREAM] if stream else [Reply.json(completion("Hi"))]
     with Server(*replies, tls=authority.context()) as server:
         with client_of(server, transport=transport) as client:
@@ -890,7 +879,7 @@ def test_an_authority_of_ones_own(authority: Authority, stream: bool) -> None:
         assert 1 == server.connections
 
 
-@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
 def test_an_authority_from_the_environment(
     authority: Authority, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -898,11 +887,15 @@ def test_an_authority_from_the_environment(
     monkeypatch.setenv(name, authority.bundle)
     with Server(OK, tls=authority.context()) as server:
         assert "ok" == ask(server)
-        error = failure(server, transport=RequestsTransport(trust_env=False))
+        error = failure(server, transport=Kind(trust_env=False))
         assert APIConnectionError is type(error)
 
 
-@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize(
+    ("_kind", "own"),
+    [("requests", False), ("urllib3", False), ("requests", True)],
+    indirect=["_kind"],
+)
 def test_what_is_given_wins_over_the_environment(
     authority: Authority, own: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -912,14 +905,13 @@ def test_what_is_given_wins_over_the_environment(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(other))
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
     session = requests.Session() if own else None
+    options = {"session": session} if own else {}
     with (
         Server(OK, tls=authority.context()) as server,
         Server(OK) as proxy,
         client_of(
             server,
-            transport=RequestsTransport(
-                session, verify=authority.bundle, proxies={"http": proxy.origin}
-            ),
+            transport=Kind(verify=authority.bundle, proxies={"http": proxy.origin}, **options),
         ) as client,
     ):
         assert "ok" == text_of(client)
@@ -943,7 +935,7 @@ def test_a_certificate_that_nobody_vouches_for(authority: Authority, stream: boo
 
 def test_a_certificate_for_another_name(authority: Authority) -> None:
     """A certificate for another host is refused at once: the message names the host."""
-    transport = RequestsTransport(verify=authority.bundle)
+    transport = Kind(verify=authority.bundle)
     with Server(OK, tls=authority.context("other.test")) as server:
         error = failure(server, transport=transport)
         assert APIConnectionError is type(error)
@@ -955,7 +947,7 @@ def test_a_certificate_for_another_name(authority: Authority) -> None:
 
 def test_trust_in_anybody(authority: Authority) -> None:
     """``verify=False`` trusts any server; urllib3 warns of it."""
-    transport = RequestsTransport(verify=False)
+    transport = Kind(verify=False)
     with (
         Server(OK, tls=authority.context()) as server,
         pytest.warns(match="Unverified HTTPS request"),
@@ -970,9 +962,9 @@ def test_a_client_certificate(authority: Authority) -> None:
     authority.ca.configure_trust(context)
     files = authority.client_files()
     with Server(OK, tls=context) as server:
-        transport = RequestsTransport(verify=authority.bundle, cert=files)
+        transport = Kind(verify=authority.bundle, cert=files)
         assert "ok" == ask(server, transport=transport)
-        error = failure(server, transport=RequestsTransport(verify=authority.bundle))
+        error = failure(server, transport=Kind(verify=authority.bundle))
         assert isinstance(error, APIConnectionError)
         assert 1 == len(server.requests)
 
@@ -1001,7 +993,7 @@ def test_a_redirect_from_http_to_https(authority: Authority) -> None:
         Server(Reply.json(completion("ok")), tls=authority.context()) as secure,
         Server(Reply(308, {"location": f"{secure.url}/x"})) as server,
     ):
-        assert "ok" == ask(server, transport=RequestsTransport(verify=authority.bundle))
+        assert "ok" == ask(server, transport=Kind(verify=authority.bundle))
         assert server.last.body == secure.last.body
         assert f"Bearer {KEY}" == secure.last.headers["authorization"]
 
@@ -1011,7 +1003,7 @@ def test_a_redirect_from_https_to_http(authority: Authority) -> None:
     with Server(OK) as plain:
         reply = Reply(308, {"location": f"{plain.url}/x"})
         with Server(reply, tls=authority.context()) as server:
-            error = failure(server, transport=RequestsTransport(verify=authority.bundle))
+            error = failure(server, transport=Kind(verify=authority.bundle))
             assert isinstance(error, APIStatusError)
             assert 0 == plain.connections
 
@@ -1045,7 +1037,7 @@ def test_an_environment_that_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None
     """With ``trust_env=False`` its proxies do not count."""
     with Server(OK) as proxy, Server(OK) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.origin)
-        assert "ok" == ask(server, transport=RequestsTransport(trust_env=False))
+        assert "ok" == ask(server, transport=Kind(trust_env=False))
         assert (0, 1) == (proxy.connections, len(server.requests))
 
 
@@ -1056,7 +1048,7 @@ def with_password(origin: str) -> str:
 def test_a_proxy_that_is_given() -> None:
     """``proxies=`` names a proxy; its password is sent to it, and never shown."""
     with Server(OK, Reply(407, body=b"who are you?")) as proxy:
-        transport = RequestsTransport(proxies={"http": with_password(proxy.origin)})
+        transport = Kind(proxies={"http": with_password(proxy.origin)})
         assert "ok" == ask("http://api.example.test/v1", transport=transport)
         assert "Basic dXNlcjpwcm94eXNlY3JldA==" == proxy.last.headers["proxy-authorization"]
         error = failure("http://api.example.test/v1", transport=transport)
@@ -1209,78 +1201,12 @@ def test_nothing_shows_the_key() -> None:
         assert KEY not in "".join(map(str, shown))
 
 
-# The transport alone --------------------------------------------------------------------------
-
-
-def request_to(server: Server | str, **limits: Any) -> HttpRequest:
-    url = server if isinstance(server, str) else server.url
-    return HttpRequest("POST", url, {}, b"{}", Timeout(9, **limits))
-
-
-@pytest.fixture
-def transport() -> Iterator[RequestsTransport]:
-    made = RequestsTransport()
-    yield made
-    made.close()
-
-
-def test_transport_errors(transport: RequestsTransport) -> None:
-    """The transport raises its two exceptions and no others, with the cause below."""
-    with pytest.raises(TransportError) as caught:
-        transport.send(request_to(f"http://127.0.0.1:{closed_port()}/"))
-    assert TransportError is type(caught.value)
-    assert caught.value.retryable
-    assert isinstance(caught.value.__cause__, requests.ConnectionError)
-    with Server(Reply(delay=30)) as server, pytest.raises(TransportTimeout):
-        transport.send(request_to(server, read=0.1))
-    with Server(Reply(200, PARTIAL, b"{", framing="length", abort="fin")) as server:
-        response = transport.send(request_to(server))
-        with pytest.raises(TransportError):
-            response.read()
-        assert server.wait(lambda: server.open == 0)
-
-
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "nonsense", "http://", "http://a..b/"])
-def test_urls_that_are_none(transport: RequestsTransport, url: str) -> None:
-    """A URL that can't be sent to is an error that is not retried."""
-    with pytest.raises(TransportError) as caught:
-        transport.send(request_to(url))
-    assert not caught.value.retryable
-
-
-def test_limit_wait(transport: RequestsTransport) -> None:
-    """The time for the next piece can be changed while a body is read."""
-    with Server(Reply.stream([b"a", 30.0])) as server:
-        response = transport.send(request_to(server))
-        pieces = iter(response)
-        assert b"a" == next(pieces)
-        assert response.limit_wait is not None
-        response.limit_wait(0.1)
-        start = time.monotonic()
-        with pytest.raises(TransportTimeout):
-            next(pieces)
-        assert time.monotonic() - start < 0.5
-        response.close()
-
-
-def test_a_response_may_be_closed_at_any_time(transport: RequestsTransport) -> None:
-    """Unread, half read or read, and more than once."""
-    with Server(Reply.stream([b"a", 0.01, b"b"])) as server:
-        for count in range(4):
-            response = transport.send(request_to(server))
-            pieces = iter(response)
-            for _ in range(count):
-                next(pieces, None)
-            response.close()
-            response.close()
-        assert server.wait(lambda: server.open <= 1)
-
-
 # Mocks ----------------------------------------------------------------------------------------
 
 MOCKED = "https://api.openai.com/v1/chat/completions"
 
 
+@by_requests
 @responses.activate
 def test_responses_mocks_a_completion() -> None:
     """The ``responses`` package takes the place of the network, as for any user of requests."""
@@ -1293,6 +1219,7 @@ def test_responses_mocks_a_completion() -> None:
     assert {**ASK} == json.loads(sent.body or b"")
 
 
+@by_requests
 @responses.activate
 def test_responses_mocks_an_error() -> None:
     """An error is mocked as easily, and so is what comes after it."""
@@ -1311,6 +1238,7 @@ def test_responses_mocks_an_error() -> None:
     assert "no network" in caught.value.message
 
 
+@by_requests
 @responses.activate
 def test_responses_mocks_a_stream() -> None:
     """So is a stream."""

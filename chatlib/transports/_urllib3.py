@@ -4,11 +4,13 @@ urllib3 knows a connect and a read timeout. What is missing is added here by a s
 subclass of its connections: the time for writing the request is a limit of its own (urllib3 gives
 it the connect timeout, too short for large images on a slow line), the headers have one as a whole,
 and the limit for reading can change while a body is read. The same subclass knows whether a
-connection was used before, and so whether its sudden end is a reason to send once more.
+connection was used before, and so whether its sudden end is a reason to send once more; and it can
+be interrupted while it connects, sends or waits.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
@@ -16,19 +18,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.request import ACCEPT_ENCODING as _COMPRESSED
 
 from chatlib.headers import Headers, redact_url
-from chatlib.http import HttpResponse, Timeout, TransportError, TransportTimeout
+from chatlib.http import HttpRequest, HttpResponse, Timeout, TransportError, TransportTimeout
+from chatlib.transports._configured import Configured
+from chatlib.transports._wire import STALE_SECONDS, sent_headers, undecodable
+from chatlib.transports.aborting import Abort, aborting
 
 if TYPE_CHECKING:
+    from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
 T = TypeVar("T")
@@ -36,11 +42,11 @@ T = TypeVar("T")
 ACCEPT_ENCODING = _COMPRESSED
 """The encodings that this installation can decode, and so the only ones to ask for."""
 
-STALE_SECONDS = 0.5
-"""How soon after sending a connection ends that the server had closed before it got anything."""
-
 PIECE = 65536
 """How many bytes one read asks for at most."""
+
+TOGETHER = 65536
+"""Up to how many bytes a request is sent in one piece."""
 
 limits: ContextVar[Limits] = ContextVar("limits")
 """The limits of the request that is being sent."""
@@ -68,35 +74,116 @@ class Limits:
         )
 
 
+class OverUrllib3(Configured):
+    """What the transports over urllib3 do alike: send once more, keep time, name what failed."""
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request; see :meth:`chatlib.http.Transport.send`."""
+        self.in_this_process()
+        headers = sent_headers(request, ACCEPT_ENCODING)
+        limited = limits.set(Limits(request.timeout))
+        try:
+            raw = _unless_stale(lambda: self._open(request, headers))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise transport_error(error, request.url) from showable(error, request.url)
+        except ValueError as error:  # its words may quote a header, and so the key
+            why = f"the request can't be sent: {type(error).__name__}"
+            raise TransportError(why, retryable=False) from None
+        finally:
+            limits.reset(limited)
+        return response_of(raw, headers["Accept-Encoding"])
+
+    def _open(self, request: HttpRequest, headers: Headers) -> HTTPResponse:
+        """Send the request over a connection of a pool: the response with its body unread.
+
+        The headers are those to send, which hide their secrets from tracebacks until then.
+        """
+        raise NotImplementedError
+
+
 class _KeepsTime:
     """Mixed into urllib3's connections."""
 
     sock: Any
     timeout: float | None
+    held: socket.socket | None = None
+    """What an abort shuts down while the connection is being made."""
+    _parts: list[bytes] | None = None
     sent = 0.0
     answered = False
     """Whether a response has come over it: only then can it have been closed while it was idle."""
 
     def connect(self) -> None:
         self.answered = False
-        super().connect()  # type: ignore[misc]
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            self._let_go()
+        self._watch()
         self.sock.settimeout(limits.get().write())
+
+    def _new_conn(self) -> Any:
+        abort = aborting.get()
+        if abort is None or hasattr(self, "_socks_options"):
+            return super()._new_conn()  # type: ignore[misc]
+        return _connected(self, abort)
+
+    def hold(self, sock: socket.socket, abort: Abort) -> None:
+        """Let an abort end what is done over a socket until the connection is made."""
+        self._let_go()
+        held = self.held = sock.dup()
+        abort.watch(lambda: _wake(held))
+        _unless_aborted(abort)
+
+    def _let_go(self) -> None:
+        held, self.held = self.held, None
+        abort = aborting.get()
+        if held is not None and abort is not None:
+            abort.watch(None)
+            held.close()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:  # a connection that is used again: urllib3 sets this on it
             self.timeout = limits.get().write()
         self.sent = time.monotonic()
+        self._watch()
+        self._parts = []
         try:
             super().request(*args, **kwargs)  # type: ignore[misc]
+            self._send_parts()
         except ConnectionError as error:
             error.stale = self._is_stale()  # type: ignore[attr-defined]
             raise
 
+    def send(self, data: Any) -> None:
+        """Send; but of a request keep headers and body until both are there, to send them as one.
+
+        That saves a system call, and the server its waking up for half of a request.
+        """
+        if self._parts is None:
+            super().send(data)  # type: ignore[misc]
+        else:
+            self._parts.append(data)
+
+    def _send_parts(self) -> None:
+        parts, self._parts = self._parts or [], None
+        small = sum(map(len, parts)) < TOGETHER
+        for data in (b"".join(parts),) if small else parts:
+            super().send(data)  # type: ignore[misc]
+
+    def _watch(self) -> None:
+        abort, sock = aborting.get(), self.sock
+        if abort is not None and sock is not None:
+            abort.watch(lambda: _wake(sock))
+
     def _is_stale(self) -> bool:
-        return self.answered and time.monotonic() - self.sent < STALE_SECONDS
+        abort = aborting.get()
+        aborted = abort is not None and abort.is_set
+        return self.answered and not aborted and time.monotonic() - self.sent < STALE_SECONDS
 
     def getresponse(self) -> Any:
         sock = self.sock
+        self._watch()
         try:
             with _cut_after(limits.get().left(), sock):
                 response = super().getresponse()  # type: ignore[misc]
@@ -106,6 +193,51 @@ class _KeepsTime:
         response.sock = sock
         self.answered = True
         return response
+
+
+def _connected(connection: Any, abort: Abort) -> socket.socket:
+    """A socket as urllib3 opens it, but one that can be interrupted while it connects.
+
+    So can what is done over it until ``connection.held`` is closed: its duplicate, since TLS takes
+    the socket itself away from its object.
+    """
+    host = connection._dns_host.strip("[]")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise urllib3.exceptions.LocationParseError(f"'{host}', label empty or too long") from None
+    try:
+        addresses = socket.getaddrinfo(host, connection.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise NameResolutionError(host, connection, error) from error
+    failed = OSError("no address")
+    for family, kind, protocol, _, address in addresses:
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in connection.socket_options or ():
+                sock.setsockopt(*option)
+            sock.settimeout(connection.timeout)
+            connection.hold(sock, abort)
+            sock.connect(address)
+            _unless_aborted(abort)
+            return sock
+        except OSError as error:
+            sock.close()
+            failed = error
+        except BaseException:
+            sock.close()
+            raise
+    if isinstance(failed, TimeoutError):
+        why = f"Connection to {host} timed out. (connect timeout={connection.timeout})"
+        raise ConnectTimeoutError(connection, why) from failed
+    raise NewConnectionError(
+        connection, f"Failed to establish a new connection: {failed}"
+    ) from failed
+
+
+def _unless_aborted(abort: Abort) -> None:
+    if abort.is_set:
+        raise ConnectionAbortedError("the request was aborted")
 
 
 @contextmanager
@@ -141,39 +273,39 @@ def _wake(sock: socket.socket) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-def unless_stale(send: Callable[[], T]) -> T:
+def _unless_stale(send: Callable[[], T]) -> T:
     """Send, and again where an idle connection was closed just when it was to be used again.
 
     Some servers close each connection after a while, or after each stream, without saying so. Then
-    the end comes at once, before a byte of an answer; and the pool has one such connection less.
+    the end comes at once, before a byte of an answer; and the pool has one such connection less. A
+    pool that another thread has just closed is replaced by a new one.
     """
     while True:
         try:
             return send()
         except Exception as error:
-            if not any(getattr(link, "stale", False) for link in _chain(error)):
+            if not any(map(_is_stale, _chain(error))):
                 raise
 
 
-class _Connection(_KeepsTime, HTTPConnection):
-    pass
-
-
-class _TlsConnection(_KeepsTime, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection  # pyright: ignore[reportAssignmentType]
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TlsConnection  # pyright: ignore[reportAssignmentType]
+def _is_stale(error: BaseException) -> bool:
+    stale: bool = getattr(error, "stale", False)
+    return stale or isinstance(error, urllib3.exceptions.ClosedPoolError)
 
 
 def keep_time(manager: urllib3.PoolManager) -> None:
     """Let a pool manager make connections that can change their limits."""
-    manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+    made = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _keeping_time(made[scheme]) for scheme in made}
+
+
+@cache
+def _keeping_time(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """A pool of the same kind, be it for TLS or for SOCKS, whose connections keep time."""
+    if issubclass(pool.ConnectionCls, _KeepsTime):
+        return pool
+    connection = type("Connection", (_KeepsTime, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 
 def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
@@ -183,34 +315,35 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
         accepted: The ``Accept-Encoding`` that was sent.
     """
     headers = Headers(raw.headers.items())
-    encodings = headers.get("content-encoding", "").lower().replace(" ", "").split(",")
-    unknown = set(encodings) - set(accepted.lower().replace(" ", "").split(",")) - {"", "identity"}
-    if unknown:
+    refused = undecodable(headers, accepted)
+    if refused is not None:
         raw.close()
-        raise TransportError(
-            f"the response is encoded as {', '.join(sorted(unknown))}, which was not asked for and "
-            "can't be decoded here",
-            retryable=False,
-        )
-    sock = getattr(raw, "sock", None)
+        raise refused
+    sock, abort, process = getattr(raw, "sock", None), aborting.get(), os.getpid()
+    if abort is not None and sock is not None:
+        abort.watch(lambda: _wake(sock) if _is_reading(raw) else None)
 
     def limit_wait(seconds: float | None) -> None:
-        # After the body, the connection may be closed, or in the hands of another call already.
-        original = raw._original_response
-        if sock is not None and original is not None and not original.isclosed():
+        if sock is not None and _is_reading(raw):
             with suppress(OSError):
                 sock.settimeout(seconds)
 
     return HttpResponse(
         raw.status,
         headers,
-        _pieces(raw),
-        on_close=lambda: _give_back(raw),
+        _pieces(raw, process),
+        on_close=lambda: _give_back(raw, process),
         limit_wait=limit_wait if sock is not None else None,
     )
 
 
-def _pieces(raw: HTTPResponse) -> Iterator[bytes]:
+def _is_reading(raw: HTTPResponse) -> bool:
+    # After the body, the connection may be closed, or in the hands of another call already.
+    original = raw._original_response
+    return original is not None and not original.isclosed()
+
+
+def _pieces(raw: HTTPResponse, process: int) -> Iterator[bytes]:
     try:
         if raw.chunked and raw.supports_chunked_reads():
             # One piece for each chunk of the wire, which is how servers send events.
@@ -221,13 +354,15 @@ def _pieces(raw: HTTPResponse) -> Iterator[bytes]:
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise transport_error(error) from error
     finally:
-        _give_back(raw)
+        _give_back(raw, process)
 
 
-def _give_back(raw: HTTPResponse) -> None:
+def _give_back(raw: HTTPResponse, process: int) -> None:
     # close() drops a connection whose body was not read to its end, and leaves one that was read
     # alone, since it is back in the pool already; release_conn() then frees the place in the pool.
     sock = getattr(raw, "sock", None)
+    if process != os.getpid():
+        return  # the connection is the parent's, who may still read from it
     if raw.connection is not None and sock is not None:
         _wake(sock)  # or else close() would wait for a thread that waits for the next bytes
     raw.close()

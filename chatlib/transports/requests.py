@@ -11,31 +11,29 @@ of ``session.post``.
 
 from __future__ import annotations
 
-import os
 import threading
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
-from chatlib.http import HttpRequest, HttpResponse
-from chatlib.transports._urllib3 import (
-    ACCEPT_ENCODING,
-    Limits,
-    keep_time,
-    limits,
-    response_of,
-    showable,
-    transport_error,
-    unless_stale,
-)
+from chatlib.headers import Headers
+from chatlib.http import HttpRequest
+from chatlib.transports._environment import Certificate, authorities, origin_of, proxy_for
+from chatlib.transports._urllib3 import OverUrllib3, keep_time
+
+if TYPE_CHECKING:
+    from urllib3.response import HTTPResponse
 
 
-class RequestsTransport:
+class RequestsTransport(OverUrllib3):
     """Sends by ``requests``, over a pool of connections that may be shared by threads.
+
+    It is pickled and copied as its configuration; the copy, and a child process after a fork, open
+    connections of their own.
 
     Args:
         session: A session of yours, for its adapters, proxies and TLS settings. Its headers, auth,
@@ -53,11 +51,19 @@ class RequestsTransport:
         session: requests.Session | None = None,
         *,
         verify: bool | str | None = None,
-        cert: str | tuple[str, str] | None = None,
-        proxies: dict[str, str] | None = None,
+        cert: Certificate | None = None,
+        proxies: Mapping[str, str] | None = None,
         trust_env: bool = True,
         pool_size: int = 100,
     ) -> None:
+        super().__init__(
+            session=session,
+            verify=verify,
+            cert=cert,
+            proxies=proxies,
+            trust_env=trust_env,
+            pool_size=pool_size,
+        )
         if session is None:
             session = requests.Session()
             session.trust_env = trust_env
@@ -70,67 +76,49 @@ class RequestsTransport:
             session.proxies.update(proxies)
         self.session = session
         self._pool_size = pool_size
-        self._process = os.getpid()
         self._settings: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
 
-    def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request; see :meth:`chatlib.http.Transport.send`."""
-        if self._process != os.getpid():
-            self._start_anew()
+    def close(self) -> None:
+        """Close the idle connections. A later call opens new ones."""
+        self.in_this_process().session.close()
+
+    def _open(self, request: HttpRequest, headers: Headers) -> HTTPResponse:
         prepared = requests.PreparedRequest()
         prepared.method = request.method
         prepared.url = request.url
         prepared.body = request.content or None
-        prepared.headers = CaseInsensitiveDict(request.headers.reveal())
-        prepared.headers.setdefault("Accept-Encoding", ACCEPT_ENCODING)
-        if request.content or request.method in ("POST", "PUT", "PATCH"):
-            prepared.headers["Content-Length"] = str(len(request.content))
-        limited = limits.set(Limits(request.timeout))
-        try:
-            answer = unless_stale(lambda: self._send(prepared, request))
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise transport_error(error, request.url) from showable(error, request.url)
-        finally:
-            limits.reset(limited)
-        return response_of(answer.raw, str(prepared.headers["Accept-Encoding"]))
-
-    def _send(self, prepared: requests.PreparedRequest, request: HttpRequest) -> requests.Response:
+        prepared.headers = CaseInsensitiveDict(headers.reveal())
         timeout = request.timeout
-        return self.session.get_adapter(request.url).send(
+        answer = self.session.get_adapter(request.url).send(
             prepared,
             stream=True,
             timeout=(timeout.connect, timeout.read),
             **self._settings_for(request.url),
         )
-
-    def close(self) -> None:
-        """Close the idle connections."""
-        self.session.close()
+        raw: HTTPResponse = answer.raw
+        return raw
 
     def _start_anew(self) -> None:
-        """After a fork: the connections, and a lock that may be held, are the parent's."""
-        self._process, self._lock = os.getpid(), threading.Lock()
+        self._lock = threading.Lock()
         if isinstance(self.session.adapters.get("https://"), _Adapter):
             _mount(self.session, self._pool_size)
 
     def _settings_for(self, url: str) -> dict[str, Any]:
-        """Proxies, CA bundle and certificate for a URL, from the session and the environment.
+        """Proxy, CA bundle and certificate for a URL, from the session and the environment.
 
         Asked once for each origin: looking through the environment costs as much as a call.
         """
-        origin = _origin(url)
+        origin, session = origin_of(url), self.session
         found = self._settings.get(origin)
         if found is None:
-            # What the session was told goes before the environment; requests by itself does it the
-            # other way round.
-            told = self.session.verify
+            proxy = proxy_for(url, session.proxies, session.trust_env)
+            told = session.verify
             found = {
-                **self.session.merge_environment_settings(
-                    url, dict(self.session.proxies), True, None if told is True else told, None
-                )
+                "proxies": {} if proxy is None else {"all": proxy},
+                "verify": authorities(None if told is True else told, session.trust_env),
+                "cert": session.cert,
             }
-            del found["stream"]
             with self._lock:
                 self._settings[origin] = found
         return found
@@ -139,10 +127,6 @@ class RequestsTransport:
 def _mount(session: requests.Session, pool_size: int) -> None:
     for prefix in ("http://", "https://"):
         session.mount(prefix, _Adapter(pool_maxsize=pool_size))
-
-
-def _origin(url: str) -> str:
-    return url[: url.find("/", 8)]
 
 
 class _Adapter(HTTPAdapter):
@@ -164,7 +148,7 @@ class _Adapter(HTTPAdapter):
         self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
         # The proxies need not be part of the key: they are the same for all calls to an origin.
-        key = (_origin(request.url), verify, cert)
+        key = (origin_of(request.url), verify, cert)
         pool = self._pools.get(key)
         if pool is None:
             pool = super().get_connection_with_tls_context(request, verify, proxies, cert)

@@ -49,8 +49,19 @@ class Chatlib(Contender):
     package = "chatlib"
 
     def __init__(self, url: str) -> None:
+        self.url = url
         client = __import__(self.package).OpenAI(api_key="sk-bench", base_url=url)
         self.completions: Any = client.chat.completions
+
+    def create_by_urllib3(self, size: int) -> None:
+        """Some completions over the leaner transport."""
+        from chatlib import OpenAI
+        from chatlib.transports.urllib3 import Urllib3Transport
+
+        client = OpenAI(api_key="sk-bench", base_url=self.url, transport=Urllib3Transport())
+        for _ in range(size):
+            completion = client.chat.completions.create(**PARAMS)
+            assert str(completion.choices[0].message.content).startswith("Hello")
 
     def parse(self, size: int) -> None:
         """Some completions with a type."""
@@ -103,6 +114,10 @@ class Chatlib(Contender):
 
 class Official(Chatlib):
     package = "openai"
+
+    def create_by_urllib3(self, size: int) -> None:
+        """Some completions: this package has one transport."""
+        self.create(size)
 
     @cached_property
     def answer(self) -> Any:

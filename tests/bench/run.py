@@ -61,6 +61,7 @@ ROWS = [
     Row("import to first answer, ms", Work("create"), "wall"),
     Row("import to first answer, MiB", Work("create"), "peak"),
     Row("create, µs", Work("create", 300, 3), "wall", 1 / 2.5),
+    Row("create by urllib3, µs", Work("create_by_urllib3", 300, 3), "wall", 1 / 4),
     Row("stream 500, µs per chunk", S500, "wall", 1 / 8),
     Row("stream 5000, µs per chunk", S5K, "wall", 1 / 8),
     Row("stream 50000, µs per chunk", S50K, "wall", 1 / 8),

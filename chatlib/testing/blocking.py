@@ -1,0 +1,86 @@
+"""Asynchronous transports as plain ones, so that one contract tests both."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any, TypeVar
+
+from chatlib.http import AsyncTransport, HttpRequest, HttpResponse
+
+T = TypeVar("T")
+
+
+class Blocking:
+    """A plain transport over an asynchronous one, which lives on an event loop of its own.
+
+    Args:
+        transport: The asynchronous transport.
+
+    >>> from chatlib.http import HttpResponse
+    >>> class Always:
+    ...     async def send(self, request):
+    ...         return HttpResponse(200, {}, b"ok")
+    >>> blocking = Blocking(Always())
+    >>> blocking.send(HttpRequest("GET", "http://any.test/")).read()
+    b'ok'
+    >>> blocking.close()
+    """
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self.transport = transport
+        """The asynchronous transport."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    def send(self, request: HttpRequest) -> HttpResponse:
+        """Send a request; see :meth:`chatlib.http.Transport.send`."""
+        response = self.run(self.transport.send(request))
+        if isinstance(response.body, bytes):
+            return response
+        limit = response.limit_wait
+        return HttpResponse(
+            response.status,
+            response.headers,
+            self._pieces(aiter(response)),
+            on_close=lambda: self.run(response.aclose()),
+            limit_wait=None if limit is None else lambda seconds: self._call(limit, seconds),
+        )
+
+    def close(self) -> None:
+        """Close the transport and the loop; a later call makes a new loop."""
+        if self._loop is None:
+            return
+        closing = getattr(self.transport, "aclose", None)
+        if closing is not None:
+            self.run(closing())
+        loop, self._loop = self._loop, None
+        loop.call_soon_threadsafe(loop.stop)
+        self._thread.join()
+        loop.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine returns, run on the loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._running()).result()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+                self._thread.start()
+            return self._loop
+
+    def _call(self, function: Any, *args: Any) -> None:
+        async def calling() -> None:
+            function(*args)
+
+        self.run(calling())
+
+    def _pieces(self, pieces: AsyncIterator[bytes]) -> Iterator[bytes]:
+        async def following() -> bytes | None:
+            return await anext(pieces, None)
+
+        while (piece := self.run(following())) is not None:
+            yield piece

@@ -1,0 +1,104 @@
+"""The replies of a loopback server, played in memory: for transports that have no sockets.
+
+What a reply does to a socket becomes what a transport makes of it: a pause beyond the read timeout
+is a :class:`~chatlib.http.TransportTimeout`, an end without the end of the body a
+:class:`~chatlib.http.TransportError`, and compressed pieces are plain ones.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
+from chatlib.testing.loopback import Reply, Request, Script
+from chatlib.testing.server import InMemoryServer
+
+
+class InMemoryWire:
+    """Looks like a :class:`~chatlib.testing.loopback.Server`, and is reached by ``transport`` only.
+
+    >>> from chatlib import OpenAI
+    >>> from chatlib.testing.loopback import Reply, completion
+    >>> with InMemoryWire(Reply.json(completion("Hello!"))) as server:
+    ...     client = OpenAI(api_key="test", base_url=server.url, transport=server.transport)
+    ...     client.chat.completions.create(model="any", messages=[]).text
+    'Hello!'
+    """
+
+    origin = "http://memory.test"
+    url = f"{origin}/v1"
+
+    def __init__(self, *replies: Script) -> None:
+        self.transport = InMemoryServer(default=self._answer)
+        """What to send by."""
+        self.requests: list[Request] = []
+        """What came, in order."""
+        self._replies = replies or (Reply(),)
+
+    def __enter__(self) -> InMemoryWire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    @property
+    def last(self) -> Request:
+        """The request that came last."""
+        return self.requests[-1]
+
+    @property
+    def open(self) -> int:
+        """How many responses are not closed."""
+        return self.transport.open_responses
+
+    def wait(self, until: Callable[[], object], seconds: float = 2.0) -> bool:
+        """Whether something is true of the server: what can become so has become so."""
+        return bool(until())
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        self.requests.append(self._arrived(request))
+        script = self._replies[min(len(self.requests), len(self._replies)) - 1]
+        return played(script if isinstance(script, Reply) else script(self.last), request)
+
+    def _arrived(self, request: HttpRequest) -> Request:
+        headers = {name.lower(): text for name, text in request.headers.reveal().items()}
+        if request.content or request.method == "POST":
+            headers["content-length"] = str(len(request.content))
+        target = request.url.removeprefix(self.origin)
+        return Request(request.method, target, headers, request.content, 1, time.monotonic())
+
+
+def played(reply: Reply, request: HttpRequest) -> HttpResponse:
+    """What a transport makes of a reply.
+
+    Raises:
+        TransportTimeout: it comes too late.
+        TransportError: it breaks off before its headers are there.
+    """
+    longest = request.timeout.read
+
+    def pause(seconds: float) -> None:
+        if longest is not None and seconds > longest:
+            raise TransportTimeout(f"nothing came for {longest:g} s")
+        time.sleep(seconds)
+
+    def body() -> Iterator[bytes]:
+        for piece in [reply.body] if isinstance(reply.body, bytes) else reply.body:
+            if isinstance(piece, bytes):
+                yield piece
+            else:
+                pause(piece)
+        end = time.monotonic() + reply.hold
+        while reply.trickle is not None and time.monotonic() < end:
+            pause(reply.trickle)
+            yield b": heartbeat\n\n"
+        if reply.trickle is None:
+            pause(reply.hold)
+        if reply.abort is not None:
+            raise TransportError("the connection ended inside the body")
+
+    pause(reply.delay)
+    if reply.raw is not None:
+        raise TransportError("the connection ended before an answer had come")
+    return HttpResponse(reply.status, reply.headers, body())
