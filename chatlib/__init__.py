@@ -71,6 +71,11 @@ if TYPE_CHECKING:
     from chatlib.http import Transport as Transport
     from chatlib.http import TransportError as TransportError
     from chatlib.http import TransportTimeout as TransportTimeout
+    from chatlib.many.result import Result as Result
+    from chatlib.many.tasks import AsyncResults as AsyncResults
+    from chatlib.many.tasks import arun_many as arun_many
+    from chatlib.many.threads import Results as Results
+    from chatlib.many.threads import run_many as run_many
     from chatlib.partial_json import PartialJson as PartialJson
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
@@ -123,6 +128,9 @@ _HOMES = {
         AsyncTransport HttpRequest HttpResponse Timeout Transport TransportError
         TransportTimeout
     """,
+    "many.result": "Result",
+    "many.tasks": "AsyncResults arun_many",
+    "many.threads": "Results run_many",
     "retry": "RetryPolicy decide",
     "partial_json": "PartialJson",
     "schema": "json_schema",
