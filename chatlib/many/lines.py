@@ -81,7 +81,10 @@ def error_line(job: Job, error: Exception) -> bytes:
 
 def _line(job: Job, **fields: Any) -> bytes:
     name = {"id": f"req_{uuid.uuid4().hex}", "custom_id": job.custom_id, "digest": job.digest}
-    return to_json({**name, "response": None, "error": None, **fields}) + b"\n"
+    line = to_json({**name, "response": None, "error": None, **fields})
+    for end in "\x85\u2028\u2029":  # at which Python's splitlines() would split it
+        line = line.replace(end.encode(), f"\\u{ord(end):04x}".encode())
+    return line + b"\n"
 
 
 def _response(completion: ChatCompletion) -> dict[str, Any]:
