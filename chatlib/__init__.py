@@ -97,6 +97,11 @@ if TYPE_CHECKING:
     from chatlib.http import Transport as Transport
     from chatlib.http import TransportError as TransportError
     from chatlib.http import TransportTimeout as TransportTimeout
+    from chatlib.many.result import Result as Result
+    from chatlib.many.tasks import AsyncResults as AsyncResults
+    from chatlib.many.tasks import arun_many as arun_many
+    from chatlib.many.threads import Results as Results
+    from chatlib.many.threads import run_many as run_many
     from chatlib.pagination import AsyncCursorPage as AsyncCursorPage
     from chatlib.pagination import AsyncPaginator as AsyncPaginator
     from chatlib.pagination import CursorPage as CursorPage
@@ -106,8 +111,8 @@ if TYPE_CHECKING:
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
     from chatlib.schema import json_schema as json_schema
-    from chatlib.sse import ServerSentEvent as ServerSentEvent
     from chatlib.sse import SSEDecoder as SSEDecoder
+    from chatlib.sse import ServerSentEvent as ServerSentEvent
     from chatlib.sse import read_events as read_events
     from chatlib.stream_state import ChatCompletionStreamState as ChatCompletionStreamState
     from chatlib.streaming import ChunkReader as ChunkReader
@@ -166,6 +171,9 @@ _HOMES = {
         TransportTimeout
     """,
     "pagination": "AsyncCursorPage AsyncPaginator CursorPage SyncCursorPage next_cursor",
+    "many.result": "Result",
+    "many.tasks": "AsyncResults arun_many",
+    "many.threads": "Results run_many",
     "retry": "RetryPolicy decide",
     "partial_json": "PartialJson",
     "schema": "json_schema",

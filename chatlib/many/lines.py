@@ -1,0 +1,197 @@
+"""A result as a line of a file, in the format of the output files of OpenAI's Batch API.
+
+Two fields are added: ``digest``, of what was asked, and for what is no completion its ``kind``. An
+error has, beside ``code`` and ``message``, its class and whatever else it says, so that it can be
+made again. Lines that OpenAI wrote are read as well.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from chatlib import errors
+from chatlib.codec import from_json, structure, to_json, to_request
+from chatlib.errors import APIError, OpenAIError, error_from_response
+from chatlib.headers import Headers
+from chatlib.http import HttpResponse, ResponseInfo
+from chatlib.many.asked import Job
+from chatlib.structured import ParseError, is_typed, parse_completion
+from chatlib.tools import ToolRoundsExceededError, ToolRun
+from chatlib.typed import DecodeError
+from chatlib.types.completion import ChatCompletion
+
+# https://developers.openai.com/api/docs/guides/batch#5-retrieve-the-results
+
+START = b'{"id":'
+"""How each line begins that was written here."""
+
+_APART = {"message", "request", "response", "completion"}
+_UNSAID = {
+    **dict.fromkeys("body request response completion code param type status_code".split()),
+    "request_id": None,
+    "attempts": 1,
+    "retry_after": None,
+}
+
+
+# Written ----------------------------------------------------------------------------------------
+
+
+def answer_line(job: Job, answer: Any) -> bytes:
+    """The line for what a call returned.
+
+    Raises:
+        TypeError: it is neither a completion nor a tool run nor plain JSON values.
+    """
+    if isinstance(answer, ChatCompletion):
+        return _line(job, response=_response(answer))
+    if isinstance(answer, ToolRun):
+        run = {"messages": to_request(answer.messages), "rounds": answer.rounds}
+        return _line(job, kind="tool_run", response=_response(answer.completion), run=run)
+    try:
+        same = from_json(to_json(answer)) == answer
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise TypeError(
+            f"the call returned a {type(answer).__name__}, which a file of results can't give "
+            "back; let it return a completion, a ToolRun or JSON values, or leave results= out"
+        )
+    return _line(
+        job, kind="json", response={"status_code": 200, "request_id": None, "body": answer}
+    )
+
+
+def error_line(job: Job, error: Exception) -> bytes:
+    """The line for what a call raised."""
+    fields: dict[str, Any] = {"code": None, "message": str(error), "class": type(error).__name__}
+    response = None
+    if isinstance(error, (OpenAIError, DecodeError)):
+        fields.update(_json_of(error))
+    completion = getattr(error, "completion", None)
+    if isinstance(error, APIError) and error.response is not None:
+        body = {"error": fields.pop("body", None)}
+        response = {"status_code": error.status_code, "request_id": error.request_id, "body": body}
+    elif isinstance(completion, ChatCompletion):
+        response = _response(completion)
+    return _line(job, response=response, error=fields)
+
+
+def _line(job: Job, **fields: Any) -> bytes:
+    name = {"id": f"req_{uuid.uuid4().hex}", "custom_id": job.custom_id, "digest": job.digest}
+    line = to_json({**name, "response": None, "error": None, **fields})
+    for end in "\x85\u2028\u2029":  # at which Python's splitlines() would split it
+        line = line.replace(end.encode(), f"\\u{ord(end):04x}".encode())
+    return line + b"\n"
+
+
+def _response(completion: ChatCompletion) -> dict[str, Any]:
+    status = completion.http.status if completion.http is not None else 200
+    return {
+        "status_code": status,
+        "request_id": completion.request_id,
+        "body": completion.to_dict(),
+    }
+
+
+def _json_of(error: Exception) -> dict[str, Any]:
+    """What is known of an error, as far as JSON can say it."""
+    fields = {}
+    for name, value in vars(error).items():
+        if name not in _APART:
+            try:
+                fields[name] = to_request(value)
+            except (TypeError, ValueError):
+                continue
+    return fields
+
+
+# Read -------------------------------------------------------------------------------------------
+
+
+def is_result(line: Any) -> bool:
+    """Whether a decoded line is a result at all."""
+    return (
+        isinstance(line, dict)
+        and isinstance(line.get("custom_id"), str)
+        and isinstance(line.get("response"), (dict, type(None)))
+        and isinstance(line.get("error"), (dict, type(None)))
+        and bool(line.get("response") or line.get("error"))
+    )
+
+
+def has_failed(line: Mapping[str, Any]) -> bool:
+    """Whether a decoded line says that its request failed."""
+    response = line.get("response") or {}
+    return line.get("error") is not None or not 200 <= response.get("status_code", 0) <= 299
+
+
+def read_error(line: Mapping[str, Any]) -> Exception:
+    """The error in a line that has one, of the class that it had."""
+    response, fields = line.get("response") or {}, dict(line.get("error") or {})
+    status, body = response.get("status_code"), response.get("body")
+    if "class" not in fields:  # a line that OpenAI wrote
+        if status is not None and not 200 <= status <= 299:
+            return error_from_response(_http(response))
+        return APIError(str(fields.get("message")), body=fields)
+    message = str(fields.pop("message"))
+    name = fields.pop("class")
+    cls = _class_of(name)
+    if cls is None:
+        return OpenAIError(f"{name}: {message}")
+    error = cls.__new__(cls, message)
+    if issubclass(cls, APIError):
+        fields = {**_UNSAID, **fields, "message": message}
+        if isinstance(body, dict) and "error" in body:
+            fields.update(body=body["error"], response=_http(response))
+    elif issubclass(cls, OpenAIError) and isinstance(body, dict):
+        fields["completion"] = _completion(response)
+    if issubclass(cls, (OpenAIError, DecodeError)):
+        vars(error).update(fields)
+    return error
+
+
+def read_answer(line: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
+    """What a call returned, from its line; ``params`` say what type it was asked for.
+
+    Raises:
+        ParseError: it is not of that type.
+    """
+    response, kind = line["response"], line.get("kind")
+    if kind == "json":
+        return response["body"]
+    completion = _completion(response)
+    if kind == "tool_run":
+        return ToolRun(completion, line["run"]["messages"], line["run"]["rounds"])
+    if is_typed(params.get("response_format")):
+        tools = params.get("tools")
+        listed = tools if isinstance(tools, (list, tuple)) else ()
+        return parse_completion(completion, params["response_format"], listed)
+    return completion
+
+
+def _completion(response: Mapping[str, Any]) -> ChatCompletion:
+    made = structure(response["body"], ChatCompletion)
+    http = _http(response)
+    made._http = ResponseInfo(http.status, http.headers)
+    return made
+
+
+def _http(response: Mapping[str, Any]) -> HttpResponse:
+    request_id = response.get("request_id")
+    headers = Headers({"x-request-id": request_id} if request_id else {})
+    return HttpResponse(response["status_code"], headers, to_json(response.get("body")))
+
+
+def _class_of(name: str) -> type[Exception] | None:
+    """The class of an error that this library raises; None for any other."""
+    cls = _OTHERS.get(name) or getattr(errors, name, None)
+    return cls if isinstance(cls, type) and issubclass(cls, Exception) else None
+
+
+_OTHERS: dict[str, type[Exception]] = {
+    cls.__name__: cls
+    for cls in (ParseError, ToolRoundsExceededError, DecodeError, TypeError, ValueError)
+}

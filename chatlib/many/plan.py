@@ -1,0 +1,166 @@
+"""What both forms of a run obey: their options, and what is done with each request and result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sized
+from typing import Any, Protocol, TypedDict
+
+from chatlib.many.asked import Intake, Job
+from chatlib.many.file import ResultsFile
+from chatlib.many.flow import Flow
+from chatlib.many.lines import answer_line, error_line, has_failed, read_answer, read_error
+from chatlib.many.progress import bar_for
+from chatlib.many.result import Result
+from chatlib.structured import is_typed
+
+
+class ManyOptions(TypedDict, total=False):
+    """How many requests are made.
+
+    Parameters:
+        concurrency: How many run at once; 8 unless given.
+        ordered: True, unless given: the results come in the order of the requests. False: as soon
+            as they are there.
+        results: The path of a file. Each result is written to it as it comes; what stands in it
+            already is not asked again.
+        retry_failed: True, unless given: requests whose error stands in the file are made again.
+            False: their errors are results like others.
+        fsync: True: a result is on the disk before it is handed over. False, unless given: a
+            process that is killed loses nothing, but a machine that loses its power may lose what
+            came last.
+        progress: True: show a progress bar, where the standard error is a terminal.
+    """
+
+    concurrency: int
+    ordered: bool
+    results: str | os.PathLike[str] | None
+    retry_failed: bool
+    fsync: bool
+    progress: bool
+
+
+class Plan:
+    """A run that is about to be made, or is being made.
+
+    Args:
+        client: Whose ``chat.completions.create`` is called, or ``parse``, where the answer shall
+            have a type.
+        requests: What is asked; only its length is looked at, where it has one.
+        call: What is called instead, with the parameters of each request.
+        shared: Parameters of all requests.
+        options: See :class:`ManyOptions`.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        requests: object,
+        call: Callable[..., Any] | None,
+        shared: Mapping[str, Any],
+        *,
+        concurrency: int = 8,
+        ordered: bool = True,
+        results: str | os.PathLike[str] | None = None,
+        retry_failed: bool = True,
+        fsync: bool = False,
+        progress: bool = False,
+    ) -> None:
+        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
+            raise ValueError(f"concurrency is {concurrency!r}; it must be a number above 0")
+        if isinstance(requests, (str, bytes, Mapping)):
+            raise TypeError(
+                f"requests is a {type(requests).__name__}; it must be an iterable of dicts"
+            )
+        self.call = call if call is not None else default_call(client)
+        self.flow: Flow[Result[Any]] = Flow(concurrency, ordered=ordered)
+        self._intake = Intake(shared)
+        total = len(requests) if isinstance(requests, Sized) else None
+        self._bar = bar_for(total) if progress else None
+        self._file = (
+            ResultsFile(results, retry_failed=retry_failed, fsync=fsync)
+            if results is not None
+            else None
+        )
+
+    def start(self) -> None:
+        """The first result is asked for."""
+        if self._bar is not None:
+            self._bar.start()
+
+    def take(self, request: Mapping[str, object]) -> Job | None:
+        """What is to be done about a request; None where its result stands in the file.
+
+        Raises:
+            TypeError, ValueError: the request can't be told from others.
+        """
+        job = self._intake.job(request)
+        self.flow.begin()
+        line = self._file.find(job) if self._file is not None else None
+        if line is None:
+            return job
+        answer = error = None
+        if has_failed(line):
+            error = read_error(line)
+        else:
+            answer = read_answer(line, job.params)
+        self.finish(_result(job, error, answer, resumed=True))
+        return None
+
+    def answered(self, job: Job, answer: Any) -> Result[Any]:
+        """The result of a call that returned. It is in the file when this returns."""
+        if self._file is not None:
+            self._file.append(answer_line(job, answer))
+        return _result(job, None, answer)
+
+    def failed(self, job: Job, error: Exception) -> Result[Any]:
+        """The result of a call that raised. It is in the file when this returns."""
+        if self._file is not None:
+            self._file.append(error_line(job, error))
+        return _result(job, error, None)
+
+    def finish(self, result: Result[Any]) -> None:
+        """A result has come, and waits for its turn."""
+        self.flow.finish(result.index, result)
+        if self._bar is not None:
+            self._bar.count(result)
+
+    def close(self) -> None:
+        """Close the file and the bar. May be called again."""
+        try:
+            if self._bar is not None:
+                self._bar.close()
+        finally:
+            if self._file is not None:
+                self._file.close()
+
+
+def _result(
+    job: Job, error: Exception | None, answer: Any, *, resumed: bool = False
+) -> Result[Any]:
+    return Result(
+        job.index, job.custom_id, error, resumed=resumed, params=job.params, answer=answer
+    )
+
+
+def default_call(client: Any) -> Callable[..., Any]:
+    """What is called for each request: ``create``, or ``parse`` for an answer with a type."""
+    completions = client.chat.completions
+
+    def call(**params: Any) -> Any:
+        if params.get("stream"):
+            raise TypeError("stream=True gives pieces, and a result is a whole answer")
+        if is_typed(params.get("response_format")):
+            return completions.parse(**params)
+        return completions.create(**params)
+
+    return call
+
+
+class Client(Protocol):
+    """A client: :class:`chatlib.OpenAI`, the one that is awaited, or what looks like them."""
+
+    @property
+    def chat(self) -> Any:
+        """Has ``completions``, which has ``create`` and ``parse``."""
+        ...

@@ -1,0 +1,72 @@
+"""A progress bar on the terminal, by the ``rich`` package."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chatlib.many.result import Result
+
+
+class Bar:
+    """A bar that counts results. It appears with the first one that is asked for.
+
+    Args:
+        total: How many there will be; None where nobody knows.
+
+    Raises:
+        ImportError: ``rich`` is not installed.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        try:
+            from rich import progress
+            from rich.console import Console
+        except ImportError:
+            raise ImportError(
+                "progress=True needs the package rich: pip install 'chatlib[progress]'"
+            ) from None
+        self._failed = self._resumed = 0
+        self._bar = progress.Progress(
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("left"),
+            progress.TimeRemainingColumn(),
+            progress.TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            # What the program prints goes above the bar; into a file or pipe, where it went before.
+            redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
+        )
+        self._task = self._bar.add_task("", total=total)
+
+    def start(self) -> None:
+        """Show it."""
+        self._bar.start()
+
+    def count(self, result: Result[Any]) -> None:
+        """A result has come."""
+        self._failed += result.error is not None
+        self._resumed += result.resumed
+        told = [
+            f"{number} {what}"
+            for number, what in ((self._failed, "failed"), (self._resumed, "resumed"))
+            if number
+        ]
+        self._bar.update(self._task, advance=1, description=", ".join(told))
+
+    def close(self) -> None:
+        """Leave it as it is. May be called again."""
+        self._bar.stop()
+
+
+def bar_for(total: int | None) -> Bar | None:
+    """A bar, where there is a terminal to show it on.
+
+    Raises:
+        ImportError: ``rich`` is not installed.
+    """
+    if sys.stderr is None or not sys.stderr.isatty():
+        return None
+    return Bar(total)

@@ -1,0 +1,202 @@
+"""Many requests at once, awaited: each is a task of asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+
+from chatlib._omit import omit
+from chatlib.many.asked import Job
+from chatlib.many.plan import Client, ManyOptions, Plan
+from chatlib.many.result import Result
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from chatlib.types.completion import ChatCompletion
+    from chatlib.types.parsed import ParsedChatCompletion
+
+T = TypeVar("T")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+Requests: TypeAlias = "Iterable[Mapping[str, object]] | AsyncIterable[Mapping[str, object]]"
+
+_END: Any = object()
+
+
+class AsyncResults(Generic[R_co]):
+    """What :func:`arun_many` returns: iterate it, by ``async for``, for results as they come.
+
+    Nothing is sent before the first one is asked for. :meth:`aclose`, and the end of an ``async
+    with``, start no further request, cancel those that run, and wait for their end. Dropping it (a
+    ``break``, that is) does the same, without waiting.
+    """
+
+    def __init__(self, plan: Plan, requests: Requests) -> None:
+        self._plan = plan
+        self._items = _results(plan, requests)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Result[R_co]:
+        return await anext(self._items)
+
+    async def aclose(self) -> None:
+        """Stop; cancel the requests that run; close the file. May be called again."""
+        try:
+            await self._items.aclose()
+        finally:
+            self._plan.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_items"):
+            self._plan.close()
+
+
+@overload
+def arun_many(
+    client: Client,
+    requests: Requests,
+    *,
+    response_format: type[T],
+    **options: Unpack[ManyOptions],
+) -> AsyncResults[ParsedChatCompletion[T]]: ...
+
+
+@overload
+def arun_many(
+    client: object,
+    requests: Requests,
+    *,
+    call: Callable[..., Awaitable[R]],
+    **options: Unpack[ManyOptions],
+) -> AsyncResults[R]: ...
+
+
+@overload
+def arun_many(
+    client: Client,
+    requests: Requests,
+    **options: Unpack[ManyOptions],
+) -> AsyncResults[ChatCompletion]: ...
+
+
+def arun_many(
+    client: Any,
+    requests: Requests,
+    *,
+    call: Callable[..., Awaitable[Any]] | None = None,
+    response_format: Any = omit,
+    **options: Unpack[ManyOptions],
+) -> AsyncResults[Any]:
+    """:func:`~chatlib.many.threads.run_many`, awaited.
+
+    Args:
+        client: A client whose ``chat.completions.create`` is awaited.
+        requests: As for :func:`~chatlib.many.threads.run_many`, or an asynchronous iterable.
+        call: What is called, and awaited, with the parameters of each request.
+        response_format: Of the requests that have none of their own.
+        options: See :class:`~chatlib.many.plan.ManyOptions`.
+
+    Raises:
+        ValueError: an option, or the file of results, is not what it should be.
+        OpenAIError: another run writes the same file.
+        ImportError: a progress bar is asked for, and ``rich`` is not installed.
+    """
+    shared = {"response_format": response_format} if response_format is not omit else {}
+    return AsyncResults(Plan(client, requests, call, shared, **options), requests)
+
+
+async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any], None]:
+    flow = plan.flow
+    ended: asyncio.Queue[asyncio.Task[Any]] = asyncio.Queue()
+    tasks: set[asyncio.Task[Any]] = set()
+    taking: asyncio.Task[Any] | None = None
+
+    def begin(work: Any) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        tasks.add(task)
+        task.add_done_callback(ended.put_nowait)
+        return task
+
+    def take(request: Any) -> None:
+        if request is _END:
+            flow.ended = True
+        elif (job := plan.take(request)) is not None:
+            begin(_perform(plan, job))
+
+    async def wait() -> None:
+        nonlocal taking
+        task = await ended.get()
+        tasks.discard(task)
+        if task is taking:
+            taking = None
+            take(task.result())
+        else:
+            plan.finish(task.result())
+
+    try:
+        plan.start()
+        later = aiter(requests) if isinstance(requests, AsyncIterable) else None
+        now = iter(requests) if not isinstance(requests, AsyncIterable) else None
+        while True:
+            while not ended.empty():
+                await wait()
+            while taking is None and flow.may_begin():
+                if later is not None:
+                    taking = begin(_next(later))
+                elif now is not None:
+                    take(next(now, _END))
+            if (result := flow.pop()) is not None:
+                yield result
+            elif tasks:
+                await wait()
+            else:
+                return
+    finally:
+        try:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            plan.close()
+
+
+async def _next(requests: AsyncIterator[Any]) -> Any:
+    return await anext(requests, _END)
+
+
+async def _perform(plan: Plan, job: Job) -> Result[Any]:
+    try:
+        answer = plan.call(**job.params)
+        awaited = isinstance(answer, Awaitable)
+        if awaited:
+            answer = await answer
+    except Exception as error:
+        return plan.failed(job, error)
+    if not awaited:
+        raise TypeError("the call is not asynchronous: use run_many()")
+    return plan.answered(job, answer)
