@@ -518,7 +518,7 @@ async def test_answer_of_the_wrong_type(form: Any, tmp_path: Path) -> None:
         assert isinstance(result.error, ParseError)
         assert ("not_json", "Paris") == (result.error.reason, result.error.content)
         assert result.error.completion is not None
-        assert ("Paris", "req_scripted") == (
+        assert ("Paris", "req_scripted_1") == (
             result.error.completion.text,
             result.error.completion.request_id,
         )

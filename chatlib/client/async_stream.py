@@ -61,8 +61,8 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
 
     async def _next_piece(self) -> bytes | None:
         limit = self._flow.limit
-        piece = anext(self._pieces, None)
-        return await (within(limit.left(), piece) if limit.is_set else piece)
+        left = limit.left() if limit.is_set else None
+        return await within(left, anext(self._pieces, None))
 
     async def _begin(self) -> None:
         """Wait for the first bytes: until they have come, a call may be retried."""
