@@ -189,7 +189,7 @@ class AsyncAzureOpenAI(AzureClient["AsyncTransport | Transport"], AsyncOpenAI):
     ) -> None:
         self._set_up(transport, sleep or _sleep, cast("dict[str, Any]", settings))
 
-    def with_options(
+    def with_options(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         *,
         transport: AsyncTransport | Transport | None = None,

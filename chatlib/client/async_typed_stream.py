@@ -26,8 +26,8 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
     def __init__(
         self, chunks: AsyncStream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
     ) -> None:
-        self._chunks: AsyncStream[ChatCompletionChunk] = chunks
-        self._state = state
+        super().__init__(chunks.response, state)
+        self._chunks = chunks
         self._ready: Iterator[ChatCompletionStreamEvent[T]] = iter(())
 
     def __aiter__(self) -> Self:

@@ -162,7 +162,7 @@ class AzureOpenAI(AzureClient[Transport], OpenAI):
     ) -> None:
         self._set_up(transport, sleep, cast("dict[str, Any]", settings))
 
-    def with_options(
+    def with_options(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, *, transport: Transport | None = None, **changes: Unpack[AzureChanges]
     ) -> Self:
         """As :meth:`OpenAI.with_options`, for the settings of Azure too."""

@@ -17,16 +17,16 @@ from chatlib.types.parsed import ParsedChatCompletion
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from chatlib.client.async_stream import AsyncStream
-
 T = TypeVar("T")
 
 
 class SoFar(Generic[T]):
     """What a stream of events has, whichever way it is read."""
 
-    _chunks: Stream[ChatCompletionChunk] | AsyncStream[ChatCompletionChunk]
-    _state: ChatCompletionStreamState[T]
+    def __init__(self, response: HttpResponse, state: ChatCompletionStreamState[T]) -> None:
+        self.http_response = response
+        """The HTTP response, for its status and headers."""
+        self._state = state
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
@@ -38,11 +38,6 @@ class SoFar(Generic[T]):
         """What has come so far, by the name that the reference gives it."""
         return self.current_completion_snapshot
 
-    @property
-    def http_response(self) -> HttpResponse:
-        """The HTTP response, for its status and headers."""
-        return self._chunks.response
-
 
 class ChatCompletionStream(SoFar[T], Closing):
     """An answer that is coming, as events; and all of it that has come."""
@@ -50,8 +45,8 @@ class ChatCompletionStream(SoFar[T], Closing):
     def __init__(
         self, chunks: Stream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
     ) -> None:
-        self._chunks: Stream[ChatCompletionChunk] = chunks
-        self._state = state
+        super().__init__(chunks.response, state)
+        self._chunks = chunks
         self._events = self._handled()
 
     def __iter__(self) -> Iterator[ChatCompletionStreamEvent[T]]:
