@@ -137,12 +137,14 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_in_pages(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The Python examples of a page run, in their order, against a server in memory."""
+    from chatlib.client.async_client import AsyncOpenAI
     from chatlib.client.client import OpenAI
     from chatlib.testing import InMemoryServer
 
     monkeypatch.setenv("OPENAI_API_KEY", "test")
     server = InMemoryServer(default="The capital of France is Paris.")
-    monkeypatch.setattr(OpenAI, "_make_transport", staticmethod(lambda: server))
+    for client in (OpenAI, AsyncOpenAI):
+        monkeypatch.setattr(client, "_make_transport", staticmethod(lambda: server))
     names: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
         exec(compile(block, str(page), "exec", dont_inherit=True), names)
