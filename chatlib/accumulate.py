@@ -114,7 +114,8 @@ class Accumulator:
         if choice is None:
             choice = self._choices[0] = _Choice(0)
             self._unfinished += 1
-        choice.content.append(text)
+        if text:  # an empty one is no content, here as in add()
+            choice.content.append(text)
 
     def choice(self, index: int) -> Choice:
         """What has come so far of one choice."""

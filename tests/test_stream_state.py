@@ -159,6 +159,19 @@ def streams(draw: st.DrawFn) -> tuple[list[Any], list[dict[str, Any]]]:
     return chunks, said
 
 
+def test_snapshot_with_an_empty_piece_stays() -> None:
+    """A piece of text that is empty changes no snapshot, when it is asked for or later."""
+    state = ChatCompletionStreamState()
+    told = []
+    for delta in ({"role": "assistant"}, {"content": ""}, {"content": "x"}):
+        event: Any = state.handle_chunk(chunk(delta))[0]
+        told.append((event, event.snapshot.choices[0].message.content))
+    assert [None, None, "x"] == [then for _, then in told]
+    assert [then for _, then in told] == [
+        event.snapshot.choices[0].message.content for event, _ in told
+    ]
+
+
 TYPED = {"response_format": Solution, "input_tools": [STRICT, LOOSE]}
 
 
