@@ -111,8 +111,8 @@ if TYPE_CHECKING:
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
     from chatlib.schema import json_schema as json_schema
-    from chatlib.sse import SSEDecoder as SSEDecoder
     from chatlib.sse import ServerSentEvent as ServerSentEvent
+    from chatlib.sse import SSEDecoder as SSEDecoder
     from chatlib.sse import read_events as read_events
     from chatlib.stream_state import ChatCompletionStreamState as ChatCompletionStreamState
     from chatlib.streaming import ChunkReader as ChunkReader

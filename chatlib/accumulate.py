@@ -114,7 +114,7 @@ class Accumulator:
         if choice is None:
             choice = self._choices[0] = _Choice(0)
             self._unfinished += 1
-        if text:  # an empty one is no content, here as in add()
+        if text:
             choice.content.append(text)
 
     def choice(self, index: int) -> Choice:

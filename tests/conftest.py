@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import faces
 from tests.faces import Face
 
 settings.register_profile(
@@ -32,6 +33,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=["sync", "async"])
 def face(request: pytest.FixtureRequest) -> Iterator[Face]:
     """Both faces of the library, in turn: what a test says of clients holds for both."""
-    made = Face(request.param)
+    before, made = faces.now, Face(request.param)
+    faces.now = made
     yield made
+    faces.now = before
     made.close()

@@ -12,7 +12,7 @@ import inspect
 import threading
 from collections.abc import Awaitable, Iterator
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import chatlib
 
@@ -30,15 +30,24 @@ class LoopThread:
     def run(self, work: Awaitable[T]) -> T:
         """Wait for some work; what it raises is raised here."""
 
-        async def main() -> T:
-            return await work
+        raised: list[BaseException] = []
+
+        async def main() -> T | None:
+            try:
+                return await work
+            except BaseException as error:  # an interrupt would end the loop
+                raised.append(error)
+                return None
 
         running = asyncio.run_coroutine_threadsafe(main(), self.loop)
         try:
-            return running.result()
+            result = running.result()
         except BaseException:
             running.cancel()
             raise
+        if raised:
+            raise raised[0]
+        return cast("T", result)
 
     def close(self) -> None:
         """End the loop, and see that no task is left."""
@@ -145,3 +154,22 @@ class Face:
     def close(self) -> None:
         """Close the clients."""
         self._stack.close()
+
+
+now = Face("sync")
+"""The face of the test that runs now: set by the fixture ``face``."""
+
+
+def client(**settings: Any) -> Any:
+    """A client of the face of this test."""
+    return now.client(**settings)
+
+
+def wrap(value: Any) -> Any:
+    """Something that a client gave, made to wait where it must."""
+    return now.wrap(value)
+
+
+def unwrap(value: Any) -> Any:
+    """The thing itself."""
+    return value.target if isinstance(value, Blocking) else value

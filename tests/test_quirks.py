@@ -1757,7 +1757,7 @@ def stored(name: str) -> Callable[[StoredCheck], StoredCheck]:
     "found", [pytest.param(c, id=c["id"]) for c in CASES if c["area"] == STORED]
 )
 def test_stored_case(found: dict[str, Any]) -> None:
-    """Over a real connection, what a server says of stored completions comes to what is expected."""
+    """Over a real connection, what is said of stored completions comes to what is expected."""
     with (
         Server(*replies_of(found)) as server,
         OpenAI(api_key="sk-test", base_url=server.url) as client,

@@ -15,6 +15,7 @@ from chatlib import (
     APIConnectionError,
     APIError,
     APIResponseValidationError,
+    ChatCompletionStreamState,
     HttpResponse,
     OpenAI,
     OpenAIError,
@@ -27,7 +28,7 @@ from chatlib import (
 )
 from chatlib.testing import InMemoryServer, answer
 from chatlib.testing.loopback import Reply, Server, chunk, closed_port, completion, sse
-from chatlib.types import ChatCompletionMessage
+from chatlib.types import ChatCompletionChunk, ChatCompletionMessage
 
 ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -215,3 +216,19 @@ def test_validation_error_of_a_deep_body_is_short() -> None:
     """Its message does not try to show it."""
     with pytest.raises(APIResponseValidationError):
         read_completion(HttpResponse(200, {}, b"[" * 100_000))
+
+
+def test_an_event_read_late_after_an_empty_piece_of_content() -> None:
+    """Its snapshot is what it was then: an empty piece is no content."""
+    deltas: list[dict[str, Any]] = [{"role": "assistant"}, {"content": ""}, {"content": "Hi"}]
+    state: ChatCompletionStreamState[Any] = ChatCompletionStreamState()
+    events = [
+        event
+        for delta in deltas
+        for event in state.handle_chunk(
+            structure({"choices": [{"index": 0, "delta": delta}]}, ChatCompletionChunk)
+        )
+        if event.type == "chunk"
+    ]
+    contents = [event.snapshot.choices[0].message.content for event in events]
+    assert [None, None, "Hi"] == contents

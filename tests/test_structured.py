@@ -17,7 +17,6 @@ import pytest
 from chatlib import (
     ContentFilterFinishReasonError,
     LengthFinishReasonError,
-    OpenAI,
     OpenAIError,
     ParseError,
     function_tool,
@@ -28,8 +27,11 @@ from chatlib import (
 )
 from chatlib.testing import InMemoryServer, completion
 from chatlib.types import ChatCompletion
+from tests import faces
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
+
+pytestmark = pytest.mark.usefixtures("face")  # each test holds for both faces
 
 
 class Color(enum.Enum):
@@ -96,9 +98,9 @@ ORDER = {
 }
 
 
-def client_of(*replies: Any) -> tuple[OpenAI, InMemoryServer]:
+def client_of(*replies: Any) -> tuple[Any, InMemoryServer]:
     server = InMemoryServer(*replies)
-    return OpenAI(api_key="sk-test", transport=server, max_retries=0), server
+    return faces.client(transport=server, max_retries=0), server
 
 
 def parse(reply: Any, kind: Any, **params: Any) -> Any:

@@ -15,7 +15,6 @@ import pytest
 from chatlib import (
     BadRequestError,
     DecodeError,
-    OpenAI,
     OpenAIError,
     Tool,
     ToolRoundsExceededError,
@@ -28,8 +27,11 @@ from chatlib import (
 from chatlib.testing import InMemoryServer, completion, error
 from chatlib.types import ChatCompletion
 from chatlib.types.values import ToolMessage
+from tests import faces
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
+
+pytestmark = pytest.mark.usefixtures("face")  # each test holds for both faces
 
 
 @attrs.define
@@ -429,9 +431,9 @@ def test_what_tools_return(value: Any, expected: Any) -> None:
 # Conversations ----------------------------------------------------------------------------------
 
 
-def client_of(*replies: Any) -> tuple[OpenAI, InMemoryServer]:
+def client_of(*replies: Any) -> tuple[Any, InMemoryServer]:
     server = InMemoryServer(*replies)
-    return OpenAI(api_key="sk-test", transport=server, max_retries=0), server
+    return faces.client(transport=server, max_retries=0), server
 
 
 def test_a_run() -> None:
