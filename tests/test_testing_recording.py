@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import chatlib
 from chatlib import (
     APIConnectionError,
     APITimeoutError,
@@ -648,17 +649,36 @@ def test_server_in_memory_can_be_recorded_either_way(path: Path) -> None:
 
 
 def test_wrong_kind_of_transport(path: Path) -> None:
-    """Is told at once; nothing was sent."""
-
-    class Plain:
-        def send(self, request: HttpRequest) -> HttpResponse:
-            raise AssertionError("sent")
-
+    """Is told at once."""
     with pytest.raises(TypeError, match="Awaited is awaited: use asend"):
         RecordingTransport(path, Awaited()).send(request())
-    for transport in (Plain(), None):
-        with pytest.raises(TypeError, match="AsyncTransport"):
-            asyncio.run(RecordingTransport(path, transport).asend(request()))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_plain_transport_is_awaited_by_threads(path: Path, given: bool) -> None:
+    """The default one as well."""
+    server = InMemoryServer("text", stream("a", "b", pause=0.01), fault("reset"))
+
+    async def ask(transport: Any, base_url: str) -> list[Any]:
+        made: list[Any] = []
+        client = chatlib.AsyncOpenAI(
+            api_key=KEY, base_url=base_url, transport=transport, max_retries=0
+        )
+        async with client:
+            made.append((await client.chat.completions.create(**ASK)).to_dict())
+            chunks = await client.chat.completions.create(**ASK, stream=True)
+            made.append([chunk.to_dict() async for chunk in chunks])
+        async with client:
+            with pytest.raises(APIConnectionError) as caught:
+                await client.chat.completions.create(**{**ASK, "seed": 1})
+            made.append(str(caught.value))
+        return made
+
+    with serve(server) as base_url:
+        recording = RecordingTransport(path, RequestsTransport() if given else None)
+        before = asyncio.run(ask(recording, base_url))
+    assert before == asyncio.run(ask(ReplayTransport(path), base_url))
+    assert 3 == len(exchanges(path))
 
 
 # Modes

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from chatlib.http import AsyncTransport, HttpRequest, HttpResponse, Transport, TransportError
 from chatlib.testing.bodies import Watcher, watch
@@ -30,6 +30,9 @@ from chatlib.testing.exchanges import (
     request_value,
 )
 from chatlib.testing.replaying import ReplayTransport
+
+if TYPE_CHECKING:
+    from chatlib.transports.threads import ThreadTransport
 
 Mode: TypeAlias = Literal["auto", "record", "replay"]
 
@@ -65,8 +68,8 @@ class RecordingTransport:
 
     Args:
         path: The file. Its folder is made.
-        transport: Who carries the requests: for :meth:`send` a transport, for :meth:`asend` one
-            that is awaited. Unless given, a
+        transport: Who carries the requests: for :meth:`send` a plain transport, for :meth:`asend`
+            one that is awaited, or a plain one, which then runs on threads. Unless given, a
             :class:`~chatlib.transports.requests.RequestsTransport`.
         clock: The time in seconds, for the pauses.
 
@@ -93,32 +96,23 @@ class RecordingTransport:
         self.path = Path(path)
         """The file that is written."""
         self._transport = transport
+        self._threads: ThreadTransport | None = None
         self._clock = clock
         self._takes: list[_Take] = []
         self._lock = threading.Lock()
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and record it; see :meth:`chatlib.http.Transport.send`."""
-        with self._lock:
-            if self._transport is None:
-                from chatlib.transports.requests import RequestsTransport
-
-                self._transport = RequestsTransport()
-        if inspect.iscoroutinefunction(self._transport.send):
-            raise TypeError(f"{type(self._transport).__name__} is awaited: use asend()")
+        carrier = self._carrier()
+        if inspect.iscoroutinefunction(carrier.send):
+            raise TypeError(f"{type(carrier).__name__} is awaited: use asend()")
         with self._take(request) as take:
-            response: Any = self._transport.send(request)
+            response = carrier.send(request)
         return take.of(response)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
         """:meth:`send`, awaited."""
-        send: Any = getattr(self._transport, "asend", None) or getattr(
-            self._transport, "send", None
-        )
-        if not inspect.iscoroutinefunction(send):
-            raise TypeError(
-                "asend() needs a transport that is awaited: give the recording an AsyncTransport"
-            )
+        send = self._awaited()
         with self._take(request) as take:
             response = await send(request)
         return take.of(response)
@@ -131,10 +125,31 @@ class RecordingTransport:
 
     async def aclose(self) -> None:
         """Close the transport that carries the requests."""
-        close = getattr(self._transport, "aclose", None) or getattr(self._transport, "close", None)
+        used = self._threads or self._transport
+        close = getattr(used, "aclose", None) or getattr(used, "close", None)
         done = close() if close is not None else None
         if inspect.isawaitable(done):
             await done
+
+    def _carrier(self) -> Any:
+        with self._lock:
+            if self._transport is None:
+                from chatlib.transports.requests import RequestsTransport
+
+                self._transport = RequestsTransport()
+            return self._transport
+
+    def _awaited(self) -> Any:
+        carrier = self._carrier()
+        send = getattr(carrier, "asend", None) or carrier.send
+        if inspect.iscoroutinefunction(send):
+            return send
+        with self._lock:
+            if self._threads is None:
+                from chatlib.transports.threads import ThreadTransport
+
+                self._threads = ThreadTransport(carrier)
+            return self._threads.send
 
     @contextlib.contextmanager
     def _take(self, request: HttpRequest) -> Iterator[_Take]:
