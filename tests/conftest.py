@@ -7,6 +7,10 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest.register_assert_rewrite(
+    "chatlib.testing.contract", "chatlib.testing.async_contract", "chatlib.testing.scenarios"
+)
+
 settings.register_profile(
     "default",
     deadline=None,

@@ -412,7 +412,12 @@ class _Body:
 def _drop(raw: aiohttp.ClientResponse) -> None:
     connection = raw.connection  # None if it was given back at the end of the body
     if connection is not None and connection.transport is not None:
-        connection.transport.abort()
+        if raw._loop.is_closed():
+            _close_socket(connection.transport)
+            with suppress(RuntimeError):
+                connection.close()
+        else:
+            connection.transport.abort()
     raw.close()
 
 

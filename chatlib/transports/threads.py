@@ -117,7 +117,11 @@ class _Body:
         if self._closed:
             return None
         self._closed = True
-        return self._threads.start(self._response.close, lambda _: None)
+        try:
+            return self._threads.start(self._response.close, lambda _: None)
+        except RuntimeError:  # no loop is running, and so none is held up
+            self._response.close()
+            return None
 
     def __del__(self) -> None:
         if not self._closed:  # nobody can be waiting for a piece of it
