@@ -149,11 +149,11 @@ def nothing_left() -> Iterator[None]:
         warnings.simplefilter("always", ResourceWarning)
         yield
         gc.collect()
-    assert [str(warning.message) for warning in caught] == []
+    assert [] == [str(warning.message) for warning in caught]
     end = time.monotonic() + 2
     while left() and time.monotonic() < end:
         time.sleep(0.005)
-    assert left() == []
+    assert [] == left()
 
 
 def close(transport: object) -> None:
