@@ -242,7 +242,13 @@ class TransportContract:
     def test_pieces_as_they_come(self) -> None:
         """Each piece can be read as soon as it was sent, however the body is framed or packed."""
         self.need("streams")
-        for options in ({}, {"gzip": True}, {"framing": "length"}, {"framing": "close"}):
+        ways: list[dict[str, Any]] = [
+            {},
+            {"gzip": True},
+            {"framing": "length"},
+            {"framing": "close"},
+        ]
+        for options in ways:
             reply = Reply.stream([b"data: 1\n\n", 0.05, b"data: 2\n\n", 30.0, b"3"], **options)
             with self.serve(as_asked(reply)) as server, self.made() as transport:
                 start = time.monotonic()

@@ -187,6 +187,8 @@ class _Threads:
             except RuntimeError:  # the loop is closed, and so nobody waits
                 if result is not None:
                     discard(result)
+            finally:
+                result = failed = None  # whose traceback would hold this frame, and so itself
 
         self.submit(working)
         return future
