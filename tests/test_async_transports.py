@@ -148,11 +148,11 @@ def test_a_netrc_does_not_replace_the_key(
 @over_all
 def test_a_limit_that_is_set_inside_the_body(kind: Any) -> None:
     """``limit_wait`` shortens the wait for the next piece, and lengthens it again."""
-    with Server(Reply.stream([b"a", 0.4, b"b", 30.0])) as server:
+    with Server(Reply.stream([b"a", 0.7, b"b", 30.0])) as server:
         transport = kind()
 
         async def main() -> None:
-            response = await transport.send(request_to(server, read=0.2))
+            response = await transport.send(request_to(server, read=0.5))
             assert response.limit_wait is not None
             pieces = aiter(response)
             assert b"a" == await anext(pieces)
@@ -170,14 +170,14 @@ def test_a_limit_that_is_set_inside_the_body(kind: Any) -> None:
 @over_all
 def test_time_between_two_pieces_is_the_callers(kind: Any) -> None:
     """The read timeout does not count while the last piece is dealt with."""
-    with Server(Reply.stream([b"a", 0.5, b"b"])) as server:
+    with Server(Reply.stream([b"a", 0.8, b"b"])) as server:
         transport = kind()
 
         async def main() -> None:
-            response = await transport.send(request_to(server, read=0.3))
+            response = await transport.send(request_to(server, read=0.5))
             pieces = aiter(response)
             assert b"a" == await anext(pieces)
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(0.9)
             assert b"b" == await anext(pieces)
             await response.aclose()
             await transport.aclose()

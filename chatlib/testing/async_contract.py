@@ -31,6 +31,7 @@ from chatlib.testing.loopback import (
 )
 from chatlib.testing.scenarios import (
     OK,
+    Silent,
     aclose,
     becomes,
     body_of,
@@ -68,9 +69,23 @@ class AsyncTransportContract(TransportContract):
             transport = self.make_async()
 
             async def main() -> None:
-                with taking(0, 1.0):
+                with taking(0, 4.0):
                     await cancelled(transport.send(request_to(url)), lambda: True)
                 await aclose(transport)
+
+            asyncio.run(main())
+
+    def test_cancelled_while_tls_is_begun(self) -> None:
+        """So it is when the server accepts, but does not answer."""
+        with Silent() as silent, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                url = f"https://{silent.address}/"
+                with taking(0, 4.0):
+                    await cancelled(transport.send(request_to(url)), lambda: True)
+                    await aclose(transport)
+                    assert silent.is_left()
 
             asyncio.run(main())
 
@@ -80,7 +95,7 @@ class AsyncTransportContract(TransportContract):
             transport = self.make_async()
 
             async def main() -> None:
-                with taking(0, 1.5):
+                with taking(0, 4.0):
                     await cancelled(transport.send(request_to(server)), lambda: server.requests)
                     assert await becomes(lambda: server.open == 0)
                 assert b"ok" in await body_of(transport, request_to(server))
@@ -97,7 +112,7 @@ class AsyncTransportContract(TransportContract):
                 response = await transport.send(request_to(server))
                 pieces = aiter(response)
                 assert b"a" == await anext(pieces)
-                with taking(0, 1.5):
+                with taking(0, 4.0):
                     await cancelled(anext(pieces), lambda: True)
                     assert await becomes(lambda: server.open == 0)
                 await response.aclose()
@@ -113,7 +128,7 @@ class AsyncTransportContract(TransportContract):
 
             async def main() -> None:
                 request = HttpRequest("POST", server.url, {}, b"x" * 20_000_000, Timeout(9))
-                with taking(0, 2.0):
+                with taking(0, 4.0):
                     await cancelled(transport.send(request), lambda: server.requests)
                 await aclose(transport)
 
@@ -126,7 +141,7 @@ class AsyncTransportContract(TransportContract):
 
             async def main() -> None:
                 try:
-                    with taking(0.2, 1.0):
+                    with taking(0.2, 4.0):
                         await asyncio.wait_for(transport.send(request_to(server)), 0.2)
                 except asyncio.TimeoutError:
                     pass
@@ -153,7 +168,7 @@ class AsyncTransportContract(TransportContract):
                 return await body_of(transport, request)
 
             async def main() -> None:
-                with taking(0.3, 4.0):
+                with taking(0.3, 10.0):
                     got = await asyncio.gather(*map(one, range(100)))
                 assert [b"%d" % number for number in range(100)] == got
                 await aclose(transport)

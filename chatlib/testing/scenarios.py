@@ -9,6 +9,7 @@ import asyncio
 import gc
 import os
 import pickle
+import socket
 import ssl
 import tempfile
 import threading
@@ -106,10 +107,11 @@ async def body_of(transport: AsyncTransport, request: HttpRequest) -> bytes:
 
 
 async def aclose(transport: object) -> None:
-    """Close an asynchronous transport, if that can be done."""
+    """Close an asynchronous transport, if that can be done; no task may be left over then."""
     closing = getattr(transport, "aclose", None)
     if closing is not None:
         await closing()
+    assert await becomes(lambda: {asyncio.current_task()} == asyncio.all_tasks())
 
 
 async def becomes(true: Callable[[], object], seconds: float = 2.0) -> bool:
@@ -212,6 +214,32 @@ def shown_in(error: BaseException, secret: str) -> list[str]:
         shown[f"{type(link).__name__} below"] = f"{link} {link!r} {link.args}"
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return [name for name, text in shown.items() if secret in text]
+
+
+class Silent:
+    """An address that accepts connections and never says a word."""
+
+    def __enter__(self) -> Silent:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def is_left(self, seconds: float = 2.0) -> bool:
+        """Whether the first client closes its connection before some seconds are over."""
+        conn = self._listener.accept()[0]
+        conn.settimeout(seconds)
+        with conn:
+            try:
+                while conn.recv(65536):
+                    pass
+            except ConnectionError:  # closed without having read
+                pass
+            except TimeoutError:
+                return False
+        return True
 
 
 class Authority:
