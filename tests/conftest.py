@@ -11,6 +11,10 @@ from hypothesis import HealthCheck, settings
 from tests import faces
 from tests.faces import Face
 
+pytest.register_assert_rewrite(
+    "chatlib.testing.contract", "chatlib.testing.async_contract", "chatlib.testing.scenarios"
+)
+
 settings.register_profile(
     "default",
     deadline=None,

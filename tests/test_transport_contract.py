@@ -5,21 +5,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-import pytest
-
-pytest.register_assert_rewrite("chatlib.testing.contract")
-
-from chatlib import AsyncTransport, Transport  # noqa: E402
-from chatlib.testing.contract import (  # noqa: E402
-    AsyncTransportContract,
-    TransportContract,
-    Unsupported,
-)
-from chatlib.testing.wireless import InMemoryWire  # noqa: E402
-from chatlib.transports.aiohttp import AiohttpTransport  # noqa: E402
-from chatlib.transports.requests import RequestsTransport  # noqa: E402
-from chatlib.transports.threads import ThreadTransport  # noqa: E402
-from chatlib.transports.urllib3 import Urllib3Transport  # noqa: E402
+from chatlib import AsyncTransport, Transport
+from chatlib.testing.async_contract import AsyncTransportContract
+from chatlib.testing.contract import TransportContract, Unsupported
+from chatlib.testing.wireless import InMemoryWire
+from chatlib.transports.aiohttp import AiohttpTransport
+from chatlib.transports.requests import RequestsTransport
+from chatlib.transports.threads import ThreadTransport
+from chatlib.transports.urllib3 import Urllib3Transport
 
 
 def options_of(settings: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import copy
 import multiprocessing
 import os
 import pickle
+import select
+import socket
 import ssl
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import pytest
 import requests
 import trustme
 
-from chatlib import HttpRequest, OpenAI, TransportError
+from chatlib import HttpRequest, OpenAI, Timeout, TransportError, TransportTimeout
 from chatlib.testing.loopback import Reply, Server, chunk, completion, sse
 from chatlib.transports._environment import authorities, origin_of, proxy_for, tls_context
 from chatlib.transports.aborting import Abort
@@ -125,6 +127,64 @@ def test_hosts_without_proxy(
 def test_origins(url: str, expected: str) -> None:
     """An origin is what comes before path and query."""
     assert expected == origin_of(url)
+
+
+class SocksServer:
+    """A SOCKS5 proxy of one connection, for a name that it looks up as loopback."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.asked = b""
+
+    def __enter__(self) -> str:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        return f"socks5h://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self._thread.join(2)
+
+    def _serve(self) -> None:
+        conn = self._listener.accept()[0]
+        with conn, socket.create_connection(("127.0.0.1", self._port)) as server:
+            conn.recv(3)  # version 5, one method, none
+            conn.sendall(b"\5\0")
+            head = conn.recv(5)
+            self.asked = conn.recv(head[4] + 2)[:-2]
+            conn.sendall(b"\5\0\0\1" + bytes(6))
+            while True:
+                for ready in select.select([conn, server], [], [], 5)[0]:
+                    data = ready.recv(65536)
+                    (server if ready is conn else conn).sendall(data)
+                    if not data:
+                        return
+
+
+@over_both
+def test_socks_proxy(kind: Any) -> None:
+    """A SOCKS proxy is used, time limits included, where the package PySocks is installed."""
+    pytest.importorskip("socks")
+    with Server(OK, Reply(delay=30)) as server:
+        proxy = SocksServer(server.port)
+        with proxy as url:
+            transport = kind(proxies={"all": url})
+            assert b"ok" in ask(transport, "http://a.test:80/")
+            late = HttpRequest("POST", "http://a.test:80/", {}, b"{}", Timeout(9, total=0.2))
+            with pytest.raises(TransportTimeout):
+                transport.send(late)
+            transport.close()
+        assert b"a.test" == proxy.asked
+
+
+def test_socks_proxy_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where that is missing, nothing is sent past the proxy."""
+    monkeypatch.setitem(sys.modules, "socks", None)
+    monkeypatch.delitem(sys.modules, "urllib3.contrib.socks", raising=False)
+    with pytest.raises(TransportError, match="PySocks") as caught:
+        ask(Urllib3Transport(proxies={"all": "socks5://127.0.0.1:1"}), "http://a.test/")
+    assert not caught.value.retryable
 
 
 # Certificates ---------------------------------------------------------------------------------

@@ -147,9 +147,11 @@ class AiohttpTransport(Configured):
         with self._lock:
             session = self._sessions.pop(asyncio.get_running_loop(), None)
             self._sweep()
-        if session is not None:
+        if session is not None and session.connector is not None:
+            for transport in _transports_of(session.connector):
+                transport.abort()  # TLS would first take leave, and take its time
             await session.close()
-            await asyncio.sleep(0)  # connections that were dropped before are closed by now
+            await asyncio.sleep(0)  # after which they are closed
 
     def __del__(self) -> None:
         sessions = getattr(self, "_sessions", {})
@@ -412,7 +414,12 @@ class _Body:
 def _drop(raw: aiohttp.ClientResponse) -> None:
     connection = raw.connection  # None if it was given back at the end of the body
     if connection is not None and connection.transport is not None:
-        connection.transport.abort()
+        if raw._loop.is_closed():
+            _close_socket(connection.transport)
+            with suppress(RuntimeError):
+                connection.close()
+        else:
+            connection.transport.abort()
     raw.close()
 
 

@@ -117,7 +117,11 @@ class _Body:
         if self._closed:
             return None
         self._closed = True
-        return self._threads.start(self._response.close, lambda _: None)
+        try:
+            return self._threads.start(self._response.close, lambda _: None)
+        except RuntimeError:  # no loop is running, and so none is held up
+            self._response.close()
+            return None
 
     def __del__(self) -> None:
         if not self._closed:  # nobody can be waiting for a piece of it
@@ -183,6 +187,8 @@ class _Threads:
             except RuntimeError:  # the loop is closed, and so nobody waits
                 if result is not None:
                     discard(result)
+            finally:
+                result = failed = None  # whose traceback would hold this frame, and so itself
 
         self.submit(working)
         return future

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -151,7 +152,9 @@ def _through(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
     """A pool manager that connects by a proxy."""
     if proxy.startswith("socks"):
         try:
-            from urllib3.contrib.socks import SOCKSProxyManager
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it warns of what it raises
+                from urllib3.contrib.socks import SOCKSProxyManager
         except ImportError:
             why = "a SOCKS proxy needs the package PySocks"
             raise TransportError(why, retryable=False) from None

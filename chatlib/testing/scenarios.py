@@ -1,0 +1,269 @@
+"""What the contracts of transports are told by: requests, replies, authorities, and what to expect.
+
+Plain assertions and no pytest, so that any test runner will do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import pickle
+import socket
+import ssl
+import tempfile
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from unittest import SkipTest
+from unittest.mock import patch
+
+import attrs
+
+from chatlib.http import (
+    AsyncTransport,
+    HttpRequest,
+    Timeout,
+    Transport,
+    TransportError,
+)
+from chatlib.testing.loopback import (
+    Reply,
+    Script,
+    completion,
+)
+
+if TYPE_CHECKING:
+    from chatlib.client.client import OpenAI
+
+KEY = "sk-contractsecret"
+"""The key that no exception may show."""
+
+OK = Reply.json(completion("ok"))
+ELSEWHERE = "http://api.example.test/v1"
+PARTIAL = {"content-type": "application/json", "content-length": "9999"}
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+DRIBBLE: list[bytes | float] = [b"x", 0.05] * 400
+
+BREAKS = {
+    "before the headers, closed": Reply.nothing(),
+    "before the headers, reset": Reply.nothing(abort="rst"),
+    "inside the headers, reset": Reply(raw=[b"HTTP/1.1 200 OK\r\nContent-Ty", 0.05], abort="rst"),
+    "not HTTP": Reply(raw=b"SSH-2.0-OpenSSH_9.9\r\n", abort="fin"),
+    "after the headers, closed": Reply(200, PARTIAL, abort="fin"),
+    "after the headers, reset": Reply(200, PARTIAL, [0.05], abort="rst"),
+    "inside the body, closed": Reply(200, PARTIAL, b'{"a": ', framing="length", abort="fin"),
+    "inside the body, reset": Reply(200, PARTIAL, [b'{"a": ', 0.05], framing="length", abort="rst"),
+    "inside a chunk, closed": Reply(raw=CHUNKED + b"20\r\n{", abort="fin"),
+    "between two chunks, closed": Reply.stream([b"a"], abort="fin"),
+    "between two chunks, reset": Reply.stream([b"a", 0.05], abort="rst"),
+    "before the last chunk, compressed": Reply.stream([b"a", b"b"], abort="fin", gzip=True),
+}
+"""The ways in which a connection can break, each by a reply that does so."""
+
+
+ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+PASSWORD = "proxy/secret"
+
+
+def with_password(origin: str) -> str:
+    """The URL of a proxy, with a user and a password in it."""
+    return origin.replace("://", f"://user:{PASSWORD.replace('/', '%2F')}@")
+
+
+def request_to(where: Any, **limits: float) -> HttpRequest:
+    """A request to a server or a URL, with a secret in it, and limits that let no test hang."""
+    url = where if isinstance(where, str) else where.url
+    headers = {"Authorization": f"Bearer {KEY}"}
+    return HttpRequest("POST", url, headers, b'{"a": 1}', Timeout(8, **limits))
+
+
+def as_asked(reply: Reply) -> Script:
+    """The reply, compressed only for who can read that."""
+
+    def script(request: Any) -> Reply:
+        can = "gzip" in request.headers.get("accept-encoding", "")
+        return attrs.evolve(reply, gzip=reply.gzip and can)
+
+    return script
+
+
+def client_of(url: str, transport: Transport) -> OpenAI:
+    """A client that tries once."""
+    from chatlib.client.client import OpenAI  # here, as it lives on the same floor
+
+    return OpenAI(api_key=KEY, base_url=url, transport=transport, max_retries=0)
+
+
+async def body_of(transport: AsyncTransport, request: HttpRequest) -> bytes:
+    """The whole body of what a server answers."""
+    return await (await transport.send(request)).aread()
+
+
+async def aclose(transport: object) -> None:
+    """Close an asynchronous transport, if that can be done; no task may be left over then."""
+    closing = getattr(transport, "aclose", None)
+    if closing is not None:
+        await closing()
+    assert await becomes(lambda: {asyncio.current_task()} == asyncio.all_tasks())
+
+
+async def becomes(true: Callable[[], object], seconds: float = 2.0) -> bool:
+    """Whether something becomes true before some seconds are over."""
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        await asyncio.sleep(0.005)
+    return bool(true())
+
+
+async def cancelled(work: Awaitable[Any], when: Callable[[], object]) -> None:
+    """Start some work, and cancel it a moment after something has become true."""
+    task = asyncio.ensure_future(work)
+    assert await becomes(when)
+    await asyncio.sleep(0.1)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+    raise AssertionError("the cancellation was swallowed")
+
+
+@contextmanager
+def nothing_left() -> Iterator[None]:
+    """Require that no thread and no warning of something unclosed is left over."""
+    before = set(threading.enumerate())
+
+    def left() -> list[threading.Thread]:
+        return [
+            thread
+            for thread in set(threading.enumerate()) - before
+            if "_converse" not in thread.name and "_accept" not in thread.name
+        ]
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        yield
+        gc.collect()
+    assert [] == [str(warning.message) for warning in caught]
+    end = time.monotonic() + 2
+    while left() and time.monotonic() < end:
+        time.sleep(0.005)
+    assert [] == left()
+
+
+def close(transport: object) -> None:
+    """Close a transport, if that can be done."""
+    closing = getattr(transport, "close", None)
+    if closing is not None:
+        closing()
+
+
+@contextmanager
+def raising(kind: type[TransportError] = TransportError) -> Iterator[list[TransportError]]:
+    """Require that a transport's exception is raised inside; it is in the list afterwards."""
+    caught: list[TransportError] = []
+    try:
+        yield caught
+    except kind as error:
+        caught.append(error)
+    else:
+        raise AssertionError(f"no {kind.__name__} was raised")
+
+
+@contextmanager
+def taking(least: float, most: float) -> Iterator[None]:
+    """Require that what is inside takes about so many seconds."""
+    start = time.monotonic()
+    yield
+    took = time.monotonic() - start
+    assert least <= took <= most, f"it took {took:.2f} s, not {least:g} to {most:g} s"
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Exactly these variables about proxies and certificates."""
+    ours = ("_PROXY", "_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+    others = {name: text for name, text in os.environ.items() if not name.upper().endswith(ours)}
+    with patch.dict(os.environ, {**others, **variables}, clear=True):
+        yield
+
+
+def shown_in(error: BaseException, secret: str) -> list[str]:
+    """Where a log, a crash report or a message queue would see a secret of an exception."""
+    detailed = traceback.TracebackException.from_exception(error, capture_locals=True)
+    # The variables of a test are its own.
+    ours = (__file__, "contract.py")
+    frames = [frame for frame in detailed.stack if not frame.filename.endswith(ours)]
+    shown = {
+        "str": str(error),
+        "repr": repr(error),
+        "attributes": repr(vars(error)),
+        "traceback": "".join(traceback.format_exception(error)),
+        "variables": repr([frame.locals for frame in frames]),
+        "pickle": pickle.dumps(error).decode("latin-1"),
+    }
+    link: BaseException | None = error
+    while link is not None:
+        shown[f"{type(link).__name__} below"] = f"{link} {link!r} {link.args}"
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+    return [name for name, text in shown.items() if secret in text]
+
+
+class Silent:
+    """An address that accepts connections and never says a word."""
+
+    def __enter__(self) -> Silent:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def is_left(self, seconds: float = 2.0) -> bool:
+        """Whether the first client closes its connection before some seconds are over."""
+        conn = self._listener.accept()[0]
+        conn.settimeout(seconds)
+        with conn:
+            try:
+                while conn.recv(65536):
+                    pass
+            except ConnectionError:  # closed without having read
+                pass
+            except TimeoutError:
+                return False
+        return True
+
+
+class Authority:
+    """A certificate authority of one's own, by the package trustme."""
+
+    def __init__(self) -> None:
+        try:
+            import trustme
+        except ImportError:
+            raise SkipTest("needs the package trustme") from None
+        self._ca = trustme.CA()
+        self._folder = tempfile.TemporaryDirectory()
+        self.bundle = os.path.join(self._folder.name, "ca.pem")
+        """The path of its certificate."""
+        self._ca.cert_pem.write_to_path(self.bundle)
+
+    @staticmethod
+    @lru_cache(maxsize=1)
+    def one() -> Authority:
+        """One for all tests: to make it takes a while."""
+        return Authority()
+
+    def context(self, *names: str) -> ssl.SSLContext:
+        """What a server with a certificate for these names speaks; loopback's, unless given."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._ca.issue_cert(*(names or ("127.0.0.1",))).configure_cert(context)
+        return context
