@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import signal
 import subprocess
 import sys
 import threading
@@ -416,6 +417,26 @@ print(next(results).completion, flush=True)
     )
     assert ("0\n", "") == (done.stdout, done.stderr)
     assert time.monotonic() - start < 30
+
+
+def test_interrupted_program() -> None:
+    """An interrupt from the keyboard ends a program whose requests take for ever."""
+    code = """
+import time
+from chatlib import run_many
+def call(number):
+    print("running", flush=True)
+    time.sleep(60)
+list(run_many(None, [{"number": 1}], call=call))
+"""
+    command = [sys.executable, "-c", code]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert "running\n" == child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode != 0
+    assert "KeyboardInterrupt" in errors.splitlines()[-1]
 
 
 def test_threads_load_no_asyncio() -> None:
