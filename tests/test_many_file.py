@@ -283,6 +283,9 @@ def test_damage_of_a_crash(damage: bytes, tmp_path: Path) -> None:
         b'{"id": "x", "custom_id": "a", "response": null, "error": null}\n',
         b'{"id": "x", "custom_id": "a", "response": {}, "error": null\n{}\n',
         b"\n\n",
+        b'{"custom_id": "a", "response": {"status_code": 200, "body": null}, "error": null}\n',
+        b'{"custom_id": "a", "response": {"body": {}}, "error": null}\n',
+        b'{"custom_id": "a", "response": null, "error": "no"}\n',
     ],
 )
 def test_file_of_something_else(content: bytes, tmp_path: Path) -> None:
