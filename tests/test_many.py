@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import signal
 import subprocess
 import sys
 import threading
@@ -244,8 +245,9 @@ async def test_left_early(form: Any, ordered: bool, tmp_path: Path) -> None:
     """No more requests are made; threads are waited for, tasks are cancelled; nothing is left."""
     client, server = echoing()
     path, before = tmp_path / "r.jsonl", form.running()
+    requests = [ask(str(number)) for number in range(100)]
     for leave in ("aclose", "break"):
-        results = form.many(client, REQUESTS, concurrency=2, ordered=ordered, results=path)
+        results = form.many(client, requests, concurrency=2, ordered=ordered, results=path)
         async for _ in results:
             break
         if leave == "aclose":
@@ -256,13 +258,13 @@ async def test_left_early(form: Any, ordered: bool, tmp_path: Path) -> None:
         await form.settle()
         assert (before, []) == (form.running(), descriptors(path))
     sent = len(server.requests)
-    assert sent <= 7
+    assert sent <= 2 * 2 * AHEAD_IN_ORDER
     await form.settle()
     assert sent == len(server.requests)
-    rest = await collect(form.many(client, REQUESTS, results=path))
-    assert [f"re: {number}" for number in range(20)] == [r.completion.text for r in rest]
+    rest = await collect(form.many(client, requests, results=path))
+    assert [f"re: {number}" for number in range(100)] == [r.completion.text for r in rest]
     if form.waits_for_what_runs:
-        assert 20 == len(server.requests)
+        assert 100 == len(server.requests)
 
 
 @both
@@ -382,8 +384,10 @@ def test_interrupted_consumer_does_not_wait() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         list(run_many(None, requests(), call=call))
-    assert any(thread.name == "chatlib-many-0" for thread in threading.enumerate())
+    left = [thread for thread in threading.enumerate() if thread.name == "chatlib-many-0"]
     leave.set()
+    assert 1 == len(left)
+    left[0].join()
 
 
 @both
@@ -416,6 +420,26 @@ print(next(results).completion, flush=True)
     )
     assert ("0\n", "") == (done.stdout, done.stderr)
     assert time.monotonic() - start < 30
+
+
+def test_interrupted_program() -> None:
+    """An interrupt from the keyboard ends a program whose requests take for ever."""
+    code = """
+import time
+from chatlib import run_many
+def call(number):
+    print("running", flush=True)
+    time.sleep(60)
+list(run_many(None, [{"number": 1}], call=call))
+"""
+    command = [sys.executable, "-c", code]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert "running\n" == child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode != 0
+    assert "KeyboardInterrupt" in errors.splitlines()[-1]
 
 
 def test_threads_load_no_asyncio() -> None:
@@ -522,6 +546,21 @@ async def test_answer_of_the_wrong_type(form: Any, tmp_path: Path) -> None:
             result.error.completion.text,
             result.error.completion.request_id,
         )
+
+
+@both
+async def test_answer_in_a_file_that_is_not_of_the_type(form: Any, tmp_path: Path) -> None:
+    """It is the error of its result, and nothing is asked."""
+    client, server = echoing()
+    options: Any = {"response_format": City, "results": tmp_path / "r.jsonl"}
+
+    async def unread(**params: Any) -> Any:
+        return client.chat.completions.create(**ask("a"))
+
+    await collect(form.many(client, [ask("a")], call=unread, **options))
+    [result] = await collect(form.many(client, [ask("a")], **options))
+    assert isinstance(result.error, ParseError)
+    assert (True, 1) == (result.resumed, len(server.requests))
 
 
 def double(number: int) -> int:

@@ -61,6 +61,8 @@ class ResultsFile:
                 self._rewrite()
                 self._open()
                 self._scan()
+            if fsync:
+                _sync_folder(os.path.dirname(self.path))
         except BaseException:
             self.close()
             raise
@@ -174,6 +176,16 @@ class ResultsFile:
         else:  # Windows replaces no file that is open
             self.close()
             os.replace(made, self.path)
+
+
+def _sync_folder(folder: str) -> None:
+    """Have the name of a new file on the disk, where folders can be opened for that."""
+    if hasattr(os, "O_DIRECTORY"):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def _decoded(line: bytes) -> Any:

@@ -113,13 +113,17 @@ def _json_of(error: Exception) -> dict[str, Any]:
 
 def is_result(line: Any) -> bool:
     """Whether a decoded line is a result at all."""
-    return (
-        isinstance(line, dict)
-        and isinstance(line.get("custom_id"), str)
-        and isinstance(line.get("response"), (dict, type(None)))
-        and isinstance(line.get("error"), (dict, type(None)))
-        and bool(line.get("response") or line.get("error"))
-    )
+    if not isinstance(line, dict) or not isinstance(line.get("custom_id"), str):
+        return False
+    response, error = line.get("response"), line.get("error")
+    if not isinstance(error, (dict, type(None))):
+        return False
+    if response is None:
+        return bool(error)
+    if not isinstance(response, dict) or not isinstance(response.get("status_code"), int):
+        return False
+    body = response.get("body")
+    return isinstance(body, dict) or line.get("kind") == "json" or has_failed(line)
 
 
 def has_failed(line: Mapping[str, Any]) -> bool:
@@ -136,7 +140,7 @@ def read_error(line: Mapping[str, Any]) -> Exception:
         if status is not None and not 200 <= status <= 299:
             return error_from_response(_http(response))
         return APIError(str(fields.get("message")), body=fields)
-    message = str(fields.pop("message"))
+    message = str(fields.pop("message", ""))
     name = fields.pop("class")
     cls = _class_of(name)
     if cls is None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sized
 from typing import Any, Protocol, TypedDict
 
+from chatlib.errors import OpenAIError
 from chatlib.many.asked import Intake, Job
 from chatlib.many.file import ResultsFile
 from chatlib.many.flow import Flow
@@ -99,11 +100,14 @@ class Plan:
         line = self._file.find(job) if self._file is not None else None
         if line is None:
             return job
-        answer = error = None
+        answer, error = None, None
         if has_failed(line):
             error = read_error(line)
         else:
-            answer = read_answer(line, job.params)
+            try:
+                answer = read_answer(line, job.params)
+            except OpenAIError as wrong:  # it is not of the type that is asked for now
+                error = wrong
         self.finish(_result(job, error, answer, resumed=True))
         return None
 

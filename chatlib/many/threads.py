@@ -161,8 +161,8 @@ def _results(
                     # A daemon, so that no call can keep a program from ending.
                     name = f"chatlib-many-{job.index}"
                     thread = threading.Thread(target=work, args=(job,), name=name, daemon=True)
-                    threads[job.index] = thread
                     thread.start()
+                    threads[job.index] = thread
             if (result := flow.pop()) is not None:
                 yield result
             elif flow.running:
