@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from chatlib import OpenAI, arun_many, run_many
+from chatlib import AsyncOpenAI, OpenAI, arun_many, run_many
 
 CONCURRENCY = 8
 
@@ -23,32 +23,23 @@ def check(number: int, result: Any) -> None:
     assert (number, f"re: {number}") == (result.index, result.completion.text)
 
 
-class Awaited:
-    """A client that is awaited, over one that is not."""
-
-    def __init__(self, client: OpenAI) -> None:
-        self.chat = self.completions = self
-        self._client = client
-
-    async def create(self, **params: Any) -> Any:
-        return await asyncio.to_thread(self._client.chat.completions.create, **params)
-
-
-async def arun(client: OpenAI, count: int, path: str) -> None:
+async def arun(settings: Any, count: int, path: str) -> None:
     """All of them, awaited."""
-    results = arun_many(Awaited(client), requests(count), concurrency=CONCURRENCY, results=path)
-    number = 0
-    async for result in results:
-        check(number, result)
-        number += 1
+    async with AsyncOpenAI(**settings) as client:
+        results = arun_many(client, requests(count), concurrency=CONCURRENCY, results=path)
+        number = 0
+        async for result in results:
+            check(number, result)
+            number += 1
 
 
 def main(form: str, url: str, count: int, path: str) -> None:
     """All of them."""
-    with OpenAI(api_key="k", base_url=url, max_retries=0) as client:
-        if form == "tasks":
-            asyncio.run(arun(client, count, path))
-            return
+    settings: Any = {"api_key": "k", "base_url": url, "max_retries": 0}
+    if form == "tasks":
+        asyncio.run(arun(settings, count, path))
+        return
+    with OpenAI(**settings) as client:
         results = run_many(client, requests(count), concurrency=CONCURRENCY, results=path)
         for number, result in enumerate(results):
             check(number, result)

@@ -17,7 +17,16 @@ from typing import Any
 
 import pytest
 
-from chatlib import HttpRequest, HttpResponse, OpenAI, Result, Results, arun_many, run_many
+from chatlib import (
+    AsyncOpenAI,
+    HttpRequest,
+    HttpResponse,
+    OpenAI,
+    Result,
+    Results,
+    arun_many,
+    run_many,
+)
 from chatlib.testing import InMemoryServer, answer
 
 
@@ -136,20 +145,15 @@ class Threads:
         return sum(thread.name.startswith("chatlib-many") for thread in threading.enumerate())
 
 
-class Awaited:
-    """A client that is awaited, over one that is not."""
+def awaited(client: OpenAI) -> AsyncOpenAI:
+    """A client like one, that is awaited."""
+    return AsyncOpenAI(
+        api_key="k", transport=client.transport, max_retries=client.max_retries, sleep=no_sleep
+    )
 
-    def __init__(self, client: OpenAI) -> None:
-        self.chat = self.completions = self
-        self._client = client
 
-    async def create(self, **params: Any) -> Any:
-        await asyncio.sleep(0)
-        return self._client.chat.completions.create(**params)
-
-    async def parse(self, **params: Any) -> Any:
-        await asyncio.sleep(0)
-        return self._client.chat.completions.parse(**params)
+def no_sleep(seconds: float) -> None:
+    """Waits not at all."""
 
 
 class Tasks:
@@ -161,7 +165,7 @@ class Tasks:
         return asyncio.run(test)
 
     def many(self, client: Any, requests: Any, **options: Any) -> Any:
-        return arun_many(Awaited(client), requests, **options)
+        return arun_many(client and awaited(client), requests, **options)
 
     def gate(self) -> Gate:
         return Gate()

@@ -30,7 +30,7 @@ from chatlib import (
 )
 from chatlib.many.flow import AHEAD, AHEAD_IN_ORDER
 from chatlib.testing import InMemoryServer, answer, completion, error, fault
-from tests.many_forms import Awaited, Tasks, ask, asked, both, collect, descriptors, echoing
+from tests.many_forms import Tasks, ask, asked, awaited, both, collect, descriptors, echoing
 
 REQUESTS = [ask(str(number)) for number in range(20)]
 
@@ -493,7 +493,7 @@ def test_wrong_form() -> None:
     """A client of the other form is found out at the first answer."""
     client, _ = echoing()
     with pytest.raises(TypeError, match="arun_many"):
-        list(run_many(Awaited(client), REQUESTS, concurrency=1))
+        list(run_many(awaited(client), REQUESTS, concurrency=1))
     with pytest.raises(TypeError, match=r"run_many\(\)"):
         asyncio.run(collect(arun_many(client, REQUESTS, concurrency=1)))
 

@@ -34,9 +34,9 @@ from chatlib.many.lines import error_line, is_result, read_error
 from chatlib.testing import error, fault, raw
 from tests.many_forms import (
     FORMS,
-    Awaited,
     ask,
     asked,
+    awaited,
     both,
     collect,
     descriptors,
@@ -59,7 +59,7 @@ async def test_lines(form: Any, tmp_path: Path) -> None:
     await collect(form.many(client, [{**r, "max_retries": 0} for r in requests], **options))
     good, refused, lost = lines_of(path)
     assert "Paris" == good["response"]["body"]["choices"][0]["message"]["content"]
-    assert (200, "req_scripted", None) == (
+    assert (200, "req_scripted_1", None) == (
         good["response"]["status_code"],
         good["response"]["request_id"],
         good["error"],
@@ -148,7 +148,7 @@ async def test_resume(form: Any, ordered: bool, tmp_path: Path) -> None:
     assert [5 <= number < 15 for number in range(20)] == [result.resumed for result in after]
     assert [f"re: {number}" for number in range(20)] == [r.completion.text for r in after]
     assert [r.completion for r in before] == [r.completion for r in after[5:15]]
-    assert "req_scripted" == after[7].completion.request_id
+    assert before[2].completion.request_id == after[7].completion.request_id
     assert 10 == len(server.requests)
     assert 20 == len(lines_of(path))
 
@@ -556,6 +556,6 @@ def test_both_forms_share_files(tmp_path: Path) -> None:
     client, server = echoing()
     path = tmp_path / "r.jsonl"
     list(run_many(client, REQUESTS[:10], results=path))
-    asyncio.run(collect(arun_many(Awaited(client), REQUESTS, results=path)))
+    asyncio.run(collect(arun_many(awaited(client), REQUESTS, results=path)))
     assert all(result.resumed for result in run_many(client, REQUESTS, results=path))
     assert 20 == len(server.requests)

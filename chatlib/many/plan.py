@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sized
-from typing import Any, Protocol, TypedDict
+from typing import Any, TypedDict
 
 from chatlib.errors import OpenAIError
 from chatlib.many.asked import Intake, Job
@@ -159,12 +159,3 @@ def default_call(client: Any) -> Callable[..., Any]:
         return completions.create(**params)
 
     return call
-
-
-class Client(Protocol):
-    """A client: :class:`chatlib.OpenAI`, the one that is awaited, or what looks like them."""
-
-    @property
-    def chat(self) -> Any:
-        """Has ``completions``, which has ``create`` and ``parse``."""
-        ...

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from chatlib._omit import omit
 from chatlib.many.asked import Job
-from chatlib.many.plan import Client, ManyOptions, Plan
+from chatlib.many.plan import ManyOptions, Plan
 from chatlib.many.result import Result
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
+    from chatlib.client.async_client import AsyncOpenAI
     from chatlib.types.completion import ChatCompletion
     from chatlib.types.parsed import ParsedChatCompletion
 
@@ -78,7 +79,7 @@ class AsyncResults(Generic[R_co]):
 
 @overload
 def arun_many(
-    client: Client,
+    client: AsyncOpenAI,
     requests: Requests,
     *,
     response_format: type[T],
@@ -98,7 +99,7 @@ def arun_many(
 
 @overload
 def arun_many(
-    client: Client,
+    client: AsyncOpenAI,
     requests: Requests,
     **options: Unpack[ManyOptions],
 ) -> AsyncResults[ChatCompletion]: ...

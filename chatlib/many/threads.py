@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from chatlib._omit import omit
 from chatlib.client.closing import Closing
 from chatlib.many.asked import Job
-from chatlib.many.plan import Client, ManyOptions, Plan
+from chatlib.many.plan import ManyOptions, Plan
 from chatlib.many.result import Result
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
+    from chatlib.client.client import OpenAI
     from chatlib.types.completion import ChatCompletion
     from chatlib.types.parsed import ParsedChatCompletion
 
@@ -57,7 +58,7 @@ class Results(Closing, Generic[R_co]):
 
 @overload
 def run_many(
-    client: Client,
+    client: OpenAI,
     requests: Iterable[Mapping[str, object]],
     *,
     response_format: type[T],
@@ -77,7 +78,7 @@ def run_many(
 
 @overload
 def run_many(
-    client: Client,
+    client: OpenAI,
     requests: Iterable[Mapping[str, object]],
     **options: Unpack[ManyOptions],
 ) -> Results[ChatCompletion]: ...

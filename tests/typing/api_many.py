@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import attrs
 from typing_extensions import assert_type
 
 from chatlib import (
+    AsyncOpenAI,
     AsyncResults,
     OpenAI,
     Result,
@@ -29,27 +30,6 @@ class City:
 
 def weather(place: str) -> str:
     return place
-
-
-class AwaitedCompletions:
-    """Looks like ``chat.completions`` of a client that is awaited."""
-
-    @overload
-    async def create(self, *, stream: bool = False, **params: Any) -> ChatCompletion: ...
-    @overload
-    async def create(self, *, stream: str, **params: Any) -> list[str]: ...
-    async def create(self, **params: Any) -> Any: ...
-    async def parse(self, **params: Any) -> ParsedChatCompletion[Any]: ...  # type: ignore[empty-body]
-
-
-class AwaitedChat:
-    def __init__(self) -> None:
-        self.completions = AwaitedCompletions()
-
-
-class AwaitedClient:
-    def __init__(self) -> None:
-        self.chat = AwaitedChat()
 
 
 def literals(client: OpenAI) -> None:
@@ -104,7 +84,7 @@ def other_calls(client: OpenAI, requests: list[dict[str, Any]]) -> None:
     assert_type(run_many(client, requests, call=text), Results[str])
 
 
-async def awaited(client: AwaitedClient, requests: list[dict[str, Any]]) -> None:
+async def awaited(client: AsyncOpenAI, requests: list[dict[str, Any]]) -> None:
     async def later() -> AsyncIterator[CreateParams]:
         yield {"model": "gpt-5", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -120,3 +100,8 @@ async def awaited(client: AwaitedClient, requests: list[dict[str, Any]]) -> None
         return completion.text
 
     assert_type(arun_many(client, requests, call=text), AsyncResults[str])
+
+
+def of_the_other_form(client: OpenAI, other: AsyncOpenAI, requests: list[dict[str, Any]]) -> None:
+    run_many(other, requests)  # type: ignore[call-overload]  # pyright: ignore
+    arun_many(client, requests)  # type: ignore[call-overload]  # pyright: ignore
