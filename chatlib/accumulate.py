@@ -219,7 +219,7 @@ class _Choice:
                 return held  # its id comes late
         else:
             held = self._latest(piece.index)
-            if held is None and (piece.function is None or not piece.function.name):
+            if held is None and not _name_in(piece):
                 held = self._latest(None)  # nameless: it can only continue something
             if held is not None and not held.is_followed_by(piece):
                 return held
@@ -251,6 +251,12 @@ class _Choice:
         if self.logprobs:
             made.logprobs = ChoiceLogprobs(**{name: list(v) for name, v in self.logprobs.items()})
         return _with_more(made, self.extra)
+
+
+def _name_in(piece: ChoiceDeltaToolCall) -> str | None:
+    """The name in a piece of a call, whose function may be anything that a server sends."""
+    function = piece.function
+    return function.name if isinstance(function, ChoiceDeltaToolCallFunction) else None
 
 
 _AUDIO = ("id", "data", "expires_at", "transcript")
@@ -296,9 +302,7 @@ class _Call:
 
     def is_followed_by(self, piece: ChoiceDeltaToolCall) -> bool:
         """Whether a piece without an id begins the next call rather than continues this one."""
-        function = piece.function
-        name = function.name if isinstance(function, ChoiceDeltaToolCallFunction) else None
-        if not name or not self.name or not self.arguments:
+        if not _name_in(piece) or not self.name or not self.arguments:
             return False
         if not self.arguments[-1].rstrip().endswith("}"):  # spares most pieces a look at the whole
             return False

@@ -232,3 +232,12 @@ def test_an_event_read_late_after_an_empty_piece_of_content() -> None:
     ]
     contents = [event.snapshot.choices[0].message.content for event in events]
     assert [None, None, "Hi"] == contents
+
+
+@pytest.mark.parametrize("function", [[], "f", 3, [{"name": "f"}]])
+def test_a_piece_of_a_call_whose_function_is_no_object(function: Any) -> None:
+    """It is kept on its chunk, and breaks nothing."""
+    calls = [{"index": 0, "function": function}, {"index": 1, "function": {"name": "f"}}]
+    piece = {"choices": [{"index": 0, "delta": {"tool_calls": calls}}]}
+    made = joined([structure(piece, ChatCompletionChunk)])
+    assert "f" == made.choices[0].message.tool_calls[-1].function.name  # type: ignore[index,union-attr]
