@@ -7,10 +7,11 @@ is a method of a contender; where one lacks it, the table has a gap. Imports cou
 makes its own.
 """
 
+import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -21,8 +22,15 @@ PARAMS: dict[str, Any] = {
 }
 
 
+AT_ONCE = 64
+"""How many calls are under way at once, where many are."""
+
+
 class Contender:
     """What all of them do."""
+
+    only: tuple[str, ...] = ()
+    """The tasks that it does, where it does not do all that it has methods for."""
 
     def start(self, size: int) -> None:
         """Nothing: to be made is all."""
@@ -36,10 +44,53 @@ class Contender:
         """A stream of some chunks with content."""
         assert sum(map(bool, self.texts(size))) == size
 
+    def page(self, size: int) -> None:
+        """Some pages of 100 completions."""
+        for _ in range(size):
+            assert self.ids() == 100
+
+    def creates_at_once(self, size: int) -> None:
+        """Some completions, asked for by tasks at once."""
+
+        async def one(client: Any) -> None:
+            for _ in range(max(size // AT_ONCE, 1)):
+                assert (await self.atext(client)).startswith("Hello")
+
+        asyncio.run(self.at_once(one))
+
+    def streams_at_once(self, size: int) -> None:
+        """Streams at once, of some chunks in all."""
+        each = max(size // AT_ONCE, 1)
+
+        async def one(client: Any) -> None:
+            count = 0
+            async for text in self.atexts(client, each):
+                count += bool(text)
+            assert count == each
+
+        asyncio.run(self.at_once(one))
+
+    async def at_once(self, one: Any) -> None:
+        """Run as many tasks as there may be, with one client."""
+        async with self.aclient() as client:
+            await asyncio.gather(*(one(client) for _ in range(AT_ONCE)))
+
     def text(self) -> str:
         raise NotImplementedError
 
     def texts(self, size: int) -> Iterator[str | None]:
+        raise NotImplementedError
+
+    def ids(self) -> int:
+        raise NotImplementedError
+
+    def aclient(self) -> Any:
+        raise NotImplementedError
+
+    async def atext(self, client: Any) -> str:
+        raise NotImplementedError
+
+    def atexts(self, client: Any, size: int) -> AsyncIterator[str | None]:
         raise NotImplementedError
 
 
@@ -111,6 +162,20 @@ class Chatlib(Contender):
         for chunk in self.completions.create(**PARAMS, stream=True, max_tokens=size):
             yield chunk.choices[0].delta.content
 
+    def ids(self) -> int:
+        return sum(bool(item.id) for item in self.completions.list(limit=100).data)
+
+    def aclient(self) -> Any:
+        return __import__(self.package).AsyncOpenAI(api_key="sk-bench", base_url=self.url)
+
+    async def atext(self, client: Any) -> str:
+        return str((await client.chat.completions.create(**PARAMS)).choices[0].message.content)
+
+    async def atexts(self, client: Any, size: int) -> AsyncIterator[str | None]:
+        stream = await client.chat.completions.create(**PARAMS, stream=True, max_tokens=size)
+        async for chunk in stream:
+            yield chunk.choices[0].delta.content
+
 
 class Official(Chatlib):
     package = "openai"
@@ -134,8 +199,20 @@ class Official(Chatlib):
         return Answer
 
 
+class OfficialAiohttp(Official):
+    """The official package over aiohttp, which it can use where calls are awaited."""
+
+    only = ("creates_at_once", "streams_at_once")
+
+    def aclient(self) -> Any:
+        import openai
+
+        http_client = openai.DefaultAioHttpClient()
+        return openai.AsyncOpenAI(api_key="sk-bench", base_url=self.url, http_client=http_client)
+
+
 class HandWritten(Contender):
-    """What one writes without a library: requests, ``iter_lines`` and ``json.loads``."""
+    """What one writes without a library: requests or aiohttp, lines, and ``json.loads``."""
 
     def __init__(self, url: str) -> None:
         import requests
@@ -157,8 +234,38 @@ class HandWritten(Contender):
                 if line.startswith(b"data: ") and line != b"data: [DONE]":
                     yield json.loads(line[6:])["choices"][0]["delta"].get("content")
 
+    def ids(self) -> int:
+        response = self.session.get(self.url, params={"limit": 100}, timeout=600)
+        response.raise_for_status()
+        return sum(bool(item["id"]) for item in response.json()["data"])
 
-CONTENDERS = {"chatlib": Chatlib, "openai": Official, "hand-written": HandWritten}
+    def aclient(self) -> Any:
+        import aiohttp
+
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            headers={"Authorization": "Bearer sk-bench"},
+            raise_for_status=True,
+        )
+
+    async def atext(self, client: Any) -> str:
+        async with client.post(self.url, json=PARAMS) as response:
+            return str((await response.json())["choices"][0]["message"]["content"])
+
+    async def atexts(self, client: Any, size: int) -> AsyncIterator[str | None]:
+        body = {**PARAMS, "stream": True, "max_tokens": size}
+        async with client.post(self.url, json=body) as response:
+            async for line in response.content:
+                if line.startswith(b"data: ") and line != b"data: [DONE]\n":
+                    yield json.loads(line[6:])["choices"][0]["delta"].get("content")
+
+
+CONTENDERS = {
+    "chatlib": Chatlib,
+    "openai": Official,
+    "openai+aiohttp": OfficialAiohttp,
+    "hand-written": HandWritten,
+}
 
 if __name__ == "__main__":
     name, task, url, size, repeat = sys.argv[1:]

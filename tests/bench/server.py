@@ -41,6 +41,15 @@ def pieces(count: int, typed: bool) -> list[str]:
     return [text[start:end] for start, end in pairwise(cuts)]
 
 
+@lru_cache(maxsize=1)
+def page() -> bytes:
+    """A page of 100 stored completions."""
+    item = SHARED + COMPLETION % json.dumps("Hello there! How may I help you today?")
+    items = ",".join(item.replace('"chatcmpl-', f'"chatcmpl-{number}-') for number in range(100))
+    body = f'{{"object":"list","data":[{items}],"has_more":false,"first_id":"a","last_id":"b"}}'
+    return (HEADERS % ("application/json", f"content-length: {len(body)}") + body).encode()
+
+
 @lru_cache(maxsize=4)
 def response(count: int | None, typed: bool) -> list[bytes]:
     """A completion, or a stream of some chunks of content: as the writes that it is sent in."""
@@ -69,6 +78,9 @@ class Connection(StreamRequestHandler):
             size = 0
             while (line := self.rfile.readline().lower()) not in (b"\r\n", b""):
                 size = int(line[15:]) if line.startswith(b"content-length:") else size
+            if not size:
+                self.wfile.write(page())
+                continue
             asked = json.loads(self.rfile.read(size))
             count = asked["max_tokens"] if asked.get("stream") else None
             for write in response(count, "response_format" in asked):
@@ -76,6 +88,7 @@ class Connection(StreamRequestHandler):
 
 
 if __name__ == "__main__":
+    ThreadingTCPServer.request_queue_size = 128
     server = ThreadingTCPServer(("127.0.0.1", 0), Connection)
     server.daemon_threads = True
     print(server.server_address[1], flush=True)
