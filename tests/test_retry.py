@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chatlib.building import Operation
+from chatlib.client.async_calls import arun
 from chatlib.client.calls import Call, run
 from chatlib.config import Config
 from chatlib.errors import (
@@ -22,6 +23,7 @@ from chatlib.errors import (
 from chatlib.headers import Headers, retry_after
 from chatlib.http import HttpRequest, HttpResponse, Timeout
 from chatlib.retry import RetryPolicy, backoff, decide, is_retryable
+from tests import faces
 
 POLICY = RetryPolicy(random=lambda: 0.0)
 
@@ -154,7 +156,7 @@ def test_decide(expected: float | None, attempt: int, error: APIError, left: flo
     assert expected == decide(POLICY, attempt, error, time_left=left)
 
 
-# One table of scripts for the loop: what each attempt ends in, the waits, and the end of it all.
+# One table of scripts for both loops: what each attempt ends in, the waits, and the end of it all.
 SCRIPTS = [
     (["ok"], [], "ok", 1),
     ([failed(500), "ok"], [0.5], "ok", 2),
@@ -192,8 +194,19 @@ class Played:
             raise outcome
         return outcome
 
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        return self.send(request)
+
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)
+
+    async def areceive(self, response: HttpResponse, call: Call[Any]) -> Any:
+        return self.receive(response, call)
+
     def run(self) -> Any:
-        return run(self.call, self.send, self.sleep, self.receive)
+        if not faces.now.is_async:
+            return run(self.call, self.send, self.sleep, self.receive)
+        return faces.loop().run(arun(self.call, self.asend, self.asleep, self.areceive))
 
 
 def build(timeout: dict[str, Any]) -> Operation[Any]:
@@ -201,6 +214,7 @@ def build(timeout: dict[str, Any]) -> Operation[Any]:
     return Operation(method="GET", path="/", read=lambda response: None, options=options)
 
 
+@pytest.mark.usefixtures("face")
 @pytest.mark.parametrize(("outcomes", "waits", "end", "attempts"), SCRIPTS)
 def test_loop(outcomes: list[Any], waits: list[float], end: Any, attempts: int) -> None:
     """The loop sleeps as decided, and ends in the answer or in the last error as it came."""
@@ -216,6 +230,7 @@ def test_loop(outcomes: list[Any], waits: list[float], end: Any, attempts: int) 
     assert attempts == len(played.asked)
 
 
+@pytest.mark.usefixtures("face")
 def test_loop_tells_what_the_server_asked_for() -> None:
     """Each response is told what the one before asked to wait."""
     failures = [failed(429, retry_after=str(seconds)) for seconds in (1, 2)]
@@ -224,6 +239,7 @@ def test_loop_tells_what_the_server_asked_for() -> None:
     assert [None, 1.0, 2.0] == played.asked
 
 
+@pytest.mark.usefixtures("face")
 @pytest.mark.parametrize("foreign", [KeyboardInterrupt(), ZeroDivisionError(), TimeoutError()])
 def test_loop_lets_foreign_exceptions_pass(foreign: BaseException) -> None:
     """What is no failure of the call passes at once and is never tried again."""
@@ -233,6 +249,7 @@ def test_loop_lets_foreign_exceptions_pass(foreign: BaseException) -> None:
     assert (1, []) == (len(played.asked), played.slept)
 
 
+@pytest.mark.usefixtures("face")
 def test_deadline_ends_retries() -> None:
     """No retry is begun whose wait reaches the deadline."""
     played = Played([failed(500)] * 9, RetryPolicy(9, random=lambda: 0.0), total=2.0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
@@ -28,7 +29,8 @@ IDLE_SECONDS = 10.0
 class ThreadTransport(Configured):
     """Makes a plain transport an :class:`~chatlib.http.AsyncTransport`.
 
-    It can be used from one event loop after another. Of a transport that knows nothing of
+    It can be used from one event loop after another, and says by a ResourceWarning that it was
+    dropped unclosed. Of a transport that knows nothing of
     :mod:`chatlib.transports.aborting`, a cancelled call goes on in its thread until it ends.
 
     Args:
@@ -44,12 +46,14 @@ class ThreadTransport(Configured):
         """The plain transport."""
         self._max_threads = max_threads
         self._threads = _Threads(max_threads)
+        self._is_open = False
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; see :meth:`chatlib.http.AsyncTransport.send`."""
         abort, context = Abort(), copy_context()
         context.run(aborting.set, abort)
         threads = self.in_this_process()._threads
+        self._is_open = True
         response = await threads.run(
             lambda: context.run(self.transport.send, request), abort, HttpResponse.close
         )
@@ -67,6 +71,7 @@ class ThreadTransport(Configured):
     async def aclose(self) -> None:
         """Close the transport and end the idle threads. A later call starts new ones."""
         threads = self.in_this_process()._threads
+        self._is_open = False
         closing = getattr(self.transport, "close", None)
         if closing is not None:
             await threads.run(closing, Abort(), lambda _: None)
@@ -75,8 +80,17 @@ class ThreadTransport(Configured):
         while threads.idle:
             await asyncio.sleep(0.001)
 
+    def __del__(self) -> None:
+        if not getattr(self, "_is_open", False) or not self.is_of_this_process:
+            return
+        self._threads.close()
+        closing = getattr(self.transport, "close", None)
+        if closing is not None:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            closing()
+
     def _start_anew(self) -> None:
-        self._threads = _Threads(self._max_threads)
+        self._threads, self._is_open = _Threads(self._max_threads), False
 
 
 class _Body:
