@@ -119,7 +119,7 @@ class RecordingTransport:
 
     def close(self) -> None:
         """Close the transport that carries the requests, unless that must be awaited."""
-        close = getattr(self._transport, "close", None)
+        close = getattr(self._threads or self._transport, "close", None)
         if close is not None and not inspect.iscoroutinefunction(close):
             close()
 

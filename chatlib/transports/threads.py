@@ -80,14 +80,20 @@ class ThreadTransport(Configured):
         while threads.idle:
             await asyncio.sleep(0.001)
 
-    def __del__(self) -> None:
-        if not getattr(self, "_is_open", False) or not self.is_of_this_process:
-            return
-        self._threads.close()
+    def close(self) -> None:
+        """Close the transport, from outside any loop; the threads end when they have no work."""
+        threads, self._is_open = self.in_this_process()._threads, False
+        self._threads = _Threads(self._max_threads)
+        threads.close()
         closing = getattr(self.transport, "close", None)
         if closing is not None:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             closing()
+
+    def __del__(self) -> None:
+        if getattr(self, "_is_open", False) and self.is_of_this_process:
+            if hasattr(self.transport, "close"):
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            self.close()
 
     def _start_anew(self) -> None:
         self._threads, self._is_open = _Threads(self._max_threads), False
