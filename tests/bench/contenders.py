@@ -7,7 +7,6 @@ is a method of a contender; where one lacks it, the table has a gap. Imports cou
 makes its own.
 """
 
-import asyncio
 import json
 import sys
 import time
@@ -56,7 +55,7 @@ class Contender:
             for _ in range(max(size // AT_ONCE, 1)):
                 assert (await self.atext(client)).startswith("Hello")
 
-        asyncio.run(self.at_once(one))
+        self.all_at_once(one)
 
     def streams_at_once(self, size: int) -> None:
         """Streams at once, of some chunks in all."""
@@ -68,12 +67,17 @@ class Contender:
                 count += bool(text)
             assert count == each
 
-        asyncio.run(self.at_once(one))
+        self.all_at_once(one)
 
-    async def at_once(self, one: Any) -> None:
+    def all_at_once(self, one: Any) -> None:
         """Run as many tasks as there may be, with one client."""
-        async with self.aclient() as client:
-            await asyncio.gather(*(one(client) for _ in range(AT_ONCE)))
+        import asyncio  # here, as it counts where it is used
+
+        async def main() -> None:
+            async with self.aclient() as client:
+                await asyncio.gather(*(one(client) for _ in range(AT_ONCE)))
+
+        asyncio.run(main())
 
     def text(self) -> str:
         raise NotImplementedError
