@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
-from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 import attrs
 
-from chatlib._omit import omit
+from chatlib._omit import Omit, omit
 from chatlib._version import __version__
 from chatlib.config import Config, Secret
 from chatlib.errors import APIStatusError
@@ -114,16 +114,21 @@ def build_request(
         headers = headers.merged(config.credentials(key))
     headers = headers.merged(_checked(config.default_headers, "default_headers"))
     headers = headers.merged(_checked(options.get("extra_headers") or {}, "extra_headers"))
-    timeout = options.get("timeout", omit)
-    if timeout is omit:
-        timeout = config.timeout
     return HttpRequest(
         method,
         _url(config.base_url, path, config.default_query, query, options.get("extra_query")),
         headers,
         content,
-        timeout if isinstance(timeout, Timeout) else Timeout(timeout),
+        timeout_of(config, options),
     )
+
+
+def timeout_of(config: Config, options: RequestOptions) -> Timeout:
+    """The limits of a call: its own, or the config's."""
+    timeout = options.get("timeout", omit)
+    if isinstance(timeout, Omit):
+        return config.timeout
+    return timeout if isinstance(timeout, Timeout) else Timeout(timeout)
 
 
 def current_key(config: Config) -> Secret | None:
@@ -188,25 +193,6 @@ def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
         pairs[name] = "true" if value else "false"
     else:
         pairs[name] = value
-
-
-def path_segment(value: object, name: str) -> str:
-    """An id as a part of a path, so encoded that it can't be anything else.
-
-    Args:
-        name: What it is, for the exception.
-
-    Raises:
-        ValueError: it is empty, so that the request would mean something else.
-        TypeError: it is no text.
-    """
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is a {type(value).__name__}; it must be a str")
-    if not value.strip():
-        raise ValueError(f"{name} is {value!r}; it must be the id that the server gave")
-    encoded = quote(value, safe="", errors="replace")
-    # To a server, and to much that is on the way, these two mean another path.
-    return {".": "%2E", "..": "%2E%2E"}.get(encoded, encoded)
 
 
 def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest | None:

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import attrs
 
@@ -71,11 +71,10 @@ class Secret:
 
 
 def _key(key: KeyLike | None) -> Secret | KeyFunction | None:
-    return (
-        Secret(key)
-        if isinstance(key, str) or not (key is None or callable(key) or isinstance(key, Secret))
-        else key
-    )
+    try:
+        return key if key is None or callable(key) or isinstance(key, Secret) else Secret(key)
+    finally:
+        del key  # some tools print the variables of a traceback
 
 
 def _timeout(timeout: TimeoutLike) -> Timeout:
@@ -83,17 +82,42 @@ def _timeout(timeout: TimeoutLike) -> Timeout:
 
 
 def _base_url(url: str) -> str:
+    url = str(url).strip()
     try:
-        parts = urlsplit(str(url).strip())
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        parts = urlsplit(url)
+        usable = (
+            not re.search(r"[\x00-\x20\x7f]", url)
+            and parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+        )
     except ValueError:  # an IPv6 address without its bracket, a port that is none
         usable = False
     if not usable:
         raise OpenAIError(
-            f"base_url is {redact_url(str(url))!r}; it must be a whole address "
+            f"base_url is {redact_url(url)!r}; it must be a whole address "
             "such as https://api.openai.com/v1 or http://localhost:8080/v1"
         )
-    return str(url).strip()
+    return url
+
+
+def path_segment(value: object, name: str) -> str:
+    """An id as a part of a path, so encoded that it can't be anything else.
+
+    Args:
+        name: What it is, for the exception.
+
+    Raises:
+        ValueError: it is empty, so that the request would mean something else.
+        TypeError: it is no text.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is a {type(value).__name__}; it must be a str")
+    if not value.strip():
+        raise ValueError(f"{name} is {value!r}; it must be the id that the server gave")
+    encoded = quote(value, safe="", errors="replace")
+    # To a server, and to much that is on the way, these two mean another path.
+    return {".": "%2E", "..": "%2E%2E"}.get(encoded, encoded)
 
 
 def retries(count: int) -> int:
@@ -193,11 +217,12 @@ class Config:
         Raises:
             OpenAIError: it names none, or one that can't be sent.
         """
-        key = environ.get("OPENAI_API_KEY")
-        if key is None:
-            raise OpenAIError(_NO_KEY)
-        held, key = Secret(key), None
-        return attrs.evolve(self, api_key=held)
+        try:
+            if environ.get("OPENAI_API_KEY") is None:
+                raise OpenAIError(_NO_KEY)
+            return attrs.evolve(self, api_key=Secret(environ["OPENAI_API_KEY"]))
+        finally:
+            del environ  # some tools print the variables of a traceback
 
     def __repr__(self) -> str:
         # Also asked of a config that is not finished, by tools that print a traceback's variables.
@@ -278,7 +303,7 @@ class AzureConfig(Config):
         """What follows the base URL: to create something, the path of a deployment."""
         if model is None or "/deployments" in urlsplit(self.base_url).path:
             return path
-        return f"/deployments/{quote(self.deployment or str(model), safe='')}{path}"
+        return f"/deployments/{path_segment(self.deployment or str(model), 'the deployment')}{path}"
 
     def changed(
         self,
@@ -291,9 +316,12 @@ class AzureConfig(Config):
         **fields: Any,
     ) -> Self:
         """A copy with some settings changed, by their names as in :func:`azure_config_from_env`."""
-        if api_version is not None:
-            query = fields.get("default_query") or {}
-            fields["default_query"] = {**query, "api-version": api_version}
+        name = (
+            "set_default_query" if fields.get("set_default_query") is not None else "default_query"
+        )
+        version = api_version or self.default_query.get("api-version")
+        if version is not None:
+            fields[name] = {**(fields.get(name) or {}), "api-version": version}
         if azure_endpoint is not None:
             fields["base_url"] = _azure_base_url(azure_endpoint)
         credentials = [azure_ad_token, azure_ad_token_provider, fields.get("api_key")]
@@ -312,9 +340,13 @@ class AzureConfig(Config):
         Raises:
             OpenAIError: it names neither, or one that can't be sent.
         """
-        for name, is_token in (("AZURE_OPENAI_AD_TOKEN", True), ("AZURE_OPENAI_API_KEY", False)):
-            if environ.get(name):
-                return attrs.evolve(self, api_key=Secret(environ[name]), is_token=is_token)
+        names = {"AZURE_OPENAI_AD_TOKEN": True, "AZURE_OPENAI_API_KEY": False}
+        try:
+            for name, is_token in names.items():
+                if environ.get(name):
+                    return attrs.evolve(self, api_key=Secret(environ[name]), is_token=is_token)
+        finally:
+            del environ
         raise OpenAIError(
             "There are no credentials. Set the environment variable AZURE_OPENAI_API_KEY or "
             "AZURE_OPENAI_AD_TOKEN, or give the client api_key=, azure_ad_token= or "
@@ -390,4 +422,5 @@ def azure_config_from_env(
 
 
 def _azure_base_url(endpoint: str) -> str:
-    return f"{endpoint.rstrip('/')}/openai"
+    parts = urlsplit(_base_url(endpoint))
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/openai"))

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlib._omit import Omit, omit
 from chatlib.accumulate import joined
-from chatlib.building import REQUEST_OPTIONS, Operation, path_segment, split_options
+from chatlib.building import REQUEST_OPTIONS, Operation, split_options
 from chatlib.codec import converter, to_json, to_request
-from chatlib.config import Config
+from chatlib.config import Config, path_segment
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.pagination import CursorPage
 from chatlib.reading import check_choices, not_promised, raise_for_status, read_object

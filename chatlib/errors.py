@@ -92,7 +92,7 @@ class APIError(OpenAIError):
         self.status_code = response.status if response is not None else None
         self.request_id = response.request_id if response is not None else None
         self.completion = completion
-        self.attempts = 1
+        self.attempts = response.attempts if response is not None else 1
         self.retry_after = retry_after(response.headers) if response is not None else None
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -147,8 +147,9 @@ class HttpResponse:
     def read(self) -> bytes:
         """The whole body; the connection is given back. May be called again."""
         if not isinstance(self.body, bytes):
+            pieces = iter(self)
             try:
-                content = b"".join(self)
+                content = b"".join(pieces)
             finally:
                 self.close()
             self.body = content

@@ -41,10 +41,14 @@ class CursorPage(JsonObject, Generic[T]):
 
 def next_cursor(page: CursorPage[Any]) -> str | None:
     """What to send as ``after`` for the page that follows; None where this one is the last."""
-    if not page.data or page.has_more is False:
+    if not page.data or _says_no(page.has_more):
         return None
     last = page.last_id or getattr(page.data[-1], "id", None)
     return last if isinstance(last, str) and last else None
+
+
+def _says_no(has_more: object) -> bool:
+    return has_more is not None and str(has_more).lower() in ("false", "0", "no")
 
 
 def following(operation: Operation[T], cursor: str) -> Operation[T]:
@@ -86,7 +90,7 @@ class Trail:
             raise _astray(
                 page, f"The pages go in a circle: after {cursor!r} comes {cursor!r} again"
             )
-        if cursor is None and page.data and page.has_more:
+        if cursor is None and page.data and page.has_more and not _says_no(page.has_more):
             raise _astray(page, "There are more pages, but this one has neither a last_id nor ids")
 
 
@@ -106,7 +110,8 @@ class _Walked(CursorPage[T]):
 
     def has_next_page(self) -> bool:
         """Whether there is a page after this one, as far as this one says."""
-        return next_cursor(self) is not None or bool(self.data and self.has_more)
+        more = bool(self.data and self.has_more) and not _says_no(self.has_more)
+        return more or next_cursor(self) is not None
 
     def _next(self) -> Any:
         self._trail.check(self)

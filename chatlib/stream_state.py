@@ -81,6 +81,13 @@ class ChatCompletionStreamState(Generic[T]):
         self._folded = Accumulator()
         self._log: list[str | ChatCompletionChunk] = []
         self._choices: dict[int, _ChoiceEvents] = {}
+        self.is_over = False
+        """Whether the stream has come to its end; set by whoever reads it."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is to come that matters: it is over, or each choice has finished."""
+        return self.is_over or self._folded.finished
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:

@@ -217,7 +217,14 @@ async def atool_results(
 
     callables = _callables(tools)
     calls = tool_calls_of(completion)
-    contents = await asyncio.gather(*(_aresult(call, callables) for call in calls))
+    tasks = [asyncio.ensure_future(_aresult(call, callables)) for call in calls]
+    try:
+        contents = await asyncio.gather(*tasks)
+    except BaseException:  # a cancellation: of this, or out of a tool
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
     return [
         ToolMessage(tool_call_id=call.id, content=content)
         for call, content in zip(calls, contents, strict=True)

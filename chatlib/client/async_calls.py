@@ -41,7 +41,7 @@ async def arun(
 async def aexchange(call: Call[Any], send: Send) -> HttpResponse:
     """As :func:`chatlib.client.calls.exchange`."""
     while True:
-        key = await _key(call.config.api_key) if call.needs_key else None
+        key = await _key(call) if call.needs_key else None
         request = call.next_request(key)
         try:
             response = await within(call.deadline.left(), send(request))
@@ -62,14 +62,24 @@ async def awhole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
     try:
         log_body(await within(call.deadline.left(), response.aread()))
     except TransportError as error:
+        await response.aclose()
         raise lost(error, response) from error.__cause__
     raise_for_status(response)
     return response
 
 
-async def _key(function: Any) -> Secret:
-    key = function()
-    return Secret(await key if isawaitable(key) else key)
+async def _key(call: Call[Any]) -> Secret:
+    function: Any = call.config.api_key
+    with call.others():
+        given = function()
+        try:
+            if isawaitable(given):
+                return Secret(await within(call.deadline.left(), given))
+            return Secret(given)
+        except TransportTimeout as error:
+            raise connection_error(error, None) from None
+        finally:
+            del given  # some tools print the variables of a traceback
 
 
 async def within(seconds: float | None, work: Awaitable[T]) -> T:
@@ -80,10 +90,26 @@ async def within(seconds: float | None, work: Awaitable[T]) -> T:
     """
     if seconds is None:
         return await work
+    # As asyncio.timeout, which Python 3.10 does not have.
+    task, is_over = asyncio.current_task(), False
+    assert task is not None
+
+    def end() -> None:
+        nonlocal is_over
+        is_over = True
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(max(seconds, 0), end)
     try:
-        if sys.version_info >= (3, 11):
-            async with asyncio.timeout(seconds):
-                return await work
-        return await asyncio.wait_for(work, seconds)
-    except asyncio.TimeoutError:
-        raise TransportTimeout("the time for the whole call is over") from None
+        return await work
+    except asyncio.CancelledError:
+        if is_over and _was_only_ours(task):
+            raise TransportTimeout("the time for the whole call is over") from None
+        raise
+    finally:
+        timer.cancel()
+
+
+def _was_only_ours(task: asyncio.Task[Any]) -> bool:
+    """Whether nobody else cancelled the task; before Python 3.11 that can't be told."""
+    return sys.version_info < (3, 11) or task.uncancel() == 0

@@ -107,12 +107,12 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
     @cached_property
     def chat(self) -> AsyncChat:
         """``client.chat.completions``."""
-        return AsyncChat(self)
+        return AsyncChat(self._behind())
 
     @cached_property
     def beta(self) -> AsyncBeta:
         """``client.beta.chat.completions``, the same under an older name."""
-        return AsyncBeta(self)
+        return AsyncBeta(self.chat)
 
     def with_options(
         self,
@@ -364,5 +364,5 @@ class AsyncChat:
 class AsyncBeta:
     """``client.beta``: the older home of what is now under ``client.chat``."""
 
-    def __init__(self, client: AsyncOpenAI) -> None:
-        self.chat = client.chat
+    def __init__(self, chat: AsyncChat) -> None:
+        self.chat = chat

@@ -12,6 +12,7 @@ from chatlib.client.async_stream import aopen_stream, finish
 from chatlib.client.calls import Call, Limit, lost
 from chatlib.client.closing import AsyncClosing
 from chatlib.client.raw import Cutter, RawResponse, Resizer, TextDecoder, TextLines, Unread
+from chatlib.errors import APIConnectionError
 from chatlib.http import HttpResponse, TransportError
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ async def araw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]
     """As :func:`chatlib.client.raw.raw_response`."""
     if call.operation.is_stream:
         stream: Any = await aopen_stream(response, call)
-        return RawResponse(response, lambda: stream)
+        return RawResponse(response, call, lambda: stream)
     response = await awhole(response, call)
-    return RawResponse(response, lambda: call.operation.read(response))
+    return RawResponse(response, call, lambda: call.operation.read(response))
 
 
 async def astreamed_response(response: HttpResponse, call: Call[T]) -> AsyncStreamedResponse[T]:
@@ -41,8 +42,17 @@ class AsyncStreamedResponse(Unread[T], AsyncClosing):
     """As :class:`~chatlib.client.raw.StreamedResponse`, awaited."""
 
     async def read(self) -> bytes:
-        """The whole body, or what is left of it. May be called again."""
-        return (await awhole(self.http_response, self._call)).read()
+        """The whole body, or what is left of it. May be called again.
+
+        Raises:
+            APIConnectionError: it does not come, or the response was closed before.
+        """
+        self._check()
+        try:
+            return (await awhole(self.http_response, self._call)).read()
+        except APIConnectionError:
+            self._was_cut = True
+            raise
 
     async def text(self) -> str:
         """The whole body as text."""
@@ -60,6 +70,7 @@ class AsyncStreamedResponse(Unread[T], AsyncClosing):
             APIError: the body does not come, speaks of an error, or is not what it should be.
         """
         if not self._parsed:
+            self._check()
             response, call = self.http_response, self._call
             made: Any = (
                 await aopen_stream(response, call)
@@ -82,6 +93,7 @@ class AsyncStreamedResponse(Unread[T], AsyncClosing):
         return self._cut(TextLines())
 
     async def _cut(self, cutter: Cutter[S]) -> AsyncIterator[S]:
+        self._check()
         limit, pieces = Limit(self._call.deadline), aiter(self.http_response)
         try:
             while True:
@@ -104,6 +116,7 @@ class AsyncStreamedResponse(Unread[T], AsyncClosing):
 
     async def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
+        self._note_end()
         await self.http_response.aclose()
 
 

@@ -33,17 +33,23 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
         self._flow = flow
         self._pieces = aiter(response)
         self._ready: Iterator[Any] = iter(())
+        self._interrupted = self._closed = False
+        self.is_whole = False
+        """Whether it has been read to its end."""
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T_co:
         flow = self._flow
+        if self._interrupted:  # to end here would look like the end of the answer
+            raise flow.cut_off("the stream was closed when the wait for it was cancelled")
         try:
             while True:
                 for chunk in self._ready:
                     return cast("T_co", chunk)
                 if flow.over:
+                    self.is_whole = self.is_whole or not self._closed
                     break
                 self._ready = flow.feed(await self._next_piece())
         except TransportError as error:
@@ -51,12 +57,15 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
             if broken is not None:
                 await self.close()
                 raise broken from error.__cause__
-        except BaseException:
+        except BaseException as error:
+            self._interrupted = not isinstance(error, Exception)
             await self.close()
             raise
-        if flow.is_done:
-            await self._drain()
-        await self.close()
+        try:
+            if flow.is_done:
+                await self._drain()
+        finally:
+            await self.close()
         raise StopAsyncIteration
 
     async def _next_piece(self) -> bytes | None:
@@ -85,7 +94,7 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
 
     async def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
-        self._ready, self._flow.over = iter(()), True
+        self._ready, self._flow.over, self._closed = iter(()), True, True
         try:
             await self.response.aclose()
         finally:

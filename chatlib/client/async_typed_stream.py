@@ -34,15 +34,23 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
         return self
 
     async def __anext__(self) -> ChatCompletionStreamEvent[T]:
-        while True:
-            for event in self._ready:
-                return event
-            self._ready = iter(self._state.handle_chunk(await anext(self._chunks)))
+        try:
+            while True:
+                for event in self._ready:
+                    return event
+                self._ready = iter(self._state.handle_chunk(await anext(self._chunks)))
+        except StopAsyncIteration:
+            self._state.is_over = self._state.is_over or self._chunks.is_whole
+            raise
+        except Exception as error:
+            self._failure = error
+            raise
 
     async def get_final_completion(self) -> ParsedChatCompletion[T]:
         """Read to the end: the whole answer, parsed. Raises as the synchronous one."""
-        await self.until_done()
-        return self._state.get_final_completion()
+        if self._failure is None:
+            await self.until_done()
+        return self._final()
 
     async def until_done(self) -> Self:
         """Read to the end and forget the events."""

@@ -218,6 +218,14 @@ class BaseClient(Generic[TransportT]):
         twin._share(self._shared if transport is None else self._shared_transport(transport))
         return twin
 
+    def _behind(self) -> Self:
+        """What ``chat`` holds in place of this client, which would make a circle of them.
+
+        A client that is in a circle is not gone when nobody has it any more, and would count among
+        those that use the transport.
+        """
+        return self._twin()
+
     def _twin(self) -> Self:
         twin = type(self).__new__(type(self))
         vars(twin).update({k: v for k, v in vars(self).items() if k not in ("chat", "beta")})
@@ -265,8 +273,11 @@ class AzureClient(BaseClient[TransportT]):
 
 def _hide(settings: dict[str, Any]) -> None:
     for name in _SECRETS:
-        if isinstance(settings.get(name), str):
-            settings[name] = Secret(settings.pop(name))
+        given = settings.get(name)
+        if given is None or callable(given) or isinstance(given, Secret):
+            continue
+        given = None
+        settings[name] = Secret(settings.pop(name))
 
 
 def _check_names(call: str, given: Mapping[str, Any], known: frozenset[str]) -> None:

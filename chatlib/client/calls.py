@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import attrs
 
 from chatlib._omit import Omit, omit
-from chatlib.building import Operation, follow_redirect
+from chatlib.building import Operation, follow_redirect, timeout_of
 from chatlib.client.watching import Hooks, log_body, log_request, log_response, log_retry
 from chatlib.config import Config, Secret, retries
 from chatlib.errors import APIConnectionError, APIError, APITimeoutError
@@ -81,12 +82,15 @@ class Call(Generic[T]):
         """How many seconds the server asked to wait, at the last of them."""
         self._hooks = hooks
         self._clock = clock
-        self._start = clock()  # a function that gives the key may take its time
-        self._sent_at = self._start
+        self._sent_at = 0.0
         self._redirects = 0
         self._request: HttpRequest | None = None
         self._following: HttpRequest | None = None
-        self._deadline: Deadline | None = None
+        self._is_over = False
+        total = timeout_of(config, operation.options).total
+        # A function that gives the key may take its time: it counts.
+        self.deadline = Deadline(total, clock, clock())
+        """When it must have ended."""
         count = operation.options.get("max_retries", omit)
         self._policy = policy or RetryPolicy(
             config.max_retries if isinstance(count, Omit) else retries(count)
@@ -97,11 +101,14 @@ class Call(Generic[T]):
         """Whether a function must be called for the key of the request that is next."""
         return callable(self.config.api_key) and self._following is None
 
-    @property
-    def deadline(self) -> Deadline:
-        """When it must have ended. It has one from its first request on."""
-        assert self._deadline is not None
-        return self._deadline
+    @contextmanager
+    def others(self) -> Iterator[None]:
+        """Around functions of the caller's: what they raise ends the call, whatever it is."""
+        try:
+            yield
+        except APIError:
+            self._is_over = True
+            raise
 
     def next_request(self, key: Secret | None = None) -> HttpRequest:
         """The request to send now.
@@ -116,13 +123,14 @@ class Call(Generic[T]):
         request, self._following = self._following, None
         if request is None:
             if self._request is None or self.needs_key:
-                self._request = self.operation.build(self.config, key)
-                self._deadline = Deadline(self._request.timeout.total, self._clock, self._start)
+                with self.others():
+                    self._request = self.operation.build(self.config, key)
             request, self._redirects = self._request, 0
         request = self.deadline.limit(request)
         log_request(request)
         if self._hooks is not None and self._hooks.on_request is not None:
-            self._hooks.on_request(request)
+            with self.others():
+                self._hooks.on_request(request)
         self._sent_at = self._clock()
         return request
 
@@ -138,7 +146,8 @@ class Call(Generic[T]):
         response.elapsed = self._clock() - self._sent_at
         log_response(response)
         if self._hooks is not None and self._hooks.on_response is not None:
-            self._hooks.on_response(response)
+            with self.others():
+                self._hooks.on_response(response)
         self._following = follow_redirect(request, response)
         if self._following is None:
             return True
@@ -153,14 +162,16 @@ class Call(Generic[T]):
     def failed(self, error: APIError) -> float | None:
         """Note that an attempt failed: seconds to wait before the next, None for no next."""
         self._following = None
-        time_left = self._deadline.left() if self._deadline is not None else None
-        wait = decide(self._policy, self.attempts, error, time_left=time_left)
+        if self._is_over:
+            return None
+        wait = decide(self._policy, self.attempts, error, time_left=self.deadline.left())
         self.attempts += 1
         error.attempts, self.asked_to_wait = self.attempts, error.retry_after
         if wait is not None:
             log_retry(error, wait)
             if self._hooks is not None and self._hooks.on_retry is not None:
-                self._hooks.on_retry(error, wait)
+                with self.others():
+                    self._hooks.on_retry(error, wait)
         return wait
 
 
@@ -298,7 +309,7 @@ def lost(error: TransportError, response: HttpResponse) -> APIConnectionError:
 
 
 def connection_error(
-    error: TransportError, request: HttpRequest, response: HttpResponse | None = None
+    error: TransportError, request: HttpRequest | None, response: HttpResponse | None = None
 ) -> APIConnectionError:
     """A transport's exception as the client's."""
     made: APIConnectionError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
 from chatlib._omit import Omit, omit
@@ -80,6 +81,13 @@ class OpenAI(BaseClient[Transport], Closing):
         self._set_up(transport, sleep, cast("dict[str, Any]", settings))
 
     @staticmethod
+    def _adapted(transport: Transport) -> Transport:
+        if iscoroutinefunction(transport.send):
+            kind = type(transport).__name__
+            raise TypeError(f"the transport, a {kind}, is awaited: AsyncOpenAI takes it")
+        return transport
+
+    @staticmethod
     def _make_transport() -> Transport:
         from chatlib.transports.requests import RequestsTransport
 
@@ -88,12 +96,12 @@ class OpenAI(BaseClient[Transport], Closing):
     @cached_property
     def chat(self) -> Chat:
         """``client.chat.completions``."""
-        return Chat(self)
+        return Chat(self._behind())
 
     @cached_property
     def beta(self) -> Beta:
         """``client.beta.chat.completions``, the same under an older name."""
-        return Beta(self)
+        return Beta(self.chat)
 
     def with_options(
         self, *, transport: Transport | None = None, **changes: Unpack[Changes]
@@ -417,5 +425,5 @@ class Chat:
 class Beta:
     """``client.beta``: the older home of what is now under ``client.chat``."""
 
-    def __init__(self, client: OpenAI) -> None:
-        self.chat = client.chat
+    def __init__(self, chat: Chat) -> None:
+        self.chat = chat

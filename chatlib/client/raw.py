@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from chatlib.client.calls import Call, Limit, Pieces, lost, whole
 from chatlib.client.closing import Closing
 from chatlib.client.stream import open_stream
+from chatlib.errors import APIConnectionError
 from chatlib.headers import Headers, RateLimits
 from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.sse import LineDecoder
@@ -87,8 +88,9 @@ class ResponseFacts:
 class RawResponse(ResponseFacts, Generic[T]):
     """What a call of ``with_raw_response`` returns: the response, and what it says."""
 
-    def __init__(self, response: HttpResponse, parse: Callable[[], T]) -> None:
+    def __init__(self, response: HttpResponse, call: Call[Any], parse: Callable[[], T]) -> None:
         super().__init__(response)
+        self._call = call
         self._parse = parse
         self._parsed: list[T] = []
 
@@ -105,25 +107,25 @@ class RawResponse(ResponseFacts, Generic[T]):
     @property
     def content(self) -> bytes:
         """The body; of a stream, what was not read of it."""
-        return self.http_response.read()
+        return whole(self.http_response, self._call).read()
 
     @property
     def text(self) -> str:
         """The body as text."""
-        return self.http_response.text
+        return self.content.decode("utf-8-sig", "replace")
 
     def json(self) -> Any:
         """The body, read as JSON."""
-        return self.http_response.json()
+        return json.loads(self.content)
 
 
 def raw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]:
     """What ``with_raw_response`` makes of a response whose body is not read yet."""
     if call.operation.is_stream:
         stream: Any = open_stream(response, call)
-        return RawResponse(response, lambda: stream)
+        return RawResponse(response, call, lambda: stream)
     response = whole(response, call)
-    return RawResponse(response, lambda: call.operation.read(response))
+    return RawResponse(response, call, lambda: call.operation.read(response))
 
 
 class Cutter(Protocol[S_co]):
@@ -201,14 +203,33 @@ class Unread(ResponseFacts, Generic[T]):
         super().__init__(response)
         self._call = call
         self._parsed: list[T] = []
+        self._was_cut = False
+
+    def _check(self) -> None:
+        if self._was_cut:
+            error = TransportError("the response was closed before its body was read")
+            raise lost(error, self.http_response)
+
+    def _note_end(self) -> None:
+        """Before it is closed: what was not read is gone."""
+        self._was_cut = self._was_cut or not isinstance(self.http_response.body, bytes)
 
 
 class StreamedResponse(Unread[T], Closing):
     """A response whose body is read as it comes, or whole: in bytes, as text, by lines, parsed."""
 
     def read(self) -> bytes:
-        """The whole body, or what is left of it. May be called again."""
-        return whole(self.http_response, self._call).read()
+        """The whole body, or what is left of it. May be called again.
+
+        Raises:
+            APIConnectionError: it does not come, or the response was closed before.
+        """
+        self._check()
+        try:
+            return whole(self.http_response, self._call).read()
+        except APIConnectionError:
+            self._was_cut = True
+            raise
 
     def text(self) -> str:
         """The whole body as text."""
@@ -226,6 +247,7 @@ class StreamedResponse(Unread[T], Closing):
             APIError: the body does not come, speaks of an error, or is not what it should be.
         """
         if not self._parsed:
+            self._check()
             response, call = self.http_response, self._call
             made: Any = (
                 open_stream(response, call)
@@ -248,6 +270,7 @@ class StreamedResponse(Unread[T], Closing):
         return self._cut(TextLines())
 
     def _cut(self, cutter: Cutter[S]) -> Iterator[S]:
+        self._check()
         try:
             for piece in Pieces(self.http_response, Limit(self._call.deadline)):
                 yield from cutter.feed(piece)
@@ -265,6 +288,7 @@ class StreamedResponse(Unread[T], Closing):
 
     def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
+        self._note_end()
         self.http_response.close()
 
 

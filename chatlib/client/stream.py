@@ -183,9 +183,11 @@ def _chunks(
         if broken is not None:
             raise broken from error.__cause__
     finally:
-        if flow.is_done and response.limit_wait is not None:
-            _drain(flow, pieces)
-        response.close()
+        try:
+            if flow.is_done and response.limit_wait is not None:
+                _drain(flow, pieces)
+        finally:
+            response.close()
 
 
 def _drain(flow: Flow, pieces: Pieces) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -59,6 +60,8 @@ class ToolLoop:
         _check_whole("run()", params)
         if max_rounds < 1:
             raise ValueError(f"max_rounds is {max_rounds!r}; at least one is needed for an answer")
+        if inspect.iscoroutinefunction(on_event):
+            raise TypeError("on_event is a coroutine function; it is called, not awaited")
         self.tools = as_tools(tools)
         """The tools, which are sent with each question."""
         self._messages = list(messages)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatlib.client.closing import Closing
 from chatlib.client.stream import Stream
+from chatlib.errors import IncompleteStreamError
 from chatlib.http import HttpResponse
 from chatlib.stream_state import ChatCompletionStreamState
 from chatlib.types.chunk import ChatCompletionChunk
@@ -27,6 +28,20 @@ class SoFar(Generic[T]):
         self.http_response = response
         """The HTTP response, for its status and headers."""
         self._state = state
+        self._failure: Exception | None = None
+
+    def _final(self) -> ParsedChatCompletion[T]:
+        """The whole answer; half of one is an error, also when it is asked for again."""
+        if self._failure is not None:
+            raise self._failure
+        if not self._state.is_complete:
+            raise IncompleteStreamError(
+                message="Connection error: the stream was closed before its end.",
+                request=self.http_response.request,
+                response=self.http_response,
+                completion=self._state.completion_so_far(),
+            )
+        return self._state.get_final_completion()
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
@@ -62,8 +77,9 @@ class ChatCompletionStream(SoFar[T], Closing):
             LengthFinishReasonError, ContentFilterFinishReasonError, ParseError: it can't be parsed.
             APIError: the stream failed.
         """
-        self.until_done()
-        return self._state.get_final_completion()
+        if self._failure is None:
+            self.until_done()
+        return self._final()
 
     def until_done(self) -> Self:
         """Read to the end and forget the events."""
@@ -76,8 +92,13 @@ class ChatCompletionStream(SoFar[T], Closing):
         self._chunks.close()
 
     def _handled(self) -> Iterator[ChatCompletionStreamEvent[T]]:
-        for chunk in self._chunks:
-            yield from self._state.handle_chunk(chunk)
+        try:
+            for chunk in self._chunks:
+                yield from self._state.handle_chunk(chunk)
+            self._state.is_over = True
+        except Exception as error:
+            self._failure = error
+            raise
 
 
 class ChatCompletionStreamManager(Generic[T]):

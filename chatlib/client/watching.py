@@ -7,6 +7,7 @@ logged, only their sizes.
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -34,9 +35,20 @@ class Hooks:
     on_retry: Callable[[APIError, float], object] | None = None
     """Is told of each failure after which there is another attempt, and in how many seconds."""
 
+    def __attrs_post_init__(self) -> None:
+        for name, hook in attrs.asdict(self, recurse=False).items():
+            if hook is not None and not callable(hook):
+                raise TypeError(f"{name} is a {type(hook).__name__}; it must be a function")
+            if inspect.iscoroutinefunction(hook):
+                raise TypeError(f"{name} is a coroutine function; hooks are called, not awaited")
+
     def merged(self, other: Hooks) -> Hooks:
         """These hooks, with those of the other in their place where it has them."""
-        given = {name: hook for name, hook in attrs.asdict(other).items() if hook is not None}
+        given = {
+            name: hook
+            for name, hook in attrs.asdict(other, recurse=False).items()
+            if hook is not None
+        }
         return attrs.evolve(self, **given)
 
 

@@ -64,9 +64,16 @@ def answer_line(job: Job, answer: Any) -> bytes:
     )
 
 
+def _words(error: Exception) -> str:
+    try:
+        return str(error)
+    except Exception:  # whose own words are broken
+        return type(error).__name__
+
+
 def error_line(job: Job, error: Exception) -> bytes:
     """The line for what a call raised."""
-    fields: dict[str, Any] = {"code": None, "message": str(error), "class": type(error).__name__}
+    fields: dict[str, Any] = {"code": None, "message": _words(error), "class": type(error).__name__}
     response = None
     if isinstance(error, (OpenAIError, DecodeError)):
         fields.update(_json_of(error))

@@ -56,10 +56,12 @@ class AsyncResults(Generic[R_co]):
 
     async def aclose(self) -> None:
         """Stop; cancel the requests that run; close the file. May be called again."""
+        self._plan.flow.ended = True
         try:
             await self._items.aclose()
-        finally:
-            self._plan.close()
+        except RuntimeError:  # another task iterates it; nothing begins any more, and it ends there
+            return
+        self._plan.close()
 
     async def __aenter__(self) -> Self:
         return self

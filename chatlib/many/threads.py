@@ -48,7 +48,11 @@ class Results(Closing, Generic[R_co]):
 
     def close(self) -> None:
         """Stop; wait for the requests that run; close the file. May be called again."""
-        self._items.close()
+        self._plan.flow.ended = True
+        try:
+            self._items.close()
+        except ValueError:  # another thread iterates it; nothing begins any more, and it ends there
+            return
         self._plan.close()
 
     def __del__(self) -> None:

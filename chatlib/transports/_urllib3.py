@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util import SKIP_HEADER
 from urllib3.util.request import ACCEPT_ENCODING as _COMPRESSED
 
 from chatlib.headers import Headers, redact_url
@@ -81,6 +82,8 @@ class OverUrllib3(Configured):
         """Send a request; see :meth:`chatlib.http.Transport.send`."""
         self.in_this_process()
         headers = sent_headers(request, ACCEPT_ENCODING)
+        if "user-agent" not in headers:  # or else urllib3 would name itself
+            headers = headers.merged({"User-Agent": SKIP_HEADER})
         limited = limits.set(Limits(request.timeout))
         try:
             raw = _unless_stale(lambda: self._open(request, headers))

@@ -134,7 +134,8 @@ class AiohttpTransport(Configured):
                 used.abort()
                 ended = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
                 if not (ended and used.is_stale()):
-                    raise
+                    # Without its frames, whose variables hold the headers with the key.
+                    raise error.with_traceback(None) from error.__cause__
             finally:
                 _used.reset(using)
 

@@ -200,6 +200,9 @@ class _Threads:
             failed: BaseException | None = None
             try:
                 result = work()
+            except StopIteration as error:  # which no future can hold
+                failed = RuntimeError("the transport raised StopIteration")
+                failed.__cause__ = error
             except BaseException as error:
                 failed = error
             try:
