@@ -513,3 +513,100 @@ def test_errors_know_their_attempts(face: Face) -> None:
     with pytest.raises(APIResponseValidationError) as invalid:
         client.chat.completions.create(**ASK)
     assert 1 == invalid.value.attempts
+
+
+def test_a_copy_that_is_gone_does_not_keep_the_transport_open(face: Face) -> None:
+    """Also one that made a call in passing: no circle of references keeps it."""
+    transport = Closable(default="Hello!")
+    gc.disable()
+    try:
+        client = face.client(transport=transport)
+        client.with_options(timeout=3).chat.completions.create(**ASK)
+        client.close()
+    finally:
+        gc.enable()
+    assert 1 == transport.closed
+
+
+@attrs.define
+class Counter:
+    """A hook that is a value."""
+
+    count: int = 0
+
+    def __call__(self, *_: object) -> None:
+        self.count += 1
+
+
+def test_hooks_of_any_kind() -> None:
+    """An object that can be called stays what it is; what can't be called is refused."""
+    counter = Counter()
+    client = OpenAI(api_key="k", transport=InMemoryServer("Hello!"))
+    client.with_options(on_response=counter).chat.completions.create(**ASK)
+    assert 1 == counter.count
+
+    async def later(request: HttpRequest) -> None: ...
+
+    with pytest.raises(TypeError, match="on_request is a coroutine function"):
+        OpenAI(api_key="k", on_request=later)
+    with pytest.raises(TypeError, match="on_retry is a int"):
+        OpenAI(api_key="k", on_retry=3)  # type: ignore[arg-type]
+
+
+def test_a_hook_that_raises_our_own_exceptions(face: Face) -> None:
+    """They end the call like any other: nothing is sent again."""
+
+    def refuse(response: HttpResponse) -> None:
+        raise APIConnectionError(message="mine")
+
+    server = InMemoryServer(default="Hello!")
+    client = face.client(transport=server, on_response=refuse, sleep=no_sleep)
+    with pytest.raises(APIConnectionError, match="mine"):
+        client.chat.completions.create(**ASK)
+    assert 1 == len(server.requests)
+
+
+def test_errors_of_raw_access_know_their_attempts(face: Face) -> None:
+    """An error that is found when the body is read counts the attempts before."""
+    inside = {"error": {"message": "bad"}}
+    server = InMemoryServer(error(500), raw(200, inside), stored=False)
+    client = face.client(transport=server, sleep=no_sleep)
+    response = client.chat.completions.with_raw_response.create(**ASK)
+    with pytest.raises(APIError, match="bad") as caught:
+        response.parse()
+    assert 2 == caught.value.attempts
+
+
+def test_a_body_that_is_gone(face: Face) -> None:
+    """What was closed, or broke off, is not read as empty."""
+    server = InMemoryServer(fault(after="abc", size=1), "Hello!", stream("a", "b"))
+    streamed = face.client(transport=server, max_retries=0).chat.completions.with_streaming_response
+    with streamed.create(**ASK) as response:
+        for _ in range(2):
+            with pytest.raises(APIConnectionError):
+                response.read()
+    with streamed.create(**ASK, stream=True) as response:
+        next(iter(response.iter_lines()))
+    with pytest.raises(APIConnectionError, match="closed before"):
+        response.read()
+
+
+def exposed(call: Any) -> str:
+    """What a tool shows that prints the variables of a traceback, but for this module's."""
+    with pytest.raises((OpenAIError, TypeError)) as caught:
+        call()
+    shown = [entry.frame.f_locals for entry in caught.traceback if "chatlib" in str(entry.path)]
+    assert len(shown) > 2
+    return repr(shown[1:])
+
+
+def test_an_unusable_key_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the environment or not, text or not: no frame of the library holds it."""
+    key = "sk-very" + "secret\n"
+    assert "verysecret" not in exposed(lambda: OpenAI(api_key=key))
+    assert "verysecret" not in exposed(lambda: OpenAI(api_key=key.encode()))  # type: ignore[arg-type]
+    for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"):
+        monkeypatch.setenv(name, key)
+    assert "verysecret" not in exposed(lambda: OpenAI())
+    azure: Any = {"azure_endpoint": "https://x", "api_version": "v"}
+    assert "verysecret" not in exposed(lambda: chatlib.AzureOpenAI(**azure))

@@ -32,7 +32,7 @@ from chatlib import (
     Timeout,
     ToolMessage,
 )
-from chatlib.testing import InMemoryServer, completion, error
+from chatlib.testing import InMemoryServer, completion, error, stream
 from chatlib.testing.loopback import Reply, Server, chunk, sse
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
@@ -521,3 +521,76 @@ def test_a_key_is_in_no_traceback() -> None:
     frames = [entry.frame.f_locals for entry in caught.traceback if "chatlib" in str(entry.path)]
     assert len(frames) > 3
     assert not [names for names in frames if "sk-verysecret" in repr(names)]
+
+
+def test_a_cancelled_wait_is_no_end_of_the_stream() -> None:
+    """A loop that polls with a timeout does not take the cut-off for the end."""
+
+    async def main() -> None:
+        client = AsyncOpenAI(api_key="k", transport=InMemoryServer(stream("a", "b", pause=30)))
+        pieces = await client.chat.completions.create(**ASK, stream=True)
+        await anext(pieces)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(anext(pieces), 0.05)
+        for _ in range(2):
+            with pytest.raises(APIConnectionError, match="cancelled"):
+                await anext(pieces)
+
+    asyncio.run(main())
+
+
+def test_the_deadline_covers_the_key() -> None:
+    """A function that gives it for ever is not waited for."""
+
+    async def never() -> str:
+        await asyncio.sleep(60)
+        return "k"
+
+    async def main() -> None:
+        client = AsyncOpenAI(
+            api_key=never, transport=InMemoryServer("ok"), timeout=Timeout(9, total=0.1)
+        )
+        with pytest.raises(APITimeoutError):
+            await client.chat.completions.create(**ASK)
+
+    asyncio.run(main())
+
+
+def test_a_transport_whose_script_is_at_its_end() -> None:
+    """StopIteration, which no future can hold, is an error and no endless wait."""
+
+    class Scripted:
+        def send(self, request: HttpRequest) -> HttpResponse:
+            return next(iter([]))
+
+    async def main() -> None:
+        client = AsyncOpenAI(api_key="k", transport=Scripted())
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await asyncio.wait_for(client.chat.completions.create(**ASK), 5)
+
+    asyncio.run(main())
+
+
+def test_tools_of_a_run_that_ends() -> None:
+    """Where one of them is cancelled, the others are not left to themselves."""
+
+    async def ends() -> str:
+        raise asyncio.CancelledError
+
+    async def lasts() -> str:
+        await asyncio.sleep(60)
+        return ""
+
+    calls = [
+        {"id": name, "type": "function", "function": {"name": name, "arguments": "{}"}}
+        for name in ("ends", "lasts")
+    ]
+
+    async def main() -> None:
+        server = InMemoryServer(completion(None, tool_calls=calls))
+        client = AsyncOpenAI(api_key="k", transport=server)
+        with pytest.raises(asyncio.CancelledError):
+            await client.chat.completions.run(**ASK, tools=[ends, lasts])
+        assert {asyncio.current_task()} == asyncio.all_tasks()
+
+    asyncio.run(main())

@@ -144,7 +144,9 @@ def test_other_options() -> None:
     assert "Bearer token" == server.requests[-1].headers["authorization"]
     token.with_options(api_key="other").chat.completions.create(**ASK)
     assert "other" == server.requests[-1].headers["api-key"]
-    client.with_options(azure_endpoint="https://other").chat.completions.create(**ASK)
+    client.with_options(set_default_query={"a": "b"}).chat.completions.create(**ASK)
+    assert server.requests[-1].url.endswith("?a=b&api-version=2024-10-21")
+    client.with_options(azure_endpoint=" https://other ").chat.completions.create(**ASK)
     assert server.requests[-1].url.startswith("https://other/openai/deployments/")
 
 

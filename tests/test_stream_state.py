@@ -707,3 +707,25 @@ def test_strict_calls_whose_pieces_come_in_turn() -> None:
     assert [(0, {"a": 1, "b": 2}), (1, {"a": 3, "b": 4})] == [
         (event.index, event.parsed_arguments) for event in done
     ]
+
+
+ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+CUT = stream("Hal", "f a", finish_reason=None, done=False)
+
+
+def test_half_an_answer_is_no_final_completion() -> None:
+    """After a stream that failed, or was left, asking for the whole is an error each time."""
+    client = faces.client(transport=InMemoryServer(CUT, stream("Hal", "f a"), stream("Hal", "f a")))
+    with client.chat.completions.stream(**ASK) as events:
+        for _ in range(2):
+            with pytest.raises(IncompleteStreamError) as caught:
+                events.get_final_completion()
+            assert caught.value.completion is not None
+            assert "Half a" == caught.value.completion.text
+    with client.chat.completions.stream(**ASK) as events:
+        next(iter(events))
+    with pytest.raises(IncompleteStreamError, match="closed before its end"):
+        events.get_final_completion()
+    with client.chat.completions.stream(**ASK) as events:
+        assert any(event.type == "content.done" for event in events)
+    assert "Half a" == events.get_final_completion().text

@@ -118,6 +118,8 @@ class Stream(Closing, Generic[T_co]):
     def __init__(self, response: HttpResponse, items: Iterator[T_co]) -> None:
         self.response = response
         """The response, for its status and headers."""
+        self.is_closed = False
+        """Whether it was closed, before its end or after it."""
         self._items = items
 
     def __iter__(self) -> Self:
@@ -128,6 +130,7 @@ class Stream(Closing, Generic[T_co]):
 
     def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
+        self.is_closed = True
         close = getattr(self._items, "close", None)
         try:
             if close is not None:

@@ -95,7 +95,7 @@ class ChatCompletionStream(SoFar[T], Closing):
         try:
             for chunk in self._chunks:
                 yield from self._state.handle_chunk(chunk)
-            self._state.is_over = True
+            self._state.is_over = not self._chunks.is_closed
         except Exception as error:
             self._failure = error
             raise
