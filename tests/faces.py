@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import inspect
 import threading
-from collections.abc import Awaitable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
@@ -163,6 +164,16 @@ now = Face("sync")
 def client(**settings: Any) -> Any:
     """A client of the face of this test."""
     return now.client(**settings)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 5.0) -> bool:
+    """Whether something comes true in time: what a thread does in its own."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
 
 
 def wrap(value: Any) -> Any:

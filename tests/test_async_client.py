@@ -38,6 +38,7 @@ from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.threads import ThreadTransport
 from chatlib.transports.urllib3 import Urllib3Transport
+from tests.faces import wait_for
 
 ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 TRANSPORTS: dict[str, Callable[[], Any]] = {
@@ -67,16 +68,6 @@ def run(
     result = asyncio.run(main(), debug=False)
     assert wait_for(lambda: set(threading.enumerate()) <= before), threading.enumerate()
     return result
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 5.0) -> bool:
-    """Whether something comes true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 # Many at once

@@ -306,7 +306,7 @@ def test_total_bounds_what_heartbeats_keep_alive(streamed: bool) -> None:
     with pytest.raises(APITimeoutError, match="whole call") as caught:
         list(client.chat.completions.create(**ASK, stream=streamed, timeout=Timeout(9, total=0.05)))  # type: ignore[call-overload]
     assert 1 == caught.value.attempts
-    assert server.closed
+    assert faces.wait_for(lambda: server.closed)
     assert server.waits or faces.now.is_async  # which is interrupted from outside
     assert all(wait is not None and 0 < wait <= 0.05 for wait in server.waits)
 

@@ -54,7 +54,7 @@ class RequestsTransport(OverUrllib3):
         cert: Certificate | None = None,
         proxies: Mapping[str, str] | None = None,
         trust_env: bool = True,
-        pool_size: int = 100,
+        pool_size: int = 1000,
     ) -> None:
         super().__init__(
             session=session,

@@ -60,7 +60,7 @@ class Urllib3Transport(OverUrllib3):
         ssl_context: ssl.SSLContext | None = None,
         proxies: Mapping[str, str] | None = None,
         trust_env: bool = True,
-        pool_size: int = 100,
+        pool_size: int = 1000,
     ) -> None:
         super().__init__(
             verify=verify,
