@@ -16,7 +16,9 @@ HeadersLike: TypeAlias = "Mapping[str, str] | Iterable[tuple[str, str]]"
 
 # A header whose name has one of these words in it is never shown: Authorization, Api-Key,
 # Proxy-Authorization, Cookie, Set-Cookie, X-Auth-Token, X-Client-Secret, ...
-_SECRET_NAME = re.compile(r"auth|key|token|secret|cookie|password|credential", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"auth|key|token|secret|cookie|passw|credential|signature|jwt|bearer|dpop|^sig$", re.IGNORECASE
+)
 _NOT_SECRET = re.compile(r"idempotency-key|x-ratelimit-.*")
 
 HIDDEN = "***"

@@ -105,6 +105,7 @@ class AsyncTransportContract(TransportContract):
 
     def test_cancelled_inside_the_body(self) -> None:
         """So it is when the next piece was waited for."""
+        self.need("streams")
         with self.serve(Reply.stream([b"a"], hold=30), OK) as server, nothing_left():
             transport = self.make_async()
 
@@ -208,6 +209,7 @@ class AsyncTransportContract(TransportContract):
 
     def test_a_stream_that_its_loop_leaves_open(self) -> None:
         """The next loop works all the same."""
+        self.need("streams")
         with self.serve(Reply.stream([b"a"], hold=30), OK) as server, nothing_left():
             transport = self.make_async()
 
@@ -226,6 +228,7 @@ class AsyncTransportContract(TransportContract):
 
     def test_a_response_that_is_dropped(self) -> None:
         """Its connection is closed, though nobody did so."""
+        self.need("streams")
         with self.serve(Reply.stream([b"a"], hold=30)) as server, nothing_left():
             transport = self.make_async()
 

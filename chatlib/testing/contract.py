@@ -108,7 +108,7 @@ class TransportContract:
         try:
             transport = self.make(**settings)
         except Unsupported as error:
-            raise SkipTest(f"not supported: {error or ', '.join(settings)}") from None
+            raise SkipTest(f"not supported: {str(error) or ', '.join(settings)}") from None
         try:
             yield transport
         finally:

@@ -34,10 +34,13 @@ def request_value(request: HttpRequest, eraser: Eraser) -> dict[str, Any]:
 def headers_value(headers: Headers, eraser: Eraser) -> dict[str, str]:
     """The headers of a response as the file has them."""
     return {
-        name: eraser.text(value)
+        name: eraser.text(redact_url(value) if name.lower() in _URLS else value)
         for name, value in headers.redacted().items()
         if name.lower() not in _OF_THE_WIRE
     }
+
+
+_URLS = ("location", "content-location")
 
 
 def error_value(error: TransportError, eraser: Eraser) -> dict[str, Any]:
@@ -58,7 +61,9 @@ def error_of(value: Mapping[str, Any]) -> TransportError:
 def body_value(body: bytes, eraser: Eraser) -> dict[str, Any]:
     """A whole body as the file has it: JSON as JSON, so that people can read it."""
     try:
-        return {"json": eraser.value(json.loads(body, parse_constant=_no_constant))}
+        value = eraser.value(json.loads(body, parse_constant=_no_constant))
+        json.dumps(value, allow_nan=False)  # a number too large for it was read as infinite
+        return {"json": value}
     except (ValueError, RecursionError):
         return bytes_value(eraser.pieces([body])[0])
 
@@ -147,12 +152,22 @@ class Eraser:
         return made
 
 
+def _password_in(value: str) -> Iterator[str]:
+    kind, _, coded = value.partition(" ")
+    if kind.lower() == "basic":
+        try:
+            yield base64.b64decode(coded).decode().partition(":")[2]
+        except ValueError:  # it is none
+            return
+
+
 def _secrets_of(request: HttpRequest) -> Iterator[str]:
     shown = request.headers.redacted()
     for name, value in request.headers.reveal().items():
         if shown[name] != value:
             yield value
             yield value.partition(" ")[2].strip()  # Bearer ...
+            yield from _password_in(value)
             for cookie in value.split(";"):
                 yield cookie.partition("=")[2].strip()
     parts = urlsplit(request.url)

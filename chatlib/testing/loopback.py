@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
+import selectors
 import socket
 import ssl
 import struct
@@ -288,8 +288,8 @@ class Server:
 
     def _start(self, work: Callable[..., None], *args: Any) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
 
     def _note(self, **changes: int) -> None:
         with self._changed:
@@ -299,8 +299,7 @@ class Server:
 
     def _accept(self) -> None:
         while True:
-            ready, _, _ = select.select([self._listener, self._bell], [], [])
-            if self._bell in ready:
+            if self._bell in _readable([self._listener, self._bell], None):
                 return
             conn, _ = self._listener.accept()
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -366,7 +365,10 @@ class Server:
             conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if "chunked" in request.headers.get("transfer-encoding", "").lower():
             return _read_chunked(conn, pending)
-        size = int(request.headers.get("content-length", 0))
+        said = request.headers.get("content-length", "0")
+        if not said.isdecimal():
+            raise ConnectionError(f"the client says that its body has the length {said!r}")
+        size = int(said)
         parts, have, start = [pending], len(pending), time.monotonic()
         while have < size:
             if slow:
@@ -388,7 +390,7 @@ class Server:
             [self._bell] if conn is None or isinstance(conn, ssl.SSLSocket) else [self._bell, conn]
         )
         while (left := end - time.monotonic()) > 0:
-            ready, _, _ = select.select(watched, [], [], min(left, 3600))
+            ready = _readable(watched, min(left, 3600))
             if self._bell in ready:
                 raise ConnectionError("the server stops")
             if ready and conn is not None:
@@ -515,6 +517,14 @@ def _read_chunked(conn: socket.socket, pending: bytes) -> tuple[bytes, bytes]:
 
 def _reset_when_closed(conn: socket.socket) -> None:
     conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _readable(watched: list[socket.socket], seconds: float | None) -> list[socket.socket]:
+    """Those of some sockets from which something can be read, now or in so many seconds."""
+    with selectors.DefaultSelector() as selector:  # select.select knows no more than 1,024 files
+        for sock in watched:
+            selector.register(sock, selectors.EVENT_READ)
+        return [key.fileobj for key, _ in selector.select(seconds)]  # type: ignore[misc]
 
 
 def _shut(conn: socket.socket) -> None:

@@ -172,7 +172,7 @@ class RecordingTransport:
                 content = (json.dumps(whole, indent=2) + "\n").encode()
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Never half a file, not even for somebody who reads it right now.
-            part = self.path.with_name(self.path.name + ".part")
+            part = self.path.with_name(f"{self.path.name}.{os.getpid()}-{id(self):x}.part")
             part.write_bytes(content)
             part.replace(self.path)
 

@@ -197,7 +197,7 @@ def fault(
 def _wants_stream(request: HttpRequest) -> bool:
     try:
         body = request.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(body, dict) and body.get("stream") is True
 

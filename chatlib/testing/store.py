@@ -381,7 +381,9 @@ class Keeper(Watcher):
         self._store = store
         self._metadata = checked_metadata(asked.get("metadata"))
         messages, model = asked.get("messages"), asked.get("model")
-        self._messages = [m for m in messages or () if isinstance(m, dict)]
+        self._messages = [
+            m for m in (messages if isinstance(messages, list) else ()) if isinstance(m, dict)
+        ]
         self._model = model if isinstance(model, str) else None
         self._pieces: list[bytes] = []
         self._reader: ChunkReader | None = ChunkReader()

@@ -190,6 +190,8 @@ class _KeepsTime:
         try:
             with _cut_after(limits.get().left(), sock):
                 response = super().getresponse()  # type: ignore[misc]
+                while 100 <= response.status < 200 and response.status != 101:  # hints, before it
+                    response = super().getresponse()  # type: ignore[misc]
         except ConnectionError as error:
             error.stale = self._is_stale()  # type: ignore[attr-defined]
             raise
@@ -356,6 +358,11 @@ def _pieces(raw: HTTPResponse, process: int) -> Iterator[bytes]:
                 yield piece
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise transport_error(error) from error
+    except (AttributeError, ValueError) as error:
+        if not raw.closed:
+            raise
+        # Another thread closed it, and took away what this one was reading from.
+        raise TransportError("the response was closed while it was read") from error
     finally:
         _give_back(raw, process)
 
@@ -381,7 +388,7 @@ def transport_error(error: BaseException, url: str = "") -> TransportError:
     chain = list(_chain(error))
     for link in chain:
         link.__traceback__ = None
-    why, host = _why(chain), urlsplit(url).netloc.rpartition("@")[2]
+    why, host = _why(chain), _host_of(url)
     if host not in why:
         why = f"{host}: {why}"
     if any(
@@ -393,6 +400,13 @@ def transport_error(error: BaseException, url: str = "") -> TransportError:
     final = (urllib3.exceptions.LocationValueError, urllib3.exceptions.DecodeError, ValueError)
     hopeless = "CERTIFICATE_VERIFY_FAILED" in why or any(isinstance(e, final) for e in chain)
     return TransportError(why, retryable=not hopeless)
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:  # it is no URL
+        return ""
 
 
 def showable(error: BaseException, url: str) -> BaseException:

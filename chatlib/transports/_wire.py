@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import quote
+
 from chatlib.headers import Headers
 from chatlib.http import HttpRequest, TransportError
 
@@ -23,14 +26,35 @@ def sent_headers(request: HttpRequest, encodings: str) -> Headers:
     return request.headers.merged(wire)
 
 
-def undecodable(headers: Headers, accepted: str) -> TransportError | None:
-    """The error that a response is where its encoding was not asked for; None where it was."""
-    encodings = set(headers.get("content-encoding", "").lower().replace(" ", "").split(","))
-    unknown = encodings - set(accepted.lower().replace(" ", "").split(",")) - {"", "identity"}
-    if not unknown:
+def sent_url(url: str) -> str:
+    """A URL as it goes over the wire: what no URL may hold is percent-encoded; all else stays.
+
+    >>> sent_url("http://host/my path?q=日%20")
+    'http://host/my%20path?q=%E6%97%A5%20'
+    """
+    return url if _PLAIN.fullmatch(url) else quote(url, safe=_SAFE, errors="replace")
+
+
+_SAFE = "%/?:@!$&'()*+,;=~-._#[]"
+_PLAIN = re.compile(r"[A-Za-z0-9%/?:@!$&'()*+,;=~._#\[\]-]*")
+
+
+def undecodable(
+    headers: Headers, accepted: str, *, at_most: int | None = None
+) -> TransportError | None:
+    """The error that a response is where its encoding was not asked for; None where it was.
+
+    Args:
+        accepted: What was asked for.
+        at_most: How many encodings, one over the other, can be decoded; None for any number.
+    """
+    said = headers.get("content-encoding", "").lower().replace(" ", "")
+    encodings = [name for name in said.split(",") if name]
+    unknown = set(encodings) - set(accepted.lower().replace(" ", "").split(",")) - {"identity"}
+    plain = "identity" in encodings and len(encodings) > 1
+    if not unknown and not plain and (at_most is None or len(encodings) <= at_most):
         return None
     return TransportError(
-        f"the response is encoded as {', '.join(sorted(unknown))}, which was not asked for and "
-        "can't be decoded here",
+        f"the response is encoded as {said}, which was not asked for and can't be decoded here",
         retryable=False,
     )

@@ -36,13 +36,16 @@ from chatlib.transports._environment import (
     tls_context,
     without_credentials,
 )
-from chatlib.transports._wire import STALE_SECONDS, sent_headers, undecodable
+from chatlib.transports._wire import STALE_SECONDS, sent_headers, sent_url, undecodable
 
 ENCODINGS = "gzip, deflate"
 """What aiohttp decodes on every installation."""
 
 AT_ONCE = 65536
 """Up to how many bytes of a request are sent without a look at the clock."""
+
+LONGEST_LINE = 65536
+"""How long a line of headers may be: what Python's own HTTP client allows."""
 
 IDLE_SECONDS = 60.0
 """How long a connection is kept for the next call."""
@@ -98,11 +101,11 @@ class AiohttpTransport(Configured):
         except _FAILURES as error:
             raise _transport_error(error, request.url) from _showable(error, request.url)
         came = Headers((k.decode("latin-1"), v.decode("latin-1")) for k, v in raw.raw_headers)
-        refused = undecodable(came, accepted)
+        refused = undecodable(came, accepted, at_most=1)
         if refused is not None:
             _drop(raw)
             raise refused
-        body = _Body(raw, request)
+        body = _Body(self, raw, request)
         return HttpResponse(raw.status, came, body, on_close=body.close, limit_wait=body.limit_wait)
 
     async def _open(self, request: HttpRequest, headers: Headers) -> aiohttp.ClientResponse:
@@ -116,7 +119,7 @@ class AiohttpTransport(Configured):
             try:
                 return await session.request(
                     request.method,
-                    URL(way.origin + request.url[len(way.given) :], encoded=True),
+                    URL(way.origin + sent_url(request.url[len(way.given) :]), encoded=True),
                     headers=way.headers(headers),
                     data=_Upload(content, timeout.write) if len(content) > AT_ONCE else content,
                     allow_redirects=False,
@@ -149,8 +152,9 @@ class AiohttpTransport(Configured):
             session = self._sessions.pop(asyncio.get_running_loop(), None)
             self._sweep()
         if session is not None and session.connector is not None:
-            for transport in _transports_of(session.connector):
+            for transport in list(_transports_of(session.connector)):
                 transport.abort()  # TLS would first take leave, and take its time
+            await asyncio.sleep(0)  # who still reads is told now; afterwards nobody would be
             await session.close()
             await asyncio.sleep(0)  # after which they are closed
 
@@ -176,6 +180,8 @@ class AiohttpTransport(Configured):
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=_OWN_HEADERS,
                 trust_env=False,
+                max_line_size=LONGEST_LINE,
+                max_field_size=LONGEST_LINE,
             )
             with self._lock:
                 self._sweep()
@@ -362,7 +368,10 @@ class _Body:
     The read timeout counts while a piece is waited for, not while the last one is dealt with.
     """
 
-    def __init__(self, raw: aiohttp.ClientResponse, request: HttpRequest) -> None:
+    def __init__(
+        self, transport: AiohttpTransport, raw: aiohttp.ClientResponse, request: HttpRequest
+    ) -> None:
+        self._transport = transport  # which would close the connection if it were dropped
         self._raw, self._url = raw, request.url
         self._limit = request.timeout.read
         self._protocol: Any = raw.connection.protocol if raw.connection is not None else None
@@ -380,7 +389,7 @@ class _Body:
                 self._set_timer(self._limit)
                 piece = await content.readany()
                 self._set_timer(None)
-        except _FAILURES as error:
+        except (*_FAILURES, RuntimeError) as error:
             self.close()
             raise _transport_error(error, self._url) from _showable(error, self._url)
         except BaseException:  # a cancellation
@@ -401,7 +410,9 @@ class _Body:
 
     def __del__(self) -> None:
         loop = self._raw._loop
-        if self._raw.connection is not None and not loop.is_closed():
+        if loop.is_closed():
+            _drop(self._raw)
+        elif self._raw.connection is not None:
             with suppress(RuntimeError):  # it has been closed meanwhile
                 loop.call_soon_threadsafe(_drop, self._raw)
 

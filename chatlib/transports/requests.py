@@ -103,6 +103,8 @@ class RequestsTransport(OverUrllib3):
         self._lock = threading.Lock()
         if isinstance(self.session.adapters.get("https://"), _Adapter):
             _mount(self.session, self._pool_size)
+        else:  # closes this process's copies of the connections only
+            self.session.close()
 
     def _settings_for(self, url: str) -> dict[str, Any]:
         """Proxy, CA bundle and certificate for a URL, from the session and the environment.
@@ -154,6 +156,12 @@ class _Adapter(HTTPAdapter):
             pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
             self._pools[key] = pool
         return pool
+
+    def close(self) -> None:
+        for pool in list(self._pools.values()):  # an open response keeps its pool from being gone
+            pool.close()
+        self._pools.clear()
+        super().close()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         # Weak, since urllib3 closes a pool when the last reference to it is gone.
