@@ -585,3 +585,23 @@ def test_tools_of_a_run_that_ends() -> None:
         assert {asyncio.current_task()} == asyncio.all_tasks()
 
     asyncio.run(main())
+
+
+def test_a_stream_outlives_its_client(transport: Any) -> None:
+    """A function that makes a client and returns a stream of it returns a whole one."""
+    slow = Reply.stream([sse(chunk("a"), done=False), 0.1, sse(chunk(finish="stop"))])
+    with Server(slow) as server:
+
+        async def ask() -> Any:
+            client = AsyncOpenAI(api_key="k", base_url=server.url, transport=transport())
+            return await client.chat.completions.create(**ASK, stream=True)
+
+        async def main() -> list[str]:
+            stream = await ask()
+            gc.collect()
+            return [piece.text async for piece in stream]
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # nobody closes that client
+            assert ["a", ""] == asyncio.run(main())
+            gc.collect()

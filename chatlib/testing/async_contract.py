@@ -22,6 +22,7 @@ from chatlib.http import (
     HttpRequest,
     Timeout,
     Transport,
+    TransportError,
 )
 from chatlib.testing.blocking import Blocking
 from chatlib.testing.contract import TransportContract
@@ -225,6 +226,22 @@ class AsyncTransportContract(TransportContract):
             gc.collect()
             asyncio.run(main())
             assert server.wait(lambda: server.open == 0)
+
+    def test_closing_while_a_body_is_read(self) -> None:
+        """Whoever reads it is told, or gets the rest of it; nobody waits for ever."""
+        with self.serve(Reply.stream([b"a", 0.3, b"b"])) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                reading = asyncio.ensure_future(body_of(transport, request_to(server)))
+                assert await becomes(lambda: server.requests)
+                await asyncio.sleep(0.1)
+                await aclose(transport)
+                await asyncio.wait([reading], timeout=5)
+                assert reading.done()
+                assert isinstance(reading.exception(), TransportError) or reading.result() == b"ab"
+
+            asyncio.run(main())
 
     def test_a_response_that_is_dropped(self) -> None:
         """Its connection is closed, though nobody did so."""

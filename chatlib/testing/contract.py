@@ -188,6 +188,36 @@ class TransportContract:
         assert "caf\xe9" == response.headers["x-name"]
         assert "" == response.headers["x-empty"]
 
+    def test_an_address_with_odd_characters(self) -> None:
+        """What no URL may hold is percent-encoded; what is encoded already stays."""
+        self.need("sockets")
+        with self.serve(OK) as server, self.made() as transport:
+            for path, arrived in {
+                "/my path": "/my%20path",
+                "/日?q=%C3%A9": "/%E6%97%A5?q=%C3%A9",
+            }.items():
+                transport.send(HttpRequest("GET", server.origin + path, {}, b"", Timeout(5))).read()
+                assert arrived == server.last.target
+
+    def test_a_long_header(self) -> None:
+        """Policies and cookies of several kilobytes are no reason to fail."""
+        headers = {"content-security-policy": "a" * 20_000}
+        with self.serve(Reply(200, headers, b"ok")) as server, self.made() as transport:
+            response = transport.send(request_to(server))
+            assert (b"ok", 20_000) == (
+                response.read(),
+                len(response.headers["content-security-policy"]),
+            )
+
+    def test_hints_before_the_answer(self) -> None:
+        """What comes early is not the answer."""
+        self.need("sockets")
+        hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        with self.serve(Reply(raw=hints + answer)) as server, self.made() as transport:
+            response = transport.send(request_to(server))
+            assert (200, b"ok") == (response.status, response.read())
+
     def test_cookies_are_not_sent_back(self) -> None:
         """Nothing that a response says is part of the next request."""
         with self.serve(Reply(200, {"set-cookie": "a=1; path=/"})) as server:
@@ -200,7 +230,7 @@ class TransportContract:
         """Bodies come whole, however they are framed: empty, of any bytes, compressed."""
         anything = bytes(range(256)) * 20 + b"\n\n"
         pieces = [anything, b"\n", anything]
-        for body in (b"", b"x\n\n", anything, pieces):
+        for body in (b"", b"x\n\n", b"x\r\ny\rz\n\r\n\n", anything, pieces):
             whole = body if isinstance(body, bytes) else b"".join(body)
             for framing in ("length", "chunked", "close"):
                 for gzip in (False, True):

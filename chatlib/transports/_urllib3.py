@@ -10,6 +10,7 @@ be interrupted while it connects, sends or waits.
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import socket
@@ -104,6 +105,15 @@ class OverUrllib3(Configured):
         raise NotImplementedError
 
 
+class _Response(http.client.HTTPResponse):
+    """A response that disregards all that comes before it, not only 100 Continue."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        is_hint = 100 < status < 200 and status != 101
+        return version, 100 if is_hint else status, reason
+
+
 class _KeepsTime:
     """Mixed into urllib3's connections."""
 
@@ -111,6 +121,7 @@ class _KeepsTime:
     timeout: float | None
     held: socket.socket | None = None
     """What an abort shuts down while the connection is being made."""
+    response_class = _Response
     _parts: list[bytes] | None = None
     sent = 0.0
     answered = False
@@ -190,8 +201,6 @@ class _KeepsTime:
         try:
             with _cut_after(limits.get().left(), sock):
                 response = super().getresponse()  # type: ignore[misc]
-                while 100 <= response.status < 200 and response.status != 101:  # hints, before it
-                    response = super().getresponse()  # type: ignore[misc]
         except ConnectionError as error:
             error.stale = self._is_stale()  # type: ignore[attr-defined]
             raise
