@@ -415,7 +415,7 @@ def test_idle_threads_end_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None
         transport = ThreadTransport(Scripted(lambda: HttpResponse(200, {}, b"x")))
         for _ in range(3):
             await transport.send(REQUEST)
-            assert await becomes(lambda: before == len(threads_of_pools()))
+            assert await becomes(lambda: before >= len(threads_of_pools()))
 
     asyncio.run(main())
 
