@@ -25,6 +25,7 @@ from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.threads import ThreadTransport
 from chatlib.transports.urllib3 import Urllib3Transport
+from tests.forking import in_child
 
 OK = Reply.json(completion("ok"))
 HELD = Reply.stream([b"a"], hold=30, trickle=0.05)
@@ -83,15 +84,11 @@ def test_fork(kind: Any) -> None:
         transport = kind()
         parent = asyncio.new_event_loop()
         parent.run_until_complete(ask(transport, server))
-        child = os.fork()
-        if not child:
-            status = 1
-            try:
-                asyncio.new_event_loop().run_until_complete(ask(transport, server))
-                status = 0
-            finally:
-                os._exit(status)
-        assert 0 == os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        def work() -> None:
+            asyncio.new_event_loop().run_until_complete(ask(transport, server))
+
+        assert 0 == in_child(work)
         parent.run_until_complete(ask(transport, server))
         assert [1, 2, 1] == [request.connection for request in server.requests]
         parent.run_until_complete(transport.aclose())

@@ -29,6 +29,7 @@ from chatlib import (
 from chatlib.testing import InMemoryServer, answer
 from chatlib.testing.loopback import Reply, Server, chunk, closed_port, completion, sse
 from chatlib.types import ChatCompletionChunk, ChatCompletionMessage
+from tests.forking import in_child
 
 ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -74,13 +75,7 @@ def test_processes_do_not_share_connections_after_a_fork() -> None:
     with Server(Reply.json(completion("ok"))) as server:
         client = client_of(server)
         client.chat.completions.create(**ASK)
-        child = os.fork()
-        if not child:
-            try:
-                client.chat.completions.create(**ASK)
-            finally:
-                os._exit(0)
-        os.waitpid(child, 0)
+        assert 0 == in_child(lambda: client.chat.completions.create(**ASK))
         client.chat.completions.create(**ASK)
         assert 2 == server.connections
         client.close()

@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from chatlib.transports._environment import authorities, origin_of, proxy_for, t
 from chatlib.transports.aborting import Abort
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.urllib3 import Urllib3Transport
+from tests.forking import in_child
 
 KINDS: dict[str, Any] = {"requests": RequestsTransport, "urllib3": Urllib3Transport}
 over_both = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
@@ -303,19 +305,6 @@ def test_session_of_ones_own_is_pickled_with_its_settings() -> None:
 forking = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
-def in_child(work: Any) -> int:
-    """The exit status of a forked process that does some work; 0 if it raises nothing."""
-    child = os.fork()
-    if not child:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
 @over_both
 @forking
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -363,13 +352,25 @@ def test_fork_inside_a_stream(kind: Any) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_multiprocessing(kind: Any, method: str) -> None:
     """A transport can be given to another process, however that is started."""
-    with Server(OK) as server:
-        transport = kind()
-        assert b"ok" in ask(transport, server.url)
-        with multiprocessing.get_context(method).Pool(1) as pool:
-            assert b"ok" in pool.apply(ask, (transport, server.url))
+    code = f"""
+import multiprocessing
+from {kind.__module__} import {kind.__name__} as kind
+from tests.test_transport_settings import ask
+if __name__ == "__main__":
+    transport = kind()
+    with multiprocessing.get_context({method!r}).Pool(1) as pool:
+        ask(transport, URL)
+        assert b"ok" in pool.apply(ask, (transport, URL))
+    transport.close()
+"""
+    with Server(OK) as server, tempfile.TemporaryDirectory() as folder:
+        # In a program of its own, which has no other threads when it forks.
+        program = Path(folder, "program.py")
+        program.write_text(code.replace("URL", repr(server.url)))
+        path = {"PYTHONPATH": str(Path(__file__).parents[1])}
+        command = [sys.executable, "-W", "ignore", str(program)]
+        subprocess.run(command, check=True, timeout=60, env={**os.environ, **path})
         assert 2 == server.connections
-        transport.close()
 
 
 # Threads --------------------------------------------------------------------------------------
