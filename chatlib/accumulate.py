@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from chatlib._omit import omit
 from chatlib.codec import structure
 from chatlib.http import ResponseInfo
-from chatlib.types.base import JsonObject
+from chatlib.types.base import JsonObject, set_http
 from chatlib.types.chunk import (
     ChatCompletionChunk,
     ChoiceDelta,
@@ -88,16 +88,17 @@ class Accumulator:
     def add(self, chunk: ChatCompletionChunk) -> None:
         """Take in the next chunk. Costs the same however many came before."""
         # The hot path of a stream: what nearly all chunks have is looked at first, and once.
-        sent = chunk.__dict__
+        names = chunk._names
         if len(self._head) < 3:
             self._http = chunk._http
             for name in ("id", "created", "model"):
-                if sent.get(name) and name not in self._head:
-                    self._head[name] = sent[name]
+                if name in names and name not in self._head and getattr(chunk, name):
+                    self._head[name] = getattr(chunk, name)
         for name in _REPORTS:
-            value = sent.get(name)
-            if value:
-                self._report(name, value)
+            if name in names:
+                value = getattr(chunk, name)
+                if value:
+                    self._report(name, value)
         if chunk._extra:
             self._extra.update(chunk._extra)
         for piece in chunk.choices:
@@ -136,7 +137,7 @@ class Accumulator:
             **self._reports,
             choices=[choice.build() for _, choice in sorted(self._choices.items())],
         )
-        made._http = self._http
+        set_http(made, self._http)
         return _with_more(made, self._extra)
 
 
@@ -160,11 +161,11 @@ class _Choice:
     def add(self, piece: ChunkChoice) -> bool:
         """Take in the next piece; the answer is whether it is the one that finishes the choice."""
         delta = piece.delta
-        sent = delta.__dict__
-        content = sent.get("content")
+        names = delta._names
+        content = delta.content if "content" in names else None
         if content:
             self.content.append(content)
-        if len(sent) > 1 or not content:
+        if len(names) > 1 or not content:
             self._add_rest(delta)
         if delta._extra:
             _merge(self.delta_extra, delta._extra)
@@ -178,7 +179,7 @@ class _Choice:
 
     def _add_logprobs(self, logprobs: ChoiceLogprobs) -> None:
         if isinstance(logprobs, ChoiceLogprobs):
-            for name, tokens in vars(logprobs).items():
+            for name, tokens in logprobs._items():
                 if isinstance(tokens, list):
                     self.logprobs.setdefault(name, []).extend(tokens)
 
@@ -332,8 +333,9 @@ class _Call:
 def _with_more(made: J, extra: dict[str, Any]) -> J:
     """An object with what chunks held besides; some of it may be a field of the whole."""
     more = structure(extra, type(made))
-    for name, value in vars(more).items():
-        vars(made).setdefault(name, value)
+    for name in more._names:
+        if name in more._defaults and name not in made._names:
+            setattr(made, name, getattr(more, name))
     made.extra.update(more.extra)
     return made
 

@@ -14,16 +14,11 @@ import enum
 import json
 import math
 import numbers
-import types
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
-
-import attrs
-import cattrs
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 from chatlib._omit import omit
-from chatlib.types.base import JsonObject, UnknownObject
+from chatlib.types.base import JsonObject, converter, copied
 from chatlib.types.completion import (
     ChatCompletionAudio,
     ChatCompletionMessage,
@@ -35,7 +30,6 @@ _DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 T = TypeVar("T")
-Hook = Callable[[Any, Any], Any]
 
 
 # What comes -----------------------------------------------------------------------------------
@@ -68,122 +62,7 @@ def structure(value: Mapping[str, Any], cls: type[T]) -> T:
     >>> structure({"prompt_tokens": 3, "cache_hits": 1}, CompletionUsage)
     CompletionUsage(prompt_tokens=3, cache_hits=1)
     """
-    return converter().structure(_copied(value), cls)
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _copied(item) for name, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
-
-
-@lru_cache(maxsize=1)
-def converter() -> cattrs.Converter:
-    """The converter that the library decodes with, made once, at the first use.
-
-    It takes the dicts that it is given over, as the fields of what it makes, rather than copy them.
-    """
-    return make_converter()
-
-
-def make_converter() -> cattrs.Converter:
-    """A new cattrs converter that knows every class of :mod:`chatlib.types`."""
-    made = cattrs.Converter(detailed_validation=False)
-    made.register_structure_hook_factory(_is_object, lambda cls: _object_hook(made, cls))
-    made.register_structure_hook_factory(_is_union, lambda union: _union_hook(made, union))
-    made.register_structure_hook_factory(_is_list, lambda kind: _list_hook(made, kind))
-    return made
-
-
-def _is_object(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, JsonObject)
-
-
-def _is_union(kind: Any) -> bool:
-    members = _members(kind)
-    return len(members) > 1 and all(map(_is_object, members))
-
-
-def _is_list(kind: Any) -> bool:
-    return get_origin(kind) is list and _has_objects(get_args(kind)[0])
-
-
-def _has_objects(kind: Any) -> bool:
-    return _is_object(kind) or _is_union(kind) or _is_list(kind)
-
-
-def _members(kind: Any) -> tuple[Any, ...]:
-    """What a type can be, apart from None."""
-    is_union = get_origin(kind) in (Union, types.UnionType)
-    return tuple(m for m in get_args(kind) if m is not types.NoneType) if is_union else (kind,)
-
-
-def _object_hook(made: cattrs.Converter, cls: type[JsonObject]) -> Hook:
-    # The hot path of a stream: three of these run for each chunk.
-    new = cls.__new__
-    hints = get_type_hints(cls)
-    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(cls)  # type: ignore[arg-type]
-    known = frozenset(field.name for field in fields)
-    nested: list[tuple[str, Hook, type[JsonObject] | None]] = []
-    for field in fields:
-        members = _members(hints[field.name])
-        kind: Any = members[0] if len(members) == 1 else Union[members]  # noqa: UP007
-        if _has_objects(kind):
-            required = field.default is attrs.NOTHING and _is_object(kind)
-            nested.append((field.name, made.get_structure_hook(kind), kind if required else None))
-
-    inside = frozenset(name for name, _, _ in nested)
-    always = any(required for _, _, required in nested)
-
-    def hook(value: Any, _: Any = None) -> Any:
-        if value.__class__ is not dict:
-            return value
-        made = new(cls)
-        made.__dict__ = value
-        made._extra = made._http = None  # a slot that is not set costs much more to read
-        if not known.issuperset(value):
-            unknown = [name for name in value if name not in known]
-            made._extra = {name: value.pop(name) for name in unknown}
-        if always or not inside.isdisjoint(value):
-            for name, inner, required in nested:
-                item = value.get(name)
-                if item is not None:
-                    value[name] = inner(item, None)
-                elif required is not None:
-                    # An object that is always there, such as a choice's delta, is never None.
-                    value[name] = required.__new__(required)
-        return made
-
-    return hook
-
-
-def _list_hook(made: cattrs.Converter, kind: Any) -> Hook:
-    inner = made.get_structure_hook(get_args(kind)[0])
-
-    def hook(value: Any, _: Any = None) -> Any:
-        if value.__class__ is list:
-            return [inner(item, None) for item in value]
-        # Some servers send a lone object where a list of them belongs.
-        return [inner(value, None)] if isinstance(value, dict) else value
-
-    return hook
-
-
-def _union_hook(made: cattrs.Converter, union: Any) -> Hook:
-    """Objects told apart by their ``type``; without one, by the field that is named like it."""
-    hooks = {}
-    for member in _members(union):
-        tag = getattr(member, "type")  # noqa: B009  # the class holds the constant
-        hooks[tag] = made.get_structure_hook(member)
-    unknown = made.get_structure_hook(UnknownObject)
-
-    def hook(value: Any, _: Any = None) -> Any:
-        if value.__class__ is not dict:
-            return value
-        tag = value.get("type") or next(filter(value.__contains__, hooks), None)
-        return (hooks.get(tag, unknown) if isinstance(tag, str) else unknown)(value, None)
-
-    return hook
+    return converter().structure(copied(value), cls)
 
 
 # What goes ------------------------------------------------------------------------------------
@@ -240,7 +119,7 @@ def _to_request(value: Any, path: str) -> Any:
         value = _without_nulls(value) | {"arguments": arguments}
         value.pop("parsed_arguments", None)
     elif isinstance(value, JsonObject):
-        value = {**vars(value), **value.extra}
+        value = dict(value._items())
         if "function" in value and value.get("type") is None:
             value["type"] = "function"
     if isinstance(value, Mapping):
@@ -288,5 +167,5 @@ def _message_to_send(message: ChatCompletionMessage) -> dict[str, Any]:
 
 
 def _without_nulls(value: JsonObject) -> dict[str, Any]:
-    sent = {**vars(value), **value.extra}
+    sent = dict(value._items())
     return {name: item for name, item in sent.items() if item is not None and item is not omit}

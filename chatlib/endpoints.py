@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from chatlib._omit import Omit, omit
 from chatlib.accumulate import joined
 from chatlib.building import REQUEST_OPTIONS, Operation, split_options
-from chatlib.codec import converter, to_json, to_request
+from chatlib.codec import to_json, to_request
 from chatlib.config import Config, path_segment
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.pagination import CursorPage
 from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
 from chatlib.streaming import read_chunks
-from chatlib.types.base import JsonObject
+from chatlib.types.base import JsonObject, converter
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.params import CREATE_PARAMS, LIST_PARAMS, MESSAGE_LIST_PARAMS, UPDATE_PARAMS
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage

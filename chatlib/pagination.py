@@ -143,8 +143,7 @@ def walked(
         page = operation.read(response)
         if trail is not None and next_cursor(page) is not None:
             trail.check(page)  # before its items, which came before, are given again
-        made = cls.__new__(cls)
-        made.__dict__, made._extra, made._http = page.__dict__, page._extra, page._http
+        made = page._as(cls)
         made._fetch = fetch  # type: ignore[attr-defined]
         made._trail = trail or Trail((operation.query or {}).get("after"))  # type: ignore[attr-defined]
         return made

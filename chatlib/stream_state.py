@@ -177,14 +177,14 @@ def _entry(chunk: ChatCompletionChunk) -> str | ChatCompletionChunk:
     """What a later fold needs of a chunk: for a piece of the only choice's text, just that."""
     if len(chunk.choices) == 1 and not (chunk._extra or chunk.usage or chunk.moderation):
         piece = chunk.choices[0]
-        sent = piece.delta.__dict__
+        delta = piece.delta
         if (
             piece.index == 0
-            and len(sent) == 1
-            and sent.get("content").__class__ is str
+            and delta._names == ("content",)
+            and delta.content.__class__ is str
             and not (piece.finish_reason or piece.logprobs or piece._extra or piece.delta._extra)
         ):
-            return str(sent["content"])
+            return str(delta.content)
     return chunk
 
 

@@ -39,7 +39,6 @@ from chatlib.types.parsed import (
 )
 
 T = TypeVar("T")
-J = TypeVar("J", bound=JsonObject)
 
 
 class ParseError(OpenAIError):
@@ -151,7 +150,7 @@ def parse_completion(
         if parseable and choice.finish_reason == "content_filter":
             raise ContentFilterFinishReasonError(completion=completion)
         choices.append(_parse_choice(choice, response_format, tools, completion))
-    return _as(ParsedChatCompletion, completion, choices=choices)
+    return completion._as(ParsedChatCompletion, choices=choices)
 
 
 def _parse_choice(
@@ -167,8 +166,8 @@ def _parse_choice(
             parse_call(call, tools, f"{where}.tool_calls[{at}]", completion)
             for at, call in enumerate(message.tool_calls)
         ]
-    parsed = _as(ParsedChatCompletionMessage, message, **changes)
-    return _as(ParsedChoice, choice, message=parsed)
+    parsed = message._as(ParsedChatCompletionMessage, **changes)
+    return choice._as(ParsedChoice, message=parsed)
 
 
 def parse_content(
@@ -226,16 +225,16 @@ def as_parsed(
                 else call
                 for call in choice.message.tool_calls
             ]
-        message = _as(ParsedChatCompletionMessage, choice.message, **changes)
-        choices.append(_as(ParsedChoice, choice, message=message))
-    return _as(ParsedChatCompletion, completion, choices=choices)
+        message = choice.message._as(ParsedChatCompletionMessage, **changes)
+        choices.append(choice._as(ParsedChoice, message=message))
+    return completion._as(ParsedChatCompletion, choices=choices)
 
 
 def _with_arguments(
     call: ChatCompletionMessageFunctionToolCall, arguments: Any
 ) -> ParsedFunctionToolCall:
-    function = _as(ParsedFunction, call.function, parsed_arguments=arguments)
-    return _as(ParsedFunctionToolCall, call, function=function)
+    function = call.function._as(ParsedFunction, parsed_arguments=arguments)
+    return call._as(ParsedFunctionToolCall, function=function)
 
 
 def find_tool(tools: Iterable[Any], name: str | None) -> Any:
@@ -305,11 +304,3 @@ def _diagnosis(text: str) -> tuple[Any, str]:
     except ValueError:
         return "not_json", "is not JSON"
     return "mismatch", "is not what was asked for"
-
-
-def _as(cls: type[J], value: JsonObject, **changes: Any) -> J:
-    """An object of another class with the fields of this one and some changed."""
-    made = cls.__new__(cls)
-    made.__dict__ = {**vars(value), **changes}
-    made._extra, made._http = dict(value._extra) if value._extra else None, value._http
-    return made

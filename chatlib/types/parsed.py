@@ -20,9 +20,6 @@ from chatlib.types.completion import (
 
 T = TypeVar("T")
 
-# ``ParsedChoice[X](...)`` notes X on the new object: in a slot, apart from its fields.
-_ALIAS = ("__orig_class__",)
-
 
 @json_object
 class ParsedFunction(Function):
@@ -52,8 +49,6 @@ ParsedToolCallUnion: TypeAlias = ParsedFunctionToolCall | ChatCompletionMessageC
 class ParsedChatCompletionMessage(ChatCompletionMessage, Generic[T]):
     """What the model said, and the value that it stands for."""
 
-    __slots__ = _ALIAS
-
     parsed: T | None = None
     """None where the model refused or called a tool instead."""
     tool_calls: list[ParsedToolCallUnion] | None = None  # type: ignore[assignment]
@@ -69,15 +64,11 @@ class ParsedChatCompletionMessage(ChatCompletionMessage, Generic[T]):
 class ParsedChoice(Choice, Generic[T]):
     """One of the ``n`` answers of a completion, and its value."""
 
-    __slots__ = _ALIAS
-
     message: ParsedChatCompletionMessage[T]  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 @json_object
 class ParsedChatCompletion(ChatCompletion, Generic[T]):
     """The whole answer to one call, with the value of each choice."""
-
-    __slots__ = _ALIAS
 
     choices: list[ParsedChoice[T]]  # type: ignore[assignment]

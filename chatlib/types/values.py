@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from chatlib.types.base import JsonObject, json_object
+from chatlib.types.base import RequestObject, json_object
 from chatlib.types.completion import Custom, Function, FunctionCall, ImageURL, PromptCacheBreakpoint
 from chatlib.types.messages import (
     AssistantPartLike,
@@ -111,7 +111,7 @@ __all__ = [
 
 
 @json_object
-class TextPart(JsonObject):
+class TextPart(RequestObject):
     """A piece of text."""
 
     text: str
@@ -120,7 +120,7 @@ class TextPart(JsonObject):
 
 
 @json_object
-class ImagePart(JsonObject):
+class ImagePart(RequestObject):
     """An image to look at."""
 
     image_url: ImageURLLike
@@ -129,7 +129,7 @@ class ImagePart(JsonObject):
 
 
 @json_object
-class InputAudio(JsonObject):
+class InputAudio(RequestObject):
     """A sound, base64-encoded."""
 
     data: str
@@ -137,7 +137,7 @@ class InputAudio(JsonObject):
 
 
 @json_object
-class InputAudioPart(JsonObject):
+class InputAudioPart(RequestObject):
     """A sound to listen to."""
 
     input_audio: InputAudioLike
@@ -146,7 +146,7 @@ class InputAudioPart(JsonObject):
 
 
 @json_object
-class FileFile(JsonObject):
+class FileFile(RequestObject):
     """A file: either uploaded before, or its name and its bytes as a base64 ``data:`` URL."""
 
     file_data: str | None = None
@@ -155,7 +155,7 @@ class FileFile(JsonObject):
 
 
 @json_object
-class FilePart(JsonObject):
+class FilePart(RequestObject):
     """A file to read."""
 
     file: FileLike
@@ -164,7 +164,7 @@ class FilePart(JsonObject):
 
 
 @json_object
-class RefusalPart(JsonObject):
+class RefusalPart(RequestObject):
     """The words in which the model declined."""
 
     refusal: str
@@ -175,7 +175,7 @@ class RefusalPart(JsonObject):
 
 
 @json_object
-class DeveloperMessage(JsonObject):
+class DeveloperMessage(RequestObject):
     """What the developer tells the model to do; newer models' word for a system message."""
 
     content: str | Iterable[TextPartLike]
@@ -184,7 +184,7 @@ class DeveloperMessage(JsonObject):
 
 
 @json_object
-class SystemMessage(JsonObject):
+class SystemMessage(RequestObject):
     """What the developer tells the model to do."""
 
     content: str | Iterable[TextPartLike]
@@ -193,7 +193,7 @@ class SystemMessage(JsonObject):
 
 
 @json_object
-class UserMessage(JsonObject):
+class UserMessage(RequestObject):
     """What the user says, shows or plays."""
 
     content: str | Iterable[ContentPartLike]
@@ -202,14 +202,14 @@ class UserMessage(JsonObject):
 
 
 @json_object
-class Audio(JsonObject):
+class Audio(RequestObject):
     """An earlier answer that was given as sound, by its id."""
 
     id: str
 
 
 @json_object
-class FunctionToolCall(JsonObject):
+class FunctionToolCall(RequestObject):
     """The model's wish to have a function called."""
 
     id: str
@@ -218,7 +218,7 @@ class FunctionToolCall(JsonObject):
 
 
 @json_object
-class CustomToolCall(JsonObject):
+class CustomToolCall(RequestObject):
     """The model's wish to have a custom (free-text) tool called."""
 
     id: str
@@ -227,7 +227,7 @@ class CustomToolCall(JsonObject):
 
 
 @json_object
-class AssistantMessage(JsonObject):
+class AssistantMessage(RequestObject):
     """What the model said before. It needs ``content`` unless it calls tools or functions."""
 
     role: Literal["assistant"] = "assistant"
@@ -240,7 +240,7 @@ class AssistantMessage(JsonObject):
 
 
 @json_object
-class ToolMessage(JsonObject):
+class ToolMessage(RequestObject):
     """What a tool answered."""
 
     content: str | Iterable[TextPartLike]
@@ -249,7 +249,7 @@ class ToolMessage(JsonObject):
 
 
 @json_object
-class FunctionMessage(JsonObject):
+class FunctionMessage(RequestObject):
     """What a function answered, in the deprecated form."""
 
     content: str | None
@@ -261,7 +261,7 @@ class FunctionMessage(JsonObject):
 
 
 @json_object
-class FunctionDefinition(JsonObject):
+class FunctionDefinition(RequestObject):
     """A function that the model may have called."""
 
     name: str
@@ -271,7 +271,7 @@ class FunctionDefinition(JsonObject):
 
 
 @json_object
-class FunctionTool(JsonObject):
+class FunctionTool(RequestObject):
     """A tool that is a function."""
 
     function: FunctionDefinitionLike
@@ -279,14 +279,14 @@ class FunctionTool(JsonObject):
 
 
 @json_object
-class CustomFormatText(JsonObject):
+class CustomFormatText(RequestObject):
     """Any text will do."""
 
     type: Literal["text"] = "text"
 
 
 @json_object
-class CustomFormatGrammarGrammar(JsonObject):
+class CustomFormatGrammarGrammar(RequestObject):
     """A grammar, and the language that it is written in."""
 
     definition: str
@@ -294,7 +294,7 @@ class CustomFormatGrammarGrammar(JsonObject):
 
 
 @json_object
-class CustomFormatGrammar(JsonObject):
+class CustomFormatGrammar(RequestObject):
     """The text must follow a grammar."""
 
     grammar: GrammarLike
@@ -302,7 +302,7 @@ class CustomFormatGrammar(JsonObject):
 
 
 @json_object
-class CustomDefinition(JsonObject):
+class CustomDefinition(RequestObject):
     """A custom tool: it takes free text."""
 
     name: str
@@ -311,7 +311,7 @@ class CustomDefinition(JsonObject):
 
 
 @json_object
-class CustomTool(JsonObject):
+class CustomTool(RequestObject):
     """A tool that takes free text."""
 
     custom: CustomDefinitionLike
@@ -319,7 +319,7 @@ class CustomTool(JsonObject):
 
 
 @json_object
-class CompletionCreateParamsFunction(JsonObject):
+class CompletionCreateParamsFunction(RequestObject):
     """A function that the model may have called, in the deprecated form."""
 
     name: str
@@ -331,14 +331,14 @@ class CompletionCreateParamsFunction(JsonObject):
 
 
 @json_object
-class FunctionChoice(JsonObject):
+class FunctionChoice(RequestObject):
     """The name of a function."""
 
     name: str
 
 
 @json_object
-class NamedToolChoice(JsonObject):
+class NamedToolChoice(RequestObject):
     """Call this function."""
 
     function: FunctionChoiceLike
@@ -346,14 +346,14 @@ class NamedToolChoice(JsonObject):
 
 
 @json_object
-class CustomChoice(JsonObject):
+class CustomChoice(RequestObject):
     """The name of a custom tool."""
 
     name: str
 
 
 @json_object
-class NamedToolChoiceCustom(JsonObject):
+class NamedToolChoiceCustom(RequestObject):
     """Call this custom tool."""
 
     custom: CustomChoiceLike
@@ -361,7 +361,7 @@ class NamedToolChoiceCustom(JsonObject):
 
 
 @json_object
-class AllowedTools(JsonObject):
+class AllowedTools(RequestObject):
     """Some of the tools; each as ``{"type": "function", "function": {"name": ...}}``."""
 
     mode: Literal["auto", "required"]
@@ -369,7 +369,7 @@ class AllowedTools(JsonObject):
 
 
 @json_object
-class AllowedToolChoice(JsonObject):
+class AllowedToolChoice(RequestObject):
     """Call only these tools."""
 
     allowed_tools: AllowedToolsLike
@@ -377,7 +377,7 @@ class AllowedToolChoice(JsonObject):
 
 
 @json_object
-class FunctionCallOption(JsonObject):
+class FunctionCallOption(RequestObject):
     """Call this function, in the deprecated form."""
 
     name: str
@@ -387,21 +387,21 @@ class FunctionCallOption(JsonObject):
 
 
 @json_object
-class ResponseFormatText(JsonObject):
+class ResponseFormatText(RequestObject):
     """Answer in text, as usual."""
 
     type: Literal["text"] = "text"
 
 
 @json_object
-class ResponseFormatJSONObject(JsonObject):
+class ResponseFormatJSONObject(RequestObject):
     """Answer with some JSON object. The older way: a schema is better."""
 
     type: Literal["json_object"] = "json_object"
 
 
 @json_object
-class JSONSchema(JsonObject):
+class JSONSchema(RequestObject):
     """A JSON schema and its name. ``strict`` makes the model keep to it exactly."""
 
     name: str
@@ -411,7 +411,7 @@ class JSONSchema(JsonObject):
 
 
 @json_object
-class ResponseFormatJSONSchema(JsonObject):
+class ResponseFormatJSONSchema(RequestObject):
     """Answer with JSON that follows a schema."""
 
     json_schema: JSONSchemaLike
@@ -422,14 +422,14 @@ class ResponseFormatJSONSchema(JsonObject):
 
 
 @json_object
-class VoiceID(JsonObject):
+class VoiceID(RequestObject):
     """A custom voice, by its id."""
 
     id: str
 
 
 @json_object
-class AudioOptions(JsonObject):
+class AudioOptions(RequestObject):
     """How the answer is to sound."""
 
     format: Literal["wav", "aac", "mp3", "flac", "opus", "pcm16"]
@@ -437,7 +437,7 @@ class AudioOptions(JsonObject):
 
 
 @json_object
-class PredictionContent(JsonObject):
+class PredictionContent(RequestObject):
     """What most of the answer will be, which makes it come faster."""
 
     content: str | Iterable[TextPartLike]
@@ -445,7 +445,7 @@ class PredictionContent(JsonObject):
 
 
 @json_object
-class StreamOptions(JsonObject):
+class StreamOptions(RequestObject):
     """What a stream carries besides the answer: padding, and a last chunk with the usage."""
 
     include_obfuscation: bool | None = None
@@ -453,7 +453,7 @@ class StreamOptions(JsonObject):
 
 
 @json_object
-class PromptCacheOptions(JsonObject):
+class PromptCacheOptions(RequestObject):
     """How the prompt is cached: by breakpoints of the caller's, or as the server sees fit."""
 
     mode: Literal["implicit", "explicit"] | None = None
@@ -461,21 +461,21 @@ class PromptCacheOptions(JsonObject):
 
 
 @json_object
-class ModerationPolicyInput(JsonObject):
+class ModerationPolicyInput(RequestObject):
     """Whether a flagged prompt is blocked or only scored."""
 
     mode: Literal["score", "block"]
 
 
 @json_object
-class ModerationPolicyOutput(JsonObject):
+class ModerationPolicyOutput(RequestObject):
     """Whether a flagged answer is blocked or only scored."""
 
     mode: Literal["score", "block"]
 
 
 @json_object
-class ModerationPolicy(JsonObject):
+class ModerationPolicy(RequestObject):
     """What happens to flagged content."""
 
     input: ModerationPolicyInputLike | None = None
@@ -483,7 +483,7 @@ class ModerationPolicy(JsonObject):
 
 
 @json_object
-class CompletionCreateParamsModeration(JsonObject):
+class CompletionCreateParamsModeration(RequestObject):
     """The model that moderates prompt and answer, and what it may do."""
 
     model: str
@@ -491,7 +491,7 @@ class CompletionCreateParamsModeration(JsonObject):
 
 
 @json_object
-class WebSearchOptionsUserLocationApproximate(JsonObject):
+class WebSearchOptionsUserLocationApproximate(RequestObject):
     """Roughly where the user is."""
 
     city: str | None = None
@@ -501,7 +501,7 @@ class WebSearchOptionsUserLocationApproximate(JsonObject):
 
 
 @json_object
-class WebSearchOptionsUserLocation(JsonObject):
+class WebSearchOptionsUserLocation(RequestObject):
     """Where the user is, for answers that depend on it."""
 
     approximate: ApproximateLike
@@ -509,7 +509,7 @@ class WebSearchOptionsUserLocation(JsonObject):
 
 
 @json_object
-class WebSearchOptions(JsonObject):
+class WebSearchOptions(RequestObject):
     """How to search the web."""
 
     search_context_size: Literal["low", "medium", "high"] | None = None
