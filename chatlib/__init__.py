@@ -117,6 +117,7 @@ if TYPE_CHECKING:
     from chatlib.stream_state import ChatCompletionStreamState as ChatCompletionStreamState
     from chatlib.streaming import ChunkReader as ChunkReader
     from chatlib.streaming import read_chunks as read_chunks
+    from chatlib.types.base import configure_converter as configure_converter
     from chatlib.structured import ParseError as ParseError
     from chatlib.structured import parse_completion as parse_completion
     from chatlib.structured import response_format_of as response_format_of
@@ -154,6 +155,7 @@ _HOMES = {
     "client.stream": "Stream",
     "client.typed_stream": "ChatCompletionStream ChatCompletionStreamManager",
     "codec": "structure to_request",
+    "types.base": "configure_converter",
     "config": "AzureConfig Config Secret azure_config_from_env config_from_env",
     "endpoints": """
         build_create build_delete build_list build_list_messages build_retrieve build_update

@@ -1,11 +1,13 @@
 """What every object of the API is made of: a slotted attrs class for one JSON object.
 
-An object holds what its JSON held, and stays what an attrs class is everywhere else. Three rules:
+An object holds what its JSON held, and stays what an attrs class is everywhere else. Four rules:
 
 - A field that did not come is a slot that is not set. It reads as its default (``None``, or the
   constant of a field such as ``role``), and :attr:`JsonObject.fields_set` tells it from a null.
 - A field that the library does not know is in :attr:`JsonObject.extra`, a field like the others,
   and is an attribute too, to read, to set and to delete.
+- A field that always holds an object, such as the ``delta`` of a choice, is never None: where
+  nothing or a null came, it reads as an empty object, which can be written to.
 - The names of what came are kept in their order, so that :meth:`JsonObject.to_dict` gives it back.
   The tuples of names are shared: there are few of them, however many objects there are.
 
@@ -67,9 +69,9 @@ class JsonObject(_Received):
     """The fields that the library does not know, as plain JSON values."""
 
     if TYPE_CHECKING:
-        _names: ClassVar[tuple[str, ...]]
-        _extra: ClassVar[dict[str, Any] | None]
-        _http: ClassVar[ResponseInfo | None]
+        _names: tuple[str, ...] = attrs.field(init=False)
+        _extra: dict[str, Any] | None = attrs.field(init=False)
+        _http: ResponseInfo | None = attrs.field(init=False)
     else:
         # The names of the fields that came or were given, in their order, unknown ones included.
         _names: tuple[str, ...] = attrs.field(default=(), alias="_names")
@@ -90,7 +92,14 @@ class JsonObject(_Received):
             # Reached only where no slot that is set, and nothing of the class, has the name.
             defaults = type(self)._defaults
             if name in defaults:
-                return defaults[name]
+                kind = _object_kinds(type(self)).get(name)
+                if kind is None:
+                    return defaults[name]
+                made = kind.__new__(kind)
+                _set_extra(made, None)
+                _set_names(made, _Nothing())
+                object.__setattr__(self, name, made)
+                return made
             if name == "_http":
                 return None
             if name not in ("_extra", "_names"):
@@ -203,9 +212,13 @@ class JsonObject(_Received):
         names, defaults = self._names, self._defaults
         for name in names:
             if name in defaults:
-                yield name, getattr(self, name)
+                value = getattr(self, name)
+                yield name, None if _is_nothing(value) else value
             elif name in extra:
                 yield name, extra[name]
+        for name in _object_kinds(type(self)):
+            if name not in names and not _is_nothing(value := getattr(self, name)):
+                yield name, value
         for name, value in extra.items():
             if name not in names or name in defaults:
                 yield name, value
@@ -265,6 +278,20 @@ class RequestObject(JsonObject):
     _takes_unknown = False
 
 
+class _Nothing(tuple[str, ...]):
+    """The names of an object that did not come, and that nobody has written to."""
+
+    __slots__ = ()
+
+
+def _is_empty(value: Any) -> bool:
+    return isinstance(value, JsonObject) and not value._names and not value._extra
+
+
+def _is_nothing(value: Any) -> bool:
+    return _is_empty(value) and value._names.__class__ is _Nothing
+
+
 # The slot of ``extra`` is None where there is nothing in it: most objects need no dict of their
 # own. It is read by a second name, and a property makes the dict when somebody asks for it.
 JsonObject._extra = JsonObject.extra  # type: ignore[assignment, misc]
@@ -290,7 +317,7 @@ JsonObject.extra = property(_get_extra, _set_extra)  # type: ignore[assignment]
 def _fill(self: JsonObject, given: dict[str, Any]) -> None:
     """Set the fields of a new object to the arguments of its constructor."""
     cls = type(self)
-    defaults, came = cls._defaults, tuple(given.pop("_names", None) or ())
+    defaults, came = cls._defaults, given.pop("_names", None)
     extra = dict(given.pop("extra", None) or {})
     unknown = [name for name in given if name not in defaults]
     if unknown and not cls._takes_unknown:
@@ -298,7 +325,7 @@ def _fill(self: JsonObject, given: dict[str, Any]) -> None:
             f"{cls.__name__}() got an unexpected keyword argument {unknown[0]!r}; a field that the "
             f"class does not know can be sent by extra={{{unknown[0]!r}: ...}}"
         )
-    if came:  # attrs.evolve() gives all fields: those that did not come as what they read as
+    if came is not None:  # attrs.evolve() gives all fields: those that did not come as what they read as
         given = {k: v for k, v in given.items() if k in came or v != defaults.get(k)}
     else:
         missing = ", ".join(repr(name) for name in cls._required if name not in given)
@@ -307,17 +334,20 @@ def _fill(self: JsonObject, given: dict[str, Any]) -> None:
         constants = {name: value for name, value in defaults.items() if value is not None}
         given = {**{k: v for k, v in constants.items() if k not in given}, **given}
     hooks = _nested_hooks(cls)
+    held = []
     for name, value in given.items():
         if value is omit:
             continue
         if name in defaults:
             hook = hooks.get(name)
             made = value if hook is None else hook(copied(value), None)
+            if came is not None and name not in came and _is_empty(made):
+                continue
             object.__setattr__(self, name, made)
         else:
             extra[name] = value
-    held = [name for name, value in given.items() if value is not omit]
-    names = [name for name in came if name in held or name in extra]
+        held.append(name)
+    names = [name for name in came or () if name in held or name in extra]
     _set_names(self, (*names, *(name for name in held if name not in names)))
     _set_extra(self, extra or None)
 
@@ -463,6 +493,13 @@ def _nested_kinds(cls: type[JsonObject]) -> Iterator[tuple[str, Any]]:
 
 
 @cache
+def _object_kinds(cls: type[JsonObject]) -> dict[str, type[JsonObject]]:
+    """The required fields of a class that hold an object, and what objects."""
+    kinds = _nested_kinds(cls)
+    return {name: kind for name, kind in kinds if name in cls._required and _is_object(kind)}
+
+
+@cache
 def _nested_hooks(cls: type[JsonObject]) -> dict[str, Hook]:
     kinds = dict(_nested_kinds(cls))
     return {name: converter().get_structure_hook(kind) for name, kind in kinds.items()}
@@ -474,7 +511,7 @@ def object_hook(made: cattrs.Converter, cls: type[JsonObject]) -> Hook:
     The hot path of a stream: three of these run for each chunk.
     """
     shapes: dict[tuple[str, ...], Callable[[dict[str, Any]], Any]] = {}
-    nested = {name: (kind, made.get_structure_hook(kind)) for name, kind in _nested_kinds(cls)}
+    nested = {name: made.get_structure_hook(kind) for name, kind in _nested_kinds(cls)}
 
     def hook(value: Any, _: Any = None) -> Any:
         if value.__class__ is not dict:
@@ -491,38 +528,29 @@ def object_hook(made: cattrs.Converter, cls: type[JsonObject]) -> Hook:
 
 
 def _decoder(
-    cls: type[JsonObject], names: tuple[str, ...], nested: Mapping[str, tuple[Any, Hook]]
+    cls: type[JsonObject], names: tuple[str, ...], nested: Mapping[str, Hook]
 ) -> Callable[[dict[str, Any]], Any]:
     """Generate the function that makes an object from a dict with exactly these names."""
     if "_names" in names and "extra" in names:  # what attrs.asdict() made of an object
         return lambda value: cls(**value)
-    # An object that is always there, such as the delta of a choice, is never None.
-    empty = {
-        name: _decoder(kind, (), {})
-        for name, (kind, _) in nested.items()
-        if name in cls._required and _is_object(kind)
-    }
-    known = {name: at for at, name in enumerate(names) if name in cls._defaults}
     unknown = {name: at for at, name in enumerate(names) if name not in cls._defaults}
-    kept = (*names, *(name for name in empty if name not in known))
-    known_as: dict[str, Any] = {"new": cls.__new__, "cls": cls, "names": kept}
+    known_as: dict[str, Any] = {"new": cls.__new__, "cls": cls, "names": names}
     known_as |= {"set_names": _set_names, "set_extra": _set_extra}
     lines = ["def decode(value):", " self = new(cls)"]
     if names:
         lines.append(f" {''.join(f'v{at}, ' for at in range(len(names)))} = value.values()")
-    for at, name in enumerate(kept):
+    for at, name in enumerate(names):
         if name in unknown:
             continue
         known_as[f"set{at}"] = getattr(cls, name).__set__
-        item, none = f"v{at}", "None"
-        if name in empty:
-            known_as[f"empty{at}"], none = empty[name], f"empty{at}({{}})"
-        if name not in known:
-            item = none
+        if name in _object_kinds(cls):  # which is never None
+            lines.append(f" if v{at} is not None: set{at}(self, hook{at}(v{at}, None))")
         elif name in nested:
-            known_as[f"hook{at}"] = nested[name][1]
-            item = f"{none} if v{at} is None else hook{at}(v{at}, None)"
-        lines.append(f" set{at}(self, {item})")
+            lines.append(f" set{at}(self, None if v{at} is None else hook{at}(v{at}, None))")
+        else:
+            lines.append(f" set{at}(self, v{at})")
+        if name in nested:
+            known_as[f"hook{at}"] = nested[name]
     extra = ", ".join(f"{name!r}: v{at}" for name, at in unknown.items())
     lines += [f" set_extra(self, {{{extra}}})" if unknown else " set_extra(self, None)"]
     lines += [" set_names(self, names)", " return self"]
