@@ -22,6 +22,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import attrs
 import cattrs
 
+from chatlib._json import read_json
 from chatlib._omit import omit
 from chatlib.types.base import JsonObject, UnknownObject
 from chatlib.types.completion import (
@@ -47,14 +48,14 @@ def from_json(text: str | bytes) -> Any:
     Raises:
         ValueError: it is not JSON, or nested too deeply to be read.
     """
-    try:
-        if isinstance(text, str):  # the hot path of a stream
+    if isinstance(text, str):  # the hot path of a stream
+        try:
             value, end = _DECODER.raw_decode(text)
             if end == len(text):
                 return value
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
+        except (ValueError, RecursionError):
+            pass
+    return read_json(text)
 
 
 def structure(value: Mapping[str, Any], cls: type[T]) -> T:

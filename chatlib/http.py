@@ -29,6 +29,9 @@ from chatlib.headers import RateLimits, as_headers, redact_url
 LONGEST = 10 * 365 * 86400
 """The longest time limit in seconds: clocks and sockets can't count for ever."""
 
+STREAM_END = 15.0
+"""How long a finished stream may be silent before it counts as ended, unless a timeout says so."""
+
 
 @attrs.frozen(init=False)
 class Timeout:
@@ -38,6 +41,11 @@ class Timeout:
     calls wait for a free connection; those of this library open another one). ``total`` bounds
     the whole call: all attempts, the waits between them and the stream to its end. A read timeout
     alone bounds only the wait for the next bytes, which a server's heartbeats defeat.
+
+    ``stream_end`` bounds the silence after a stream has its finish reasons: a server that then
+    sends neither a byte nor ``[DONE]`` and keeps the connection open for so long has ended the
+    stream. Each byte that comes restarts it. Unless given, it is 15 seconds; with None, ``read``
+    and ``total`` are the only limits.
     """
 
     connect: float | None
@@ -45,6 +53,7 @@ class Timeout:
     write: float | None
     pool: float | None
     total: float | None
+    stream_end: float | None
 
     def __init__(
         self,
@@ -55,10 +64,12 @@ class Timeout:
         write: float | Omit | None = omit,
         pool: float | Omit | None = omit,
         total: float | None = None,
+        stream_end: float | None = STREAM_END,
     ) -> None:
         given = {"connect": connect, "read": read, "write": write, "pool": pool}
         limits = {name: timeout if value is omit else value for name, value in given.items()}
-        self.__attrs_init__(**limits, total=total)  # pyright: ignore[reportAttributeAccessIssue]
+        limits |= {"total": total, "stream_end": stream_end}
+        self.__attrs_init__(**limits)  # pyright: ignore[reportAttributeAccessIssue]
         for name, value in attrs.asdict(self).items():
             if value is not None and not (_is_number(value) and 0 < value <= LONGEST):
                 raise ValueError(

@@ -142,11 +142,18 @@ def test_not_quite_json_numbers_are_read() -> None:
     assert -math.inf == from_json("[-Infinity]")[0]
 
 
-@pytest.mark.parametrize("text", ["", "{", "nope", "[" * 100_000, "9" * 5000])
+@pytest.mark.parametrize("text", ["", "{", "nope", "[" * 100_000, "9" * 5000 + "x"])
 def test_not_json(text: str) -> None:
     """Whatever is wrong with it, it is a ValueError."""
     with pytest.raises(ValueError):  # noqa: PT011  # many kinds of wrong, many words
         from_json(text)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, b"9" * 5000, '[{"a": %s}]' % ("9" * 5000)])
+def test_an_integer_too_long_to_convert(text: str | bytes) -> None:
+    """An integer of thousands of digits reads as infinity, as one with an exponent does."""
+    assert from_json(text) in (math.inf, [{"a": math.inf}])
+    assert -math.inf == from_json("-" + "9" * 5000)
 
 
 def test_objects_are_values() -> None:

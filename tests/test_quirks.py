@@ -35,6 +35,7 @@ from chatlib import (
     OpenAI,
     ParseError,
     RateLimitError,
+    Timeout,
     joined,
     parse_completion,
     read_chunks,
@@ -54,6 +55,8 @@ STORED = "stored"
 Error = TypeVar("Error", bound=Exception)
 EVENT_STREAM = {"content-type": "text/event-stream"}
 MESSAGES = [{"role": "user", "content": "Hi"}]
+SHORT_END = Timeout(60, stream_end=0.5)
+"""The limits of a call whose server may keep its connection open after the answer."""
 
 
 # What is seen of a call -----------------------------------------------------------------------
@@ -221,7 +224,8 @@ def test_case(found: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
             choice.setdefault("index", at)
         assert sent == seen.answer.to_dict()  # nothing lost, nothing invented
     else:
-        seen = see(*replies_of(found), stream=stream)
+        options = {"timeout": SHORT_END} if stream else {}
+        seen = see(*replies_of(found), stream=stream, **options)
     seen.warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     check(seen)
 
@@ -1646,45 +1650,6 @@ def test_the_end_of_the_connection_inside_the_answer(framing: str, abort: str) -
     assert IncompleteStreamError is type(seen.error)
     assert "Hi" == seen.error.completion.text
     assert 1 == len(seen.requests)
-
-
-@pytest.mark.parametrize("trickle", [None, 0.02])
-def test_usage_within_the_grace(trickle: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the finish, a usage report is waited for; heartbeats do not prolong the wait."""
-    monkeypatch.setattr("chatlib.client.stream.GRACE", 0.4)
-    report = sse({"choices": [], "usage": {"total_tokens": 7}}, done=False)
-    pieces = [sse(HI, STOP, done=False), 0.1, report]
-    seen = see(Reply.stream(pieces, hold=30, trickle=trickle), stream=True)
-    assert 7 == seen.answer.usage.total_tokens
-    assert 0.3 < seen.seconds < 0.8
-
-
-def test_the_grace_ends_when_another_choice_begins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A choice that begins after another has finished has all the time it needs."""
-    monkeypatch.setattr("chatlib.client.stream.GRACE", 0.3)
-    second, stop = chunk("B"), chunk(finish="stop")
-    second["choices"][0]["index"] = stop["choices"][0]["index"] = 1
-    pieces = [sse(HI, STOP, done=False), 0.1, sse(second, done=False), 0.5, sse(stop)]
-    seen = see(Reply.stream(pieces), stream=True, n=2)
-    assert ["stop", "stop"] == [choice.finish_reason for choice in seen.answer.choices]
-
-
-def test_the_grace_waits_for_the_choices_that_were_asked_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """With ``n=2``, the end of the first choice is not the end of the answer."""
-    monkeypatch.setattr("chatlib.client.stream.GRACE", 0.3)
-    second = chunk("B", "stop")
-    second["choices"][0]["index"] = 1
-    pieces = [sse(HI, STOP, done=False), 0.6, sse(second)]
-    seen = see(Reply.stream(pieces), stream=True, n=2)
-    assert ["Hi", "B"] == [choice.message.content for choice in seen.answer.choices]
-
-
-def test_waiting_for_the_first_event_has_no_grace() -> None:
-    """The grace is for what comes after the finish, not for a pause before it."""
-    seen = see(Reply.stream([sse(HI, done=False), 0.5, sse(STOP)]), stream=True)
-    assert "stop" == seen.choice.finish_reason
 
 
 # Alike: usage ---------------------------------------------------------------------------------

@@ -460,10 +460,10 @@ def test_no_limit() -> None:
 
 
 def test_a_stream_that_stays_open_after_its_end() -> None:
-    """Without ``[DONE]``, a finished stream ends after a short grace, and its connection too."""
-    wire = sse(chunk("Hi"), chunk(finish="stop"), done=False)
+    """Without ``[DONE]``, a finished stream ends after some silence, and its connection too."""
+    wire, limits = sse(chunk("Hi"), chunk(finish="stop"), done=False), Timeout(60, stream_end=0.3)
     with Server(Reply.stream(wire, hold=30), OK) as server, client_of(server) as client:
-        assert elapsed(lambda: text_of(client, stream=True)) < 2.8
+        assert elapsed(lambda: text_of(client, stream=True, timeout=limits)) < 2.8
         assert server.wait(lambda: server.open == 0)
         assert "ok" == text_of(client)
 

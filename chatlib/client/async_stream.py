@@ -51,12 +51,10 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
                 if flow.over:
                     self.is_whole = self.is_whole or not self._closed
                     break
-                self._ready = flow.feed(await self._next_piece())
-        except TransportError as error:
-            broken = flow.broke(error)
-            if broken is not None:
-                await self.close()
-                raise broken from error.__cause__
+                try:
+                    self._ready = flow.feed(await self._next_piece())
+                except TransportError as error:
+                    self._ready = flow.broke(error)
         except BaseException as error:
             self._interrupted = not isinstance(error, Exception)
             await self.close()

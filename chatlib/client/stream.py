@@ -6,14 +6,14 @@ asynchronous twins are in :mod:`chatlib.client.async_stream`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chatlib.client.calls import Call, Limit, Pieces, lost, whole
 from chatlib.client.closing import Closing
-from chatlib.errors import APIConnectionError, APIError, APITimeoutError
-from chatlib.http import HttpRequest, HttpResponse, TransportError
+from chatlib.errors import APIConnectionError, APIResponseValidationError, APITimeoutError
+from chatlib.http import STREAM_END, HttpResponse, TransportError
 from chatlib.streaming import ChunkReader
 from chatlib.types.chunk import ChatCompletionChunk
 
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 T_co = TypeVar("T_co", covariant=True)
-
-GRACE = 2.0
-"""Seconds to wait, after each choice has finished, for a usage report and ``[DONE]``."""
-
-USAGE_GRACE = 15.0
-"""The same, where a usage report was asked for."""
 
 DRAIN_SECONDS = 0.2
 DRAIN_BYTES = 65536
@@ -43,7 +37,8 @@ class Flow:
         """No further piece is wanted."""
         self._response = response
         self._reader = ChunkReader(response)
-        self._asked: tuple[int, bool] | None = None
+        request = response.request
+        self._longest_silence = request.timeout.stream_end if request is not None else STREAM_END
 
     @property
     def is_done(self) -> bool:
@@ -56,56 +51,42 @@ class Flow:
         Raises:
             APIError: the stream speaks of an error, is not what it should be, or was cut off.
         """
-        try:
-            if piece is None:
-                yield from self._reader.end()
-                self.over = True
-                return
-            yield from self._reader.feed(piece)
-        except APIError as error:
-            error.attempts = self._response.attempts
-            raise
+        if piece is None:
+            yield from self._reader.end()
+            self.over = True
+            return
+        yield from self._reader.feed(piece)
         self.over = self._reader.done
-        self._set_limit()
+        self._limit_silence()
 
-    def broke(self, error: TransportError) -> APIConnectionError | None:
-        """The exception for a body that broke off; None where all had come but its end."""
+    def broke(self, error: TransportError) -> Iterator[ChatCompletionChunk]:
+        """The chunks that were still open when the body broke off.
+
+        Raises:
+            APIConnectionError: more than the end of the body was missing.
+            APIError: the last of them speaks of an error.
+        """
         self.over = True
-        if self._reader.finished:
-            return None
+        with suppress(APIResponseValidationError):  # a body that is no event stream is cut, too
+            yield from self._reader.rest()
+        if self._reader.done or self._reader.finished:
+            return
         made = lost(error, self._response)
         if not isinstance(made, APITimeoutError):
             made = self.cut_off(str(error))
         made.completion = self._reader.joined.completion()
-        made.attempts = self._response.attempts
-        return made
+        raise made from error.__cause__
 
     def cut_off(self, why: str) -> APIConnectionError:
         """The exception for a stream that ends here."""
         return self._reader.cut_off(why)
 
-    def _set_limit(self) -> None:
-        if not self._reader.finished:
-            if self.limit.is_shortened:
-                self.limit.lift()
-        elif not self.limit.is_shortened:
-            if self._asked is None:
-                self._asked = _asked_for(self._response.request)
-            if self._reader.joined.begun >= self._asked[0]:
-                self.limit.shorten(USAGE_GRACE if self._asked[1] else GRACE)
-
-
-def _asked_for(request: HttpRequest | None) -> tuple[int, bool]:
-    """How many choices are to come, and whether a usage report is."""
-    content = request.content if request is not None else b""
-    if b'"n"' not in content and b'"include_usage"' not in content:  # read it only if need be
-        return 1, False
-    try:
-        body = json.loads(content)
-        options = body.get("stream_options") or {}
-        return int(body.get("n") or 1), bool(options.get("include_usage"))
-    except (ValueError, TypeError, AttributeError):
-        return 1, False
+    def _limit_silence(self) -> None:
+        """Limit the wait for the next piece where nothing but the end is expected."""
+        if self._longest_silence is not None and self._reader.expects_only_the_end:
+            self.limit.shorten(self._longest_silence)
+        elif self.limit.is_shortened:
+            self.limit.lift()
 
 
 class Stream(Closing, Generic[T_co]):
@@ -180,11 +161,12 @@ def _chunks(
             yield from flow.feed(piece)
             if flow.over:
                 return
-            piece = next(pieces, None)
-    except TransportError as error:
-        broken = flow.broke(error)
-        if broken is not None:
-            raise broken from error.__cause__
+            try:
+                piece = next(pieces, None)
+            except TransportError as error:
+                broken = error
+                break
+        yield from flow.broke(broken)
     finally:
         try:
             if flow.is_done and response.limit_wait is not None:
