@@ -170,7 +170,7 @@ class ChunkReader:
 
     def _read(self, event: ServerSentEvent) -> ChatCompletionChunk | None:
         data = event.data
-        if data.startswith("[DONE]"):
+        if data.startswith(("[DONE]", '"[DONE]"')):
             self._end_of_answer()
             return None
         named = event.event != "message"
