@@ -45,8 +45,8 @@ class ClientSettings(TypedDict, total=False):
         organization: Without it, ``OPENAI_ORG_ID``.
         project: Without it, ``OPENAI_PROJECT_ID``.
         timeout: Seconds for each wait, or a :class:`~chatlib.http.Timeout` with a limit for each
-            kind of wait and for the whole call, or None for no limit. 600 s for reading and 5 s
-            for connecting, unless given.
+            kind of wait, for the whole call and for the silence at the end of a stream, or None
+            for no limit. 600 s for reading and 5 s for connecting, unless given.
         max_retries: How often a call that failed for a passing reason is tried again: 2, unless
             given.
         default_headers: Headers for each request; None as a value leaves a header out.
