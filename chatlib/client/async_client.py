@@ -7,6 +7,7 @@ from functools import cached_property
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
+from chatlib._loop import running_loop
 from chatlib._omit import Omit, omit
 from chatlib.building import Operation
 from chatlib.client.async_calls import arun, awhole
@@ -159,6 +160,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
 async def _sleep(seconds: float) -> None:
     import asyncio
 
+    running_loop()
     await asyncio.sleep(seconds)
 
 

@@ -179,6 +179,9 @@ def _chunks(
         while True:
             yield from flow.feed(piece)
             if flow.over:
+                # Not where the stream is closed or dropped: that waits for nothing.
+                if flow.is_done and response.limit_wait is not None:
+                    _drain(flow, pieces)
                 return
             piece = next(pieces, None)
     except TransportError as error:
@@ -186,11 +189,7 @@ def _chunks(
         if broken is not None:
             raise broken from error.__cause__
     finally:
-        try:
-            if flow.is_done and response.limit_wait is not None:
-                _drain(flow, pieces)
-        finally:
-            response.close()
+        response.close()
 
 
 def _drain(flow: Flow, pieces: Pieces) -> None:
