@@ -69,7 +69,7 @@ class Bar:
         _shown.discard(self)
 
     def leave(self) -> None:
-        """:meth:`close`, from a finalizer: the terminal has locks, which another thread waits for."""
+        """:meth:`close`, from a finalizer: another thread waits for the locks of the terminal."""
         if self in _shown and not sys.is_finalizing():
             with suppress(RuntimeError):  # the interpreter is ending
                 _thread.start_new_thread(self.close, ())

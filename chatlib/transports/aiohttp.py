@@ -163,9 +163,10 @@ class AiohttpTransport(Configured):
     def __del__(self) -> None:
         sessions = getattr(self, "_sessions", {})
         if sessions and self.is_of_this_process:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             for loop, session in sessions.items():
                 _dispose(loop, session)
+            # Last, since a filter may make an exception of it.
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def _start_anew(self) -> None:
         # The parent's sessions are kept, as to forget them would be to close them.

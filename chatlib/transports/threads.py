@@ -106,12 +106,12 @@ class ThreadTransport(Configured):
         if not (getattr(self, "_is_open", False) and self.is_of_this_process):
             return
         closing = getattr(self.transport, "close", None)
-        if closing is not None:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
         if not sys.is_finalizing():
             if closing is not None:
                 self._threads.submit_at_once(closing)
             self._threads.close()
+        if closing is not None:  # last, since a filter may make an exception of it
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def _start_anew(self) -> None:
         self._threads, self._is_open = _Threads(self._max_threads), False
