@@ -229,7 +229,9 @@ def wait_for_left(path: str | None = None, seconds: float | None = None) -> None
                 thread.join(None if end is None else max(end - time.monotonic(), 0))
 
 
-atexit.register(wait_for_left, None, EXIT_SECONDS)
+@atexit.register
+def _write_what_is_left() -> None:
+    wait_for_left(seconds=EXIT_SECONDS)
 
 
 def _sync_folder(folder: str) -> None:
