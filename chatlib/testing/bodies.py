@@ -13,7 +13,6 @@ from typing import TypeAlias
 
 import attrs
 
-from chatlib._loop import running_loop
 from chatlib.http import HttpResponse, TransportError
 
 Step: TypeAlias = "bytes | float"
@@ -51,7 +50,6 @@ class Body:
             else:
                 import asyncio  # here, as most tests have no use for it
 
-                running_loop()
                 await asyncio.sleep(step)
 
 
