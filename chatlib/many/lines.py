@@ -44,24 +44,22 @@ _UNSAID = {
 # Written ----------------------------------------------------------------------------------------
 
 
-class UnwritableAnswer(APIResponseValidationError):
-    """An answer came that can't be written to the file of results: nested too deeply, say."""
-
-    def __init__(self, answer: Any, why: Exception) -> None:
-        message = (
-            "The answer can't be written to the file of results: "
-            f"{type(why).__name__}: {_words(why)[:200]}"
-        )
-        super().__init__(None, None, message=message)
-        self.completion = answer
-        self.__cause__ = why
+def _unwritable(answer: Any, why: Exception) -> APIResponseValidationError:
+    message = (
+        "The answer can't be written to the file of results: "
+        f"{type(why).__name__}: {_words(why)[:200]}"
+    )
+    error = APIResponseValidationError(None, None, message=message)
+    if isinstance(answer, (ChatCompletion, ToolRun)):
+        error.completion = answer.completion if isinstance(answer, ToolRun) else answer
+    return error
 
 
 def answer_line(job: Job, answer: Any) -> bytes:
     """The line for what a call returned.
 
     Raises:
-        UnwritableAnswer: it is of the right type, but can't be written.
+        APIResponseValidationError: it is of the right type, but can't be written.
         TypeError: it is neither a completion nor a tool run nor plain JSON values.
     """
     try:
@@ -74,7 +72,7 @@ def answer_line(job: Job, answer: Any) -> bytes:
             response = {"status_code": 200, "request_id": None, "body": answer}
             return _line(job, kind="json", response=response)
     except Exception as error:  # whatever a server can bring about, it ends no run
-        raise UnwritableAnswer(answer, error) from error
+        raise _unwritable(answer, error) from error
     raise TypeError(
         f"the call returned a {type(answer).__name__}, which a file of results can't give "
         "back; let it return a completion, a ToolRun or JSON values, or leave results= out"
@@ -180,7 +178,9 @@ def read_line(line: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[Any, 
     """
     try:
         if has_failed(line):
-            return None, read_error(line)
+            failed = read_error(line)
+            str(failed)  # which some errors make of their fields
+            return None, failed
         return read_answer(line, params), None
     except OpenAIError as error:  # it is not of the type that is asked for now
         return None, error

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable, Collection, Mapping, Sized
 from typing import Any, TypedDict
 
+from chatlib.errors import APIResponseValidationError
 from chatlib.many.asked import Intake, Job
 from chatlib.many.file import ResultsFile
 from chatlib.many.flow import Flow
-from chatlib.many.lines import UnwritableAnswer, answer_line, error_line, read_line
+from chatlib.many.lines import answer_line, error_line, read_line
 from chatlib.many.progress import bar_for
 from chatlib.many.result import Result
 from chatlib.structured import is_typed
@@ -113,7 +114,7 @@ class Plan:
         if self._file is not None:
             try:
                 line = answer_line(job, answer)
-            except UnwritableAnswer as error:
+            except APIResponseValidationError as error:
                 return self.failed(job, error)
             self._file.append(line)
         return _result(job, None, answer)
