@@ -156,6 +156,18 @@ for _ in range(4):
     asyncio.run_coroutine_threadsafe(work(), loop)
 time.sleep(0.2)
 """,
+    "a server that nobody stopped": """
+import requests
+from chatlib.testing import InMemoryServer, serve
+serving = serve(InMemoryServer(default="Hi"))
+url = serving.__enter__()
+def work():
+    while True:
+        requests.post(url + "/chat/completions", json={"model": "m", "messages": []})
+for _ in range(4):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.1)
+""",
     "results left open": """
 from chatlib import run_many
 asks = ({"n": n} for n in range(9))

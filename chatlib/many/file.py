@@ -130,8 +130,9 @@ class ResultsFile:
 
     def leave_to(self, writers: Collection[threading.Thread]) -> None:
         """Note which threads will still write to it, the last of which closes it."""
-        self._writers = writers
-        _left.add(self)
+        if not self._closing:
+            self._writers = writers
+            _left.add(self)
 
     def _close_if_asked(self) -> None:
         # Asked before the lock is tried, and looked at after it was let go: so one of two threads

@@ -78,7 +78,9 @@ class ThreadTransport(Configured):
 
     async def aclose(self) -> None:
         """Close the transport and end the idle threads. A later call starts new ones."""
-        if not self._is_open:  # there is nothing to wait for, and so no event loop is needed
+        try:
+            running_loop()
+        except RuntimeError:  # nobody awaited anything here, and so nothing waits
             self.close()
             return
         threads = self.in_this_process()._threads
