@@ -228,7 +228,13 @@ class _Threads:
         loop = running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
-        def settle(result: T | None, error: BaseException | None) -> None:
+        # What there is to hand over is held by nobody else: what the waiting task drops is gone.
+        outcome: list[tuple[T | None, BaseException | None]] = []
+        todo = [work]
+        del work
+
+        def settle() -> None:
+            result, error = outcome.pop()
             if future.cancelled():
                 if result is not None:
                     self.submit(lambda: discard(result))
@@ -243,19 +249,20 @@ class _Threads:
             result: T | None = None
             failed: BaseException | None = None
             try:
-                result = work()
+                result = todo.pop()()
             except StopIteration as error:  # which no future can hold
                 failed = RuntimeError("the transport raised StopIteration")
                 failed.__cause__ = error
             except BaseException as error:
                 failed = error
+            outcome.append((result, failed))
+            result = failed = None  # whose traceback would hold this frame, and so itself
             try:
-                loop.call_soon_threadsafe(settle, result, failed)
+                loop.call_soon_threadsafe(settle)
             except RuntimeError:  # the loop is closed, and so nobody waits
+                result, _ = outcome.pop()
                 if result is not None:
                     discard(result)
-            finally:
-                result = failed = None  # whose traceback would hold this frame, and so itself
 
         return working, future
 
