@@ -18,6 +18,7 @@ import attrs
 import cattrs
 from cattrs.preconf.json import make_converter
 
+from chatlib._loop import running_loop
 from chatlib.codec import to_request
 from chatlib.errors import OpenAIError
 from chatlib.schema import json_schema
@@ -215,6 +216,7 @@ async def atool_results(
     """
     import asyncio  # here, as only who has a loop needs it
 
+    running_loop()
     callables = _callables(tools)
     calls = tool_calls_of(completion)
     tasks = [asyncio.ensure_future(_aresult(call, callables)) for call in calls]

@@ -7,6 +7,7 @@ from functools import cached_property
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
+from chatlib._loop import running_loop
 from chatlib._omit import Omit, omit
 from chatlib.building import Operation
 from chatlib.client.async_calls import arun, awhole
@@ -59,7 +60,8 @@ class AsyncPerform(Protocol):
 class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
     """A client of an OpenAI-compatible server, awaited: as :class:`~chatlib.OpenAI`, for asyncio.
 
-    It can be made outside a loop, and used from one loop after another.
+    It can be made outside a loop, and used from one loop after another. Where asyncio does not run,
+    as under trio, a call is a RuntimeError that says what to use.
 
     Args:
         transport: Who carries the requests: any object whose ``send(request)`` is a coroutine
@@ -151,6 +153,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         operation: Operation[Any],
         receive: Callable[[HttpResponse, Call[Any]], Awaitable[R]],
     ) -> R:
+        running_loop()  # also where the transport needs none: limits and waits do
         transport: Any = self.transport
         send = getattr(transport, "asend", None) or transport.send
         return await arun(self._begun(operation), send, self._sleep, receive)

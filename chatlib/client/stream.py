@@ -160,6 +160,9 @@ def _chunks(
         while True:
             yield from flow.feed(piece)
             if flow.over:
+                # Not where the stream is closed or dropped: that waits for nothing.
+                if flow.is_done and response.limit_wait is not None:
+                    _drain(flow, pieces)
                 return
             try:
                 piece = next(pieces, None)
@@ -168,11 +171,7 @@ def _chunks(
                 break
         yield from flow.broke(broken)
     finally:
-        try:
-            if flow.is_done and response.limit_wait is not None:
-                _drain(flow, pieces)
-        finally:
-            response.close()
+        response.close()
 
 
 def _drain(flow: Flow, pieces: Pieces) -> None:

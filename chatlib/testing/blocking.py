@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -44,7 +45,7 @@ class Blocking:
             response.status,
             response.headers,
             self._pieces(aiter(response)),
-            on_close=lambda: self.run(response.aclose()),
+            on_close=lambda: self._close(response),
             limit_wait=None if limit is None else lambda seconds: self._call(limit, seconds),
         )
 
@@ -71,6 +72,13 @@ class Blocking:
                 self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
                 self._thread.start()
             return self._loop
+
+    def _close(self, response: HttpResponse) -> None:
+        """Close a response; without waiting, where the loop can't run meanwhile."""
+        if threading.current_thread() is self._thread or sys.is_finalizing():
+            response.close()
+        else:
+            self.run(response.aclose())
 
     def _call(self, function: Any, *args: Any) -> None:
         async def calling() -> None:

@@ -20,6 +20,7 @@ import selectors
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 import zlib
@@ -275,6 +276,8 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if sys.is_finalizing():  # its threads have been stopped, whatever locks they held
+            return
         self._stopped.set()
         self._wake.send(b"!")
         with self._changed:

@@ -14,13 +14,16 @@ import http.client
 import os
 import re
 import socket
+import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from http.client import HTTPException
+from queue import Full, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -319,7 +322,33 @@ def _keeping_time(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
     if issubclass(pool.ConnectionCls, _KeepsTime):
         return pool
     connection = type("Connection", (_KeepsTime, pool.ConnectionCls), {})
-    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection, "QueueCls": _Stack})
+
+
+class _Stack:
+    """What a pool keeps its connections in: a LifoQueue to which finalizers can give back.
+
+    A LifoQueue has a lock, which a thread that the ending interpreter has stopped may hold, or the
+    very thread that a finalizer interrupts. Here each item has its token in a queue that has none.
+    """
+
+    def __init__(self, maxsize: int) -> None:
+        self._most = maxsize
+        self._items: deque[Any] = deque()
+        self._tokens: SimpleQueue[None] = SimpleQueue()
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if 0 < self._most <= len(self._items):
+            raise Full
+        self._items.append(item)
+        self._tokens.put(None)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        self._tokens.get(block, timeout)
+        return self._items.pop()
+
+    def qsize(self) -> int:
+        return len(self._items)
 
 
 def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
@@ -385,7 +414,11 @@ def _give_back(raw: HTTPResponse, process: int) -> None:
     if raw.connection is not None and sock is not None:
         _wake(sock)  # or else close() would wait for a thread that waits for the next bytes
     raw.close()
-    raw.release_conn()
+    # A finalizer may be what calls. In a pool of somebody else's, a thread that the ending
+    # interpreter has stopped may hold the lock for ever.
+    lock = getattr(getattr(raw._pool, "pool", None), "mutex", None)
+    if not (lock is not None and sys.is_finalizing() and lock.locked()):
+        raw.release_conn()
 
 
 def transport_error(error: BaseException, url: str = "") -> TransportError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 import threading
 import time
 import warnings
@@ -25,6 +26,7 @@ from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from yarl import URL
 
+from chatlib._loop import running_loop
 from chatlib.headers import Headers, redact_url
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.transports._configured import Configured
@@ -149,7 +151,7 @@ class AiohttpTransport(Configured):
         """
         self.in_this_process()
         with self._lock:
-            session = self._sessions.pop(asyncio.get_running_loop(), None)
+            session = self._sessions.pop(running_loop(), None) if self._sessions else None
             self._sweep()
         if session is not None and session.connector is not None:
             for transport in list(_transports_of(session.connector)):
@@ -161,9 +163,10 @@ class AiohttpTransport(Configured):
     def __del__(self) -> None:
         sessions = getattr(self, "_sessions", {})
         if sessions and self.is_of_this_process:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             for loop, session in sessions.items():
                 _dispose(loop, session)
+            # Last, since a filter may make an exception of it.
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def _start_anew(self) -> None:
         # The parent's sessions are kept, as to forget them would be to close them.
@@ -172,7 +175,7 @@ class AiohttpTransport(Configured):
 
     def _session(self) -> aiohttp.ClientSession:
         """The session of the running loop."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         session = self._sessions.get(loop)
         if session is None or session.closed:
             session = aiohttp.ClientSession(
@@ -294,9 +297,18 @@ class _Connector(aiohttp.TCPConnector):
 
 
 def _dispose(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
-    """Close the connections of a session from outside its loop, or after that has been closed."""
+    """Close the connections of a session from outside its loop, or after that has been closed.
+
+    It waits for nothing, since a finalizer may call it.
+    """
     connector = session.connector
     if connector is None or connector.closed:
+        return
+    if sys.is_finalizing() and not loop.is_closed():
+        # Nobody runs the loop any more. What aiohttp would log, if it were left to its finalizers,
+        # waits for the lock of the log, which a stopped thread may hold.
+        session.detach()
+        connector._conns.clear()
         return
     if loop.is_closed():
         transports = list(_transports_of(connector))
