@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "gpt-4o-mini"
 
-PATIENCE = 3.0
+PATIENCE = 2.0
 """Seconds to wait for stdin before going on without it, or before saying what is waited for."""
 
 NOTES = {
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         _discard_output()
         return 0
-    except (OpenAIError, ValueError, TypeError, OSError) as error:
+    except Exception as error:  # a traceback helps nobody who only typed a command
         _note(_line(error))
         try:
             sys.stdout.flush()
@@ -199,7 +199,7 @@ def _argument(text: str) -> str:
 def _stdin() -> str:
     """Read stdin to its end, as long as that takes."""
     if sys.stdin is None:
-        return ""
+        raise ValueError("nothing to ask: stdin is closed")
     try:
         fd = sys.stdin.fileno()
     except OSError:  # no file at all, where main() is called as a function
@@ -214,7 +214,8 @@ def _piped() -> str:
     lines of a ``while read`` loop, or a pipe that an editor, a CI runner or ssh opened and never
     writes to. So it is read only where it is
 
-    - a regular file, of which nothing has been read yet: a loop has read a line;
+    - a regular file of which nothing has been read yet, as a loop has; it is read without moving
+      the position in it, which the calling program may share;
     - a pipe that is not also the stdin of the parent process, as that of a loop or of a script
       is, and in which something arrives within :data:`PATIENCE` seconds.
 
@@ -238,6 +239,8 @@ def _piped() -> str:
     if is_ours:
         try:
             text = _read(fd, is_optional=True)
+            if stat.S_ISREG(mode):
+                os.lseek(fd, 0, os.SEEK_SET)
         except OSError:  # open for writing only
             return ""
         if text is None:
@@ -373,7 +376,7 @@ def _client(base_url: str | None, is_demo: bool) -> OpenAI:
 
 
 def _note_retry(error: APIError, seconds: float) -> None:
-    _note(f"{_line(error)} (trying again in {seconds:.1f} s)")
+    _note(f"{_line(error)} (retrying in {seconds:.1f} s)")
 
 
 CAPITALS = {
@@ -410,8 +413,13 @@ def _scripted_model(request: HttpRequest) -> HttpResponse:
 # What is said besides -------------------------------------------------------------------------
 
 
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _line(error: Exception) -> str:
+    """Return what an exception says on one line, without what would steer a terminal."""
+    said = "".join(letter if letter.isprintable() else " " for letter in str(error))
+    words = said.split()
+    if not words or not isinstance(error, (OpenAIError, ValueError, TypeError, OSError)):
+        words.insert(0, type(error).__name__)
+    return " ".join(words)
 
 
 def _note(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -425,11 +426,52 @@ def test_socket(content: bytes) -> None:
 
 
 @ON_POSIX
+def test_file_of_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is read without taking its lines from a loop that comes later."""
+    monkeypatch.chdir(tmp_path)
+    prompts, err = in_shell(
+        "printf 'a\\nb\\n' > f; { $CHATLIB q; while read -r l; do echo $l >&2; done; } < f"
+    )
+    assert (["q\n\na\nb"], "a\nb\n") == (prompts, err)
+
+
+@ON_POSIX
 @pytest.mark.parametrize("closed", ["<&- 2>&-", "0> f"])
 def test_closed_descriptors(closed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where stdin or stderr is closed or unusable, the prompt is asked all the same."""
     monkeypatch.chdir(tmp_path)
     assert (["Hello"], "") == in_shell(f"test ok = $($CHATLIB Hello {closed})")
+
+
+@ON_POSIX
+def test_dash_and_no_stdin() -> None:
+    """Nothing can be read from a closed stdin: an error, where it was asked for."""
+    for arguments in ("", "-", "Hello -"):
+        prompts, err = in_shell(f"! $CHATLIB {arguments} <&-")
+        assert [] == prompts
+        assert "nothing to ask: stdin is closed" in said(err)
+
+
+@ON_POSIX
+def test_examples_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The examples of the page run as they stand, and ask what the page says."""
+    page = Path(__file__).parents[1] / "docs" / "command.md"
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"notes": "a note", "log": "Error!", "words": "a\nb"}.items():
+        (tmp_path / f"{name}.txt").write_text(text + "\n")
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL))
+    prompts, _ = in_shell(re.sub(r"(?m)^( *|.*\| )chatlib ", r"\1$CHATLIB ", blocks))
+    note = "Summarise this:\n\na note"
+    assert [
+        "What is the capital of France?",
+        "a note",
+        note,
+        "What went wrong?\n\nError!",
+        note,
+        note,
+        "Explain the word a.",
+        "Explain the word b.",
+    ] == prompts
 
 
 @ON_POSIX
@@ -560,7 +602,7 @@ def test_refused_connection() -> None:
     assert "Connection error" in said(last)
     assert "refused" in last
     assert 2 == len(retries)
-    assert all("trying again in" in said(line) for line in retries)
+    assert all("retrying in" in said(line) for line in retries)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--no-stream"], ["--json"]])
@@ -572,7 +614,7 @@ def test_retry_is_told(arguments: list[str]) -> None:
         code, out, err = chat("Hi", "--base-url", server.url, *arguments, OPENAI_API_KEY=KEY)
     assert 0 == code
     assert "Hello!" in out
-    assert "429 - Slow down, ***. (trying again in 0.2 s)" in said(err)
+    assert "429 - Slow down, ***. (retrying in 0.2 s)" in said(err)
 
 
 @pytest.mark.parametrize("address", ["localhost:8080", "example.com/v1", "ftp://x/v1", "http://"])

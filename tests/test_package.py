@@ -131,6 +131,16 @@ def test_version_is_in_the_changelog() -> None:
     assert f"## {chatlib.__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
+def test_main_command_of_the_readme() -> None:
+    """What runs before a change lands runs the command that the README shows."""
+    script = ROOT / ".ci" / "run"
+    if not script.exists():
+        pytest.skip("there is no .ci/run in a source distribution")
+    command = re.search(r"(?<=&& )\.venv/bin/chatlib .*", (ROOT / "README.md").read_text("utf-8"))
+    assert command is not None
+    assert f"$({command[0]})" in script.read_text("utf-8")
+
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
