@@ -82,6 +82,12 @@ def _timeout(timeout: TimeoutLike) -> Timeout:
     return timeout if isinstance(timeout, Timeout) else Timeout(timeout)
 
 
+_EXAMPLES = {
+    "base_url": "https://api.openai.com/v1 or http://localhost:8080/v1",
+    "azure_endpoint": "https://name.openai.azure.com",
+}
+
+
 def _base_url(url: str, name: str = "base_url") -> str:
     """Return a base URL, checked; without ``/chat/completions``, which every call adds."""
     url = str(url).strip()
@@ -94,8 +100,8 @@ def _base_url(url: str, name: str = "base_url") -> str:
         shown = f"{HIDDEN}@{url.rpartition('@')[2]}" if "@" in url else redact_url(url)
         url = ""  # it may hold a password, and some tools print the variables of a traceback
         raise OpenAIError(
-            f"{name} is {shown[:500]!r}: {why}. It must be a whole address, "
-            "such as https://api.openai.com/v1 or http://localhost:8080/v1"
+            f"{name} is {shown[:500]!r}: {why}. It must be a whole address, such as "
+            f"{_EXAMPLES[name]}"
         ) from None
     parts = urlsplit(url)
     path = parts.path.rstrip("/")
