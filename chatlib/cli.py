@@ -216,8 +216,8 @@ def _piped() -> str:
 
     - a regular file of which nothing has been read yet, as a loop has; it is read without moving
       the position in it, which the calling program may share;
-    - a pipe that is not also the stdin of the parent process, as that of a loop or of a script
-      is, and in which something arrives within :data:`PATIENCE` seconds.
+    - a pipe that is not also the stdin of the calling program, as that of a loop or of a script is,
+      and in which something arrives within :data:`PATIENCE` seconds.
 
     Where something was there and was not read, a line on stderr says so.
     """
@@ -231,7 +231,7 @@ def _piped() -> str:
     if stat.S_ISREG(mode):
         is_ours = os.lseek(fd, 0, os.SEEK_CUR) == 0
     elif stat.S_ISFIFO(mode):
-        is_ours = not _parent_reads(fd)
+        is_ours = not _is_shared(fd, os.getppid())
     elif stat.S_ISSOCK(mode):
         is_ours = False
     else:  # a terminal, /dev/null
@@ -254,29 +254,57 @@ def _piped() -> str:
     return ""
 
 
-def _parent_reads(fd: int) -> bool:
-    """Return whether a pipe may be the stdin of the parent process too."""
-    parent = os.getppid()
+def _is_shared(fd: int, process: int) -> bool:
+    """Return whether a pipe may also be read by a process that led to this one.
+
+    Args:
+        fd: The pipe.
+        process: The parent process; or its parent, where that one only started this one.
+    """
+    proc = Path(f"/proc/{process}")
     try:
-        fds = Path(f"/proc/{parent}/fd")
-        is_fish = Path(f"/proc/{parent}/comm").read_text().strip() == "fish"
+        name = (proc / "comm").read_text().strip()
+        arguments = (proc / "cmdline").read_text("utf-8", "replace").split("\0")[:-1]
+        parent = re.search(r"^PPid:\s*(\d+)", (proc / "status").read_text(), re.MULTILINE)
         # fish doesn't move the input of a block to descriptor 0, as other shells do.
-        held = [other for other in fds.iterdir() if is_fish or other.name == "0"]
+        held = [other for other in (proc / "fd").iterdir() if name == "fish" or other.name == "0"]
     except FileNotFoundError:
-        if parent == 0 and Path("/proc/self").exists():  # started from outside of a container
+        if process == 0 and Path("/proc/self").exists():  # started from outside of a container
             return False
     except OSError:  # a parent of another user, such as sshd or sudo
         pass
     else:
-        return any(_is_same(fd, other) for other in held)
+        if not any(_is_same(fd, other) for other in held):
+            return False
+        if parent is not None and _only_starts(name, arguments):
+            return _is_shared(fd, int(parent[1]))
+        return True
     # Without /proc there is only one sign: interactive shells and sshd start a command in a process
     # group of its own. Scripts don't, nor do loops.
     try:
-        return os.getpgid(parent) == os.getpgrp()
+        return os.getpgid(process) == os.getpgrp()
     except OSError:  # it has gone
         return True
     except AttributeError:  # Windows, whose shells have no such loops
         return False
+
+
+def _only_starts(name: str, arguments: Sequence[str]) -> bool:
+    """Return whether a process starts one command, and doesn't read stdin itself."""
+    if name in ("timeout", "time", "uv"):
+        return True
+    if not name.endswith("sh") or len(arguments) != 3 or arguments[1] != "-c":
+        return False
+    import shlex
+
+    # As subprocess.run("chatlib Summarise", shell=True) starts it: one command, no list of them.
+    lexer = shlex.shlex(arguments[2].strip(), posix=True, punctuation_chars=";&|()")
+    lexer.whitespace_split, lexer.commenters = True, ""
+    try:
+        words = list(lexer)
+    except ValueError:
+        return False
+    return "\n" not in arguments[2].strip() and not any(set(word) <= set(";&|()") for word in words)
 
 
 def _is_same(fd: int, other: Path) -> bool:

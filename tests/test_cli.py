@@ -17,8 +17,7 @@ from typing import Any, TextIO
 import pytest
 
 import chatlib
-from chatlib.cli import _parent_reads as parent_reads
-from chatlib.cli import main
+from chatlib.cli import _is_shared, _only_starts, main
 from chatlib.testing.loopback import Reply, Server, chunk, closed_port, completion, sse
 
 KEY = "sk-a-key-that-is-a-secret"
@@ -313,6 +312,7 @@ LOOPS = {
     "here-document": "while read -r l; do $CHATLIB q $l; done <<END\na\nb\nEND\n",
     "substitution": "printf 'a\\nb\\n' | while read -r l; do x=$($CHATLIB q $l | cat); done",
     "wrapped": "printf 'a\\nb\\n' | while read -r l; do (timeout 50 $CHATLIB q $l); done",
+    "sh -c": "printf 'a\\nb\\n' | while read -r l; do sh -c \"timeout 50 $CHATLIB q $l\"; done",
 }
 
 
@@ -347,8 +347,10 @@ def test_loop_of_fish() -> None:
         ("bash", "(sleep 0.5; echo text) | $CHATLIB q; true"),
         ("bash", "echo line | while read -r l; do echo text | $CHATLIB q; done"),
         ("sh", "echo text > f; $CHATLIB q < f; true"),
+        ("sh", "echo text | sh -c '$CHATLIB q'; true"),
+        ("bash", "echo text | timeout 50 $CHATLIB q; true"),
     ],
-    ids=["pipe", "file", "late", "pipe in a loop", "file in sh"],
+    ids=["pipe", "file", "late", "pipe in a loop", "file in sh", "sh -c", "timeout"],
 )
 def test_own_input_is_read(
     script: str, shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -478,7 +480,26 @@ def test_examples_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the parent's descriptors can't be seen, its process group tells what it is."""
     monkeypatch.setattr("chatlib.cli.Path", lambda path: Path("/nowhere" + path))
-    assert parent_reads(0) == (os.getpgid(os.getppid()) == os.getpgrp())
+    assert _is_shared(0, os.getppid()) == (os.getpgid(os.getppid()) == os.getpgrp())
+
+
+@pytest.mark.parametrize(
+    ("expected", "name", "arguments"),
+    [
+        (True, "sh", ["sh", "-c", "chatlib 'Summarise; and be (very) brief' > out\n"]),
+        (True, "timeout", ["timeout", "9", "chatlib", "q"]),
+        (False, "sh", ["sh", "-c", "chatlib q; cat"]),
+        (False, "sh", ["sh", "-c", "chatlib q\ncat"]),
+        (False, "sh", ["sh", "-c", "chatlib q&& cat"]),
+        (False, "sh", ["sh", "-c", "chatlib 'q"]),
+        (False, "sh", ["sh", "script"]),
+        (False, "bash", ["bash", "-i"]),
+        (False, "python3", ["python3", "-c", "import os"]),
+    ],
+)
+def test_only_starts(expected: bool, name: str, arguments: list[str]) -> None:
+    """What runs one command and nothing else doesn't need stdin for itself."""
+    assert expected == _only_starts(name, arguments)
 
 
 @pytest.mark.parametrize(
