@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
-from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlencode, urljoin, urlsplit, urlunsplit
 
 import attrs
 
@@ -174,13 +174,20 @@ def _url(base: str, path: str, *queries: Mapping[str, object] | None) -> str:
             raise TypeError(f"a query is a {type(query).__name__}; it must be a dict")
         for name, value in (query or {}).items():
             _add_pair(pairs, name, value)
-    query_text = "&".join(
-        filter(None, (parts.query, urlencode(pairs, doseq=True, errors="replace")))
-    )
+    # What stands in the base URL stays as it is spelled, unless it is said anew.
+    kept = [
+        pair
+        for pair in parts.query.split("&")
+        if pair and unquote_plus(pair.partition("=")[0]) not in pairs
+    ]
+    said = {name: value for name, value in pairs.items() if value is not None}
+    added = urlencode(said, doseq=True, errors="replace")
+    query_text = "&".join([*kept, added] if added else kept)
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + path, query_text, ""))
 
 
 def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
+    """Set a pair of a query; None stands for one that is left out."""
     # Nested objects are written as the API reads them: metadata[key]=value.
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -188,7 +195,7 @@ def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
     elif isinstance(value, (list, tuple)):
         pairs[f"{name}[]"] = value
     elif value is None or value is omit:
-        pairs.pop(name, None)
+        pairs[name] = pairs[f"{name}[]"] = None
     elif isinstance(value, bool):
         pairs[name] = "true" if value else "false"
     else:

@@ -93,7 +93,7 @@ def test_module(name: str) -> None:
 def test_floors() -> None:
     """A room imports only from the floors below it: the types know nothing, the client all."""
     floors = [
-        {"_json", "_loop", "_omit", "_version", "headers"},
+        {"_json", "_loop", "_omit", "_version", "headers", "urls"},
         {"http", "sse", "partial_json", "shapes"},
         {"types", "schema"},
         {"codec", "errors", "typed"},
@@ -129,6 +129,16 @@ def test_floors() -> None:
 def test_version_is_in_the_changelog() -> None:
     """The changelog speaks of the version that this is."""
     assert f"## {chatlib.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_main_command_of_the_readme() -> None:
+    """What runs before a change lands runs the command that the README shows."""
+    script = ROOT / ".ci" / "run"
+    if not script.exists():
+        pytest.skip("there is no .ci/run in a source distribution")
+    command = re.search(r"(?<=&& )\.venv/bin/chatlib .*", (ROOT / "README.md").read_text("utf-8"))
+    assert command is not None
+    assert f"$({command[0]})" in script.read_text("utf-8")
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
