@@ -7,6 +7,7 @@ the synchronous one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -39,6 +40,7 @@ from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.threads import ThreadTransport
 from chatlib.transports.urllib3 import Urllib3Transport
 from tests.faces import wait_for
+from tests.frames import library_frames
 
 ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 TRANSPORTS: dict[str, Callable[[], Any]] = {
@@ -78,7 +80,8 @@ def streaming(listener: socket.socket) -> None:
 
     async def serve() -> None:
         server = await asyncio.start_server(converse, sock=listener, limit=1 << 20)
-        await server.serve_forever()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(server.serve_forever(), 300)
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -109,7 +112,7 @@ def streams() -> Iterator[str]:
         process.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         process.kill()
-        process.join()
+        process.join(10)
 
 
 def memory() -> int:
@@ -509,7 +512,7 @@ def test_a_key_is_in_no_traceback() -> None:
 
     with pytest.raises(AuthenticationError) as caught:
         asyncio.run(main())
-    frames = [entry.frame.f_locals for entry in caught.traceback if "chatlib" in str(entry.path)]
+    frames = [frame.f_locals for frame in library_frames(caught.value.__traceback__)]
     assert len(frames) > 3
     assert not [names for names in frames if "sk-verysecret" in repr(names)]
 

@@ -336,7 +336,7 @@ def test_cancelled_consumer() -> None:
 
         requests = [{"number": number} for number in range(9)]
         task = asyncio.create_task(collect(arun_many(None, requests, call=call)))
-        await started.wait()
+        await asyncio.wait_for(started.wait(), 20)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -387,7 +387,8 @@ def test_interrupted_consumer_does_not_wait() -> None:
     left = [thread for thread in threading.enumerate() if thread.name == "chatlib-many-0"]
     leave.set()
     assert 1 == len(left)
-    left[0].join()
+    left[0].join(20)
+    assert not left[0].is_alive()
 
 
 @both
@@ -452,7 +453,7 @@ client = OpenAI(api_key="k", transport=InMemoryServer(default="a"))
 assert 1 == len(list(run_many(client, [{"model": "m", "messages": []}], progress=True)))
 assert not {"asyncio", "rich"} & set(sys.modules)
 """
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
 
 
 # Arguments

@@ -24,7 +24,12 @@ def loaded_after(code: str) -> set[str]:
     """The modules that a fresh interpreter has loaded after some code."""
     code += "\nimport sys; print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        timeout=60,
     )
     return set(done.stdout.splitlines()[-1].split())
 

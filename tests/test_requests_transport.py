@@ -41,6 +41,7 @@ from chatlib import (
 from chatlib.testing.loopback import Reply, Server, Unreachable, chunk, closed_port, completion, sse
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.urllib3 import Urllib3Transport
+from tests.faces import run_threads
 
 KINDS: dict[str, Any] = {"requests": RequestsTransport, "urllib3": Urllib3Transport}
 Kind: Any = RequestsTransport
@@ -697,10 +698,7 @@ def test_threads_share_a_client() -> None:
 
     with Server(echo) as server, client_of(server) as client:
         threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_threads(threads)
         assert [] == failed
         assert 160 == len(server.requests)
         assert server.connections <= 8
@@ -972,6 +970,7 @@ def test_a_client_certificate(authority: Authority) -> None:
 def test_plain_http_in_place_of_tls() -> None:
     """A server that does not speak TLS gives an error that speaks of it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
 
         def answer() -> None:
             with listener.accept()[0] as conn:
@@ -982,7 +981,7 @@ def test_plain_http_in_place_of_tls() -> None:
         thread.start()
         port = listener.getsockname()[1]
         error = failure(f"https://127.0.0.1:{port}/v1", max_retries=0)
-        thread.join()
+        thread.join(20)
     assert APIConnectionError is type(error)
     assert "SSL" in error.message
 

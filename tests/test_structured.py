@@ -518,5 +518,7 @@ with client.chat.completions.stream(**asked, tools=tools) as events:
     assert Point(2) == events.get_final_completion().choices[0].message.parsed
 print(sorted({"pydantic", "pydantic_core", "msgspec", "openai"} & set(sys.modules)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
     assert ("[]\n", "") == (done.stdout, done.stderr)

@@ -41,6 +41,7 @@ from chatlib.testing import (
 )
 from chatlib.testing.exchanges import Eraser
 from chatlib.transports.requests import RequestsTransport
+from tests.faces import run_threads
 
 KEY = "sk-a-key-that-is-a-secret"
 URL = "https://h.test/v1/chat/completions"
@@ -158,10 +159,7 @@ def test_concurrent_exchanges_keep_the_order_of_the_requests(path: Path) -> None
         threading.Thread(target=lambda at=at: recording.send(request({"at": at})).read())
         for at in range(16)
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(threads)
     assert all(
         str(one["request"]["json"]["at"])
         == one["response"]["json"]["choices"][0]["message"]["content"]

@@ -140,6 +140,7 @@ class SocksServer:
 
     def __enter__(self) -> str:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(20)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         return f"socks5h://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -150,14 +151,15 @@ class SocksServer:
 
     def _serve(self) -> None:
         conn = self._listener.accept()[0]
-        with conn, socket.create_connection(("127.0.0.1", self._port)) as server:
+        conn.settimeout(20)
+        with conn, socket.create_connection(("127.0.0.1", self._port), timeout=20) as server:
             conn.recv(3)  # version 5, one method, none
             conn.sendall(b"\5\0")
             head = conn.recv(5)
             self.asked = conn.recv(head[4] + 2)[:-2]
             conn.sendall(b"\5\0\0\1" + bytes(6))
-            while True:
-                for ready in select.select([conn, server], [], [], 5)[0]:
+            while ends := select.select([conn, server], [], [], 20)[0]:
+                for ready in ends:
                     data = ready.recv(65536)
                     (server if ready is conn else conn).sendall(data)
                     if not data:
@@ -420,4 +422,4 @@ from chatlib.transports.urllib3 import Urllib3Transport
 OpenAI(api_key="k", transport=Urllib3Transport()).close()
 sys.exit("requests" in sys.modules or "asyncio" in sys.modules)
 """
-    assert 0 == subprocess.run([sys.executable, "-c", code]).returncode
+    assert 0 == subprocess.run([sys.executable, "-c", code], timeout=60).returncode

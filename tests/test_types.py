@@ -393,6 +393,7 @@ def test_import_loads_no_library_that_does_io() -> None:
         capture_output=True,
         text=True,
         check=True,
+        timeout=60,
     )
     assert "" == run.stdout.strip()
 
