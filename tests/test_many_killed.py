@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from chatlib.testing.loopback import Reply, Request, Server, completion
+from tests.faces import wait_for
 from tests.many_child import CONCURRENCY
 from tests.many_forms import lines_of
 
@@ -67,7 +68,7 @@ def test_killed(form: str, count: int, tmp_path: Path) -> None:
             goal = len(server.requests) + chance.randint(1, EACH)
             with started(form, url, count, path) as child:
                 if len(before) <= count // EACH:
-                    assert server.wait(partial(has_come, server, goal, child), LONGEST)
+                    assert wait_for(partial(has_come, server, goal, child), LONGEST)
                     time.sleep(chance.random() / 50)
                     child.kill()
                 _, errors = child.communicate(timeout=LONGEST)
