@@ -1,4 +1,4 @@
-"""What all tests share: an environment without keys, and property tests that don't flake."""
+"""What all tests share: an environment without settings, and property tests that don't flake."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import faces
+from tests.environment import forget_settings
 from tests.faces import Face
+
+forget_settings()  # before any test module is imported, and for the programs that tests start
 
 pytest.register_assert_rewrite(
     "chatlib.testing.contract", "chatlib.testing.async_contract", "chatlib.testing.scenarios"
@@ -23,15 +26,9 @@ settings.register_profile(
     derandomize=True,
 )
 settings.register_profile("thorough", deadline=None, max_examples=2000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the keys, addresses or proxies of whoever runs it."""
-    for name in list(os.environ):
-        if name.startswith(("OPENAI_", "AZURE_OPENAI_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+settings.load_profile(
+    "thorough" if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else "default"
+)
 
 
 @pytest.fixture(params=["sync", "async"])

@@ -117,7 +117,11 @@ def streams() -> Iterator[str]:
 
 def memory() -> int:
     """What this process holds in memory now, in KiB."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    return (
+        int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+        * os.sysconf("SC_PAGE_SIZE")
+        // 1024
+    )
 
 
 def sockets() -> int:

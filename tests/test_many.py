@@ -417,7 +417,7 @@ print(next(results).completion, flush=True)
 """
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True, timeout=30
     )
     assert ("0\n", "") == (done.stdout, done.stderr)
     assert time.monotonic() - start < 30
@@ -434,7 +434,9 @@ def call(number):
 list(run_many(None, [{"number": 1}], call=call))
 """
     command = [sys.executable, "-c", code]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    )
     assert child.stdout is not None
     assert "running\n" == child.stdout.readline()
     child.send_signal(signal.SIGINT)

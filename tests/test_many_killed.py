@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -21,10 +20,7 @@ from tests.faces import wait_for
 from tests.many_child import CONCURRENCY
 from tests.many_forms import lines_of
 
-COUNTS = [
-    120,
-    pytest.param(int(os.environ.get("CHATLIB_KILLED_REQUESTS", "600")), marks=pytest.mark.slow),
-]
+COUNTS = [120, pytest.param(600, marks=pytest.mark.slow)]
 """How many requests the program makes."""
 
 EACH = 60

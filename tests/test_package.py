@@ -26,7 +26,7 @@ def loaded_after(code: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         cwd=ROOT,
         timeout=60,
@@ -68,7 +68,7 @@ def test_names_resolve() -> None:
     for name in chatlib.__all__:
         assert getattr(chatlib, name) is not None
     assert set(chatlib.__all__) <= set(dir(chatlib))
-    tree = ast.parse(Path(chatlib.__file__).read_text())
+    tree = ast.parse(Path(chatlib.__file__).read_text(encoding="utf-8"))
     seen = {
         alias.name
         for node in ast.walk(tree)
@@ -152,5 +152,5 @@ def test_examples_in_pages(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
     for client in (OpenAI, AsyncOpenAI):
         monkeypatch.setattr(client, "_make_transport", staticmethod(lambda: server))
     names: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         exec(compile(block, str(page), "exec", dont_inherit=True), names)

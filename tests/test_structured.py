@@ -519,6 +519,6 @@ with client.chat.completions.stream(**asked, tools=tools) as events:
 print(sorted({"pydantic", "pydantic_core", "msgspec", "openai"} & set(sys.modules)))
 """
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False, timeout=60
     )
     assert ("[]\n", "") == (done.stdout, done.stderr)

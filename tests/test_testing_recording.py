@@ -704,10 +704,10 @@ def test_replay_without_a_file(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         recorded(path, mode="replay")
     path.parent.mkdir()
-    path.write_text('{"version": 99, "exchanges": []}')
+    path.write_text('{"version": 99, "exchanges": []}', encoding="utf-8")
     with pytest.raises(ValueError, match="no recording that this version can read"):
         ReplayTransport(path)
-    path.write_text('{"version": 1, "exchanges": []}')
+    path.write_text('{"version": 1, "exchanges": []}', encoding="utf-8")
     with pytest.raises(NotRecorded, match="Nothing was"):
         ReplayTransport(path).send(request())
 
@@ -722,7 +722,7 @@ def test_recording_written_by_hand(path: Path) -> None:
         {"error": {"kind": "timeout", "message": "slow"}},
     ]
     made = [{"request": asked, **reply} for reply in replies]
-    path.write_text(json.dumps({"version": 1, "exchanges": made}))
+    path.write_text(json.dumps({"version": 1, "exchanges": made}), encoding="utf-8")
     base_url = URL.removesuffix("/chat/completions")
     client = client_of(ReplayTransport(path, timing=True), base_url=base_url, max_retries=0)
     assert "by hand" == client.chat.completions.create(**ASK).text

@@ -202,7 +202,7 @@ def test_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert True is authorities(None, trust_env=True)
     for name in names:
         path = str(tmp_path / name)
-        Path(path).write_text("")
+        Path(path).write_text("", encoding="utf-8")
         monkeypatch.setenv(name, path)
         assert path == authorities(None, trust_env=True) == authorities(True, trust_env=True)
     assert True is authorities(None, trust_env=False)
@@ -368,7 +368,7 @@ if __name__ == "__main__":
     with Server(OK) as server, tempfile.TemporaryDirectory() as folder:
         # In a program of its own, which has no other threads when it forks.
         program = Path(folder, "program.py")
-        program.write_text(code.replace("URL", repr(server.url)))
+        program.write_text(code.replace("URL", repr(server.url)), encoding="utf-8")
         path = {"PYTHONPATH": str(Path(__file__).parents[1])}
         command = [sys.executable, "-W", "ignore", str(program)]
         subprocess.run(command, check=True, timeout=60, env={**os.environ, **path})
