@@ -150,7 +150,7 @@ def test_streamed_whole(face: Face, tmp_path: Path) -> None:
         assert response.text().encode() == response.read()
     with streamed.create(**ASK) as response:
         response.stream_to_file(tmp_path / "body.json")
-    assert "Hello!" in (tmp_path / "body.json").read_text()
+    assert "Hello!" in (tmp_path / "body.json").read_text("utf-8")
     with streamed.create(**ASK, stream=True) as response:
         assert "Hello!" == "".join(chunk.text for chunk in face.wrap(response.parse()))
     assert 0 == server.open_responses

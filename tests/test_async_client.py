@@ -139,8 +139,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
 @linux
-def test_two_hundred_streams_at_once(streams: str, transport: Any) -> None:
-    """Of 200 chunks each, on one loop: each word arrives, in its place; no socket is left."""
+@pytest.mark.parametrize("many_of", [40, pytest.param(200, marks=pytest.mark.slow)])
+def test_many_streams_at_once(streams: str, transport: Any, many_of: int) -> None:
+    """Of as many chunks each, on one loop: each word arrives, in its place; no socket is left."""
 
     async def one(client: AsyncOpenAI, name: str, count: int) -> None:
         ask = {"model": "m", "messages": [{"role": "user", "content": name}], "max_tokens": count}
@@ -149,7 +150,7 @@ def test_two_hundred_streams_at_once(streams: str, transport: Any) -> None:
         assert [f"{name}-{at} " for at in range(count)] == [text for text in texts if text]
 
     async def many(client: AsyncOpenAI) -> None:
-        await asyncio.gather(*(one(client, f"s{number}", 200) for number in range(200)))
+        await asyncio.gather(*(one(client, f"s{number}", many_of) for number in range(many_of)))
 
     before = sockets()
     run(many, streams, transport)
@@ -157,8 +158,9 @@ def test_two_hundred_streams_at_once(streams: str, transport: Any) -> None:
 
 
 @linux
-def test_memory_is_steady(streams: str, transport: Any) -> None:
-    """Round after round of 200 streams takes no more of it."""
+@pytest.mark.parametrize("many_of", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_memory_is_steady(streams: str, transport: Any, many_of: int) -> None:
+    """Round after round of streams takes no more of it."""
     held: list[int] = []
 
     async def one(client: AsyncOpenAI) -> None:
@@ -167,7 +169,7 @@ def test_memory_is_steady(streams: str, transport: Any) -> None:
 
     async def rounds(client: AsyncOpenAI) -> None:
         for _ in range(10):
-            await asyncio.gather(*(one(client) for _ in range(200)))
+            await asyncio.gather(*(one(client) for _ in range(many_of)))
             gc.collect()
             held.append(memory())
 
@@ -211,7 +213,7 @@ def test_cancelling(reply: Reply, stream: bool, how: str, transport: Any) -> Non
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 10
             assert await asyncio.to_thread(server.wait, lambda: server.open == 0)
             return (await client.chat.completions.create(**ASK)).text
 

@@ -297,7 +297,7 @@ def test_threads_that_run_are_waited_for(tmp_path: Path) -> None:
     assert entered.wait(20)
     threading.Timer(0.05, leave.set).start()
     results.close()
-    assert 2 <= len(path.read_text().splitlines()) <= 3
+    assert 2 <= len(path.read_text("utf-8").splitlines()) <= 3
 
 
 def test_tasks_that_run_are_cancelled() -> None:
@@ -368,7 +368,7 @@ def test_what_is_no_failure_passes(form: int, kind: type[BaseException], tmp_pat
 
     with pytest.raises(kind):
         run()
-    assert (3, []) == (len(path.read_text().splitlines()), descriptors(path))
+    assert (3, []) == (len(path.read_text("utf-8").splitlines()), descriptors(path))
 
 
 def test_interrupted_consumer_does_not_wait() -> None:
@@ -605,7 +605,7 @@ async def test_calls_of_other_things(form: Any, tmp_path: Path) -> None:
     for wrong in ((1, 2), {1: 2}, City("Paris"), object()):
         with pytest.raises(TypeError, match="results= out"):
             await collect(form.many(None, [{"value": wrong}], call=call, results=path))
-    assert 6 == len(path.read_text().splitlines())
+    assert 6 == len(path.read_text("utf-8").splitlines())
 
 
 # Progress

@@ -116,7 +116,7 @@ def test_floors() -> None:
         room = path.relative_to(package).with_suffix("").parts[0]
         if room == "__init__":
             continue
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_text("utf-8"))
         late = {
             inner
             for node in ast.walk(tree)
@@ -133,7 +133,7 @@ def test_floors() -> None:
 
 def test_version_is_in_the_changelog() -> None:
     """The changelog speaks of the version that this is."""
-    assert f"## {chatlib.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {chatlib.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from chatlib.transports._environment import authorities, origin_of, proxy_for, t
 from chatlib.transports.aborting import Abort
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.urllib3 import Urllib3Transport
+from tests.faces import LONGEST
 from tests.forking import in_child
 
 KINDS: dict[str, Any] = {"requests": RequestsTransport, "urllib3": Urllib3Transport}
@@ -379,24 +381,27 @@ if __name__ == "__main__":
 
 
 @over_both
-def test_closing_while_others_send(kind: Any) -> None:
+@pytest.mark.parametrize("turns", [8, pytest.param(40, marks=pytest.mark.slow)])
+def test_closing_while_others_send(kind: Any, turns: int) -> None:
     """A transport that is closed again and again by one thread works for the others."""
     failed: list[BaseException] = []
 
     def work() -> None:
         try:
-            for _ in range(40):
+            for _ in range(turns):
                 ask(transport, server.url)
         except BaseException as error:
             failed.append(error)
 
     with Server(OK) as server:
         transport = kind()
-        threads = [threading.Thread(target=work) for _ in range(4)]
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
+        end = time.monotonic() + LONGEST
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < end:
             transport.close()
+        assert [] == [thread for thread in threads if thread.is_alive()]
         assert [] == failed
         transport.close()
         assert server.wait(lambda: server.open == 0)

@@ -346,8 +346,8 @@ class TransportContract:
     def test_sending_may_take_longer_than_connecting(self) -> None:
         """The connect timeout is not for sending, and the read timeout not either."""
         self.need("sockets")
-        with self.serve(Reply(slow_read=1.0)) as server, self.made() as transport:
-            limits = Timeout(9, connect=0.5, read=0.5)
+        with self.serve(Reply(slow_read=1.6)) as server, self.made() as transport:
+            limits = Timeout(20, connect=1.0, read=1.0)
             request = HttpRequest("POST", server.url, {}, b"x" * 20_000_000, limits)
             assert 200 == transport.send(request).status
 
