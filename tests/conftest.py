@@ -51,6 +51,12 @@ LONG_SCENARIOS = {
 DEFAULT_TRANSPORTS = {"TestRequestsTransport", "TestAiohttpTransport"}
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Two for each core, for ``-n auto``: half of the time, tests wait for a server or a limit."""
+    return None if os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") else 2 * (os.cpu_count() or 1)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the long scenarios of all but the default transports to ``-m slow``."""
