@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import importlib
 import json
@@ -271,8 +272,10 @@ def test_option_is_explained(pytester: pytest.Pytester) -> None:
 
 def test_plugin_is_found() -> None:
     """pytest is told of it by the package's metadata."""
-    setup = (Path(__file__).parents[1] / "setup.cfg").read_text("utf-8")
-    assert "pytest11 =\n    chatlib = chatlib.testing.plugin\n" in setup
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[1] / "setup.cfg", "utf-8")
+    plugins = setup["options.entry_points"]["pytest11"]
+    assert "chatlib = chatlib.testing.plugin" in map(str.strip, plugins.splitlines())
 
 
 @pytest.mark.parametrize(
