@@ -80,7 +80,7 @@ def streamed(*pieces: str, finish: str = "stop") -> Reply:
 @pytest.fixture
 def _no_input(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Nothing is piped in."""
-    with open(os.devnull) as nothing:
+    with open(os.devnull, encoding="utf-8") as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
         yield
 
@@ -207,7 +207,7 @@ def test_prompt_and_piped_input() -> None:
 def test_prompt_and_a_file(tmp_path: Path) -> None:
     """So is a file that is redirected."""
     (tmp_path / "text").write_text("A long text.")
-    with Server(streamed("ok")) as server, open(tmp_path / "text") as file:
+    with Server(streamed("ok")) as server, open(tmp_path / "text", encoding="utf-8") as file:
         subprocess.run(
             [sys.executable, "-m", "chatlib", "Summarize:", "--base-url", server.url],
             env=environment(OPENAI_API_KEY=KEY),

@@ -53,6 +53,7 @@ from chatlib.testing.scenarios import (
     DRIBBLE,
     ELSEWHERE,
     KEY,
+    LONGEST,
     OK,
     PASSWORD,
     Authority,
@@ -98,7 +99,7 @@ class TransportContract:
         tunnel: ssl.SSLContext | None = None,
     ) -> AbstractContextManager[Any]:
         """A server that plays replies, and that the transport can reach."""
-        return Server(*replies, tls=tls, tunnel=tunnel)
+        return Server(*replies, tls=tls, tunnel=tunnel, patience=LONGEST)
 
     # Helpers --------------------------------------------------------------------------------
 
@@ -284,9 +285,11 @@ class TransportContract:
             with self.serve(as_asked(reply)) as server, self.made() as transport:
                 start = time.monotonic()
                 response = transport.send(request_to(server))
-                pieces, got = iter(response), b""
-                while len(got) < 18:
-                    got += next(pieces)
+                got = b""
+                for piece in response:
+                    got += piece
+                    if len(got) >= 18 or time.monotonic() - start > LONGEST:
+                        break
                 assert b"data: 1\n\ndata: 2\n\n" == got
                 assert time.monotonic() - start < 4
                 response.close()
@@ -343,8 +346,8 @@ class TransportContract:
     def test_sending_may_take_longer_than_connecting(self) -> None:
         """The connect timeout is not for sending, and the read timeout not either."""
         self.need("sockets")
-        with self.serve(Reply(slow_read=1.0)) as server, self.made() as transport:
-            limits = Timeout(9, connect=0.5, read=0.5)
+        with self.serve(Reply(slow_read=1.6)) as server, self.made() as transport:
+            limits = Timeout(20, connect=1.0, read=1.0)
             request = HttpRequest("POST", server.url, {}, b"x" * 20_000_000, limits)
             assert 200 == transport.send(request).status
 
@@ -496,11 +499,15 @@ class TransportContract:
                         failed.append((body, got))
 
         with self.serve(echo) as server, self.made() as transport:
-            threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+            threads = [
+                threading.Thread(target=work, args=(number,), daemon=True) for number in range(16)
+            ]
             for thread in threads:
                 thread.start()
+            end = time.monotonic() + LONGEST
             for thread in threads:
-                thread.join()
+                thread.join(max(end - time.monotonic(), 0))
+            assert [] == [thread for thread in threads if thread.is_alive()]
             assert [] == failed
             assert 320 == len(server.requests)
             if self.sockets and self.pools:

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import os
 import pickle
+import selectors
 import socket
 import ssl
 import tempfile
@@ -16,10 +17,11 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from unittest import SkipTest
 from unittest.mock import patch
 
@@ -40,6 +42,8 @@ from chatlib.testing.loopback import (
 
 if TYPE_CHECKING:
     from chatlib.client.client import OpenAI
+
+T = TypeVar("T")
 
 KEY = "sk-contractsecret"
 """The key that no exception may show."""
@@ -106,6 +110,31 @@ async def body_of(transport: AsyncTransport, request: HttpRequest) -> bytes:
     return await (await transport.send(request)).aread()
 
 
+LONGEST = 60.0
+"""The seconds that a scenario may take: what does not come to an end in them fails."""
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on an event loop of its own, on a thread that nobody waits for too long.
+
+    Raises:
+        AssertionError: it has not come to an end after :data:`LONGEST` seconds.
+    """
+    ended: Future[T] = Future()
+
+    def main() -> None:
+        try:
+            ended.set_result(asyncio.run(work))
+        except BaseException as error:  # raised again below, whatever it is
+            ended.set_exception(error)
+
+    thread = threading.Thread(target=main, daemon=True)
+    thread.start()
+    thread.join(LONGEST)
+    assert not thread.is_alive(), f"it has not come to an end after {LONGEST:g} s"
+    return ended.result(0)
+
+
 async def aclose(transport: object) -> None:
     """Close an asynchronous transport, if that can be done; no task may be left over then."""
     closing = getattr(transport, "aclose", None)
@@ -128,11 +157,9 @@ async def cancelled(work: Awaitable[Any], when: Callable[[], object]) -> None:
     assert await becomes(when)
     await asyncio.sleep(0.1)
     task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        return
-    raise AssertionError("the cancellation was swallowed")
+    await asyncio.wait([task], timeout=LONGEST)
+    assert task.done(), "the cancellation did not end it"
+    assert task.cancelled(), "the cancellation was swallowed"
 
 
 @contextmanager
@@ -217,29 +244,59 @@ def shown_in(error: BaseException, secret: str) -> list[str]:
 
 
 class Silent:
-    """An address that accepts connections and never says a word."""
+    """An address that accepts one connection, never says a word, and hangs up in the end.
+
+    Args:
+        seconds: How long it stays silent, so that nobody waits for ever.
+    """
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        self._seconds = seconds
+        self._reached, self._left = threading.Event(), threading.Event()
 
     def __enter__(self) -> Silent:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self._stop, self._bell = socket.socketpair()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._listener.close()
+        self._stop.close()
+        self._thread.join(self._seconds)
+        for owned in (self._listener, self._bell):
+            owned.close()
+
+    def is_reached(self) -> bool:
+        """Whether a client has connected."""
+        return self._reached.is_set()
 
     def is_left(self, seconds: float = 2.0) -> bool:
-        """Whether the first client closes its connection before some seconds are over."""
-        conn = self._listener.accept()[0]
-        conn.settimeout(seconds)
-        with conn:
-            try:
-                while conn.recv(65536):
-                    pass
-            except ConnectionError:  # closed without having read
-                pass
-            except TimeoutError:
-                return False
-        return True
+        """Whether the client closes its connection before some seconds are over."""
+        return self._left.wait(seconds)
+
+    def _listen(self) -> None:
+        end = time.monotonic() + self._seconds
+
+        def comes(what: socket.socket) -> bool:
+            with selectors.DefaultSelector() as selector:
+                for watched in (what, self._bell):
+                    selector.register(watched, selectors.EVENT_READ)
+                ready = selector.select(max(end - time.monotonic(), 0))
+            return [what] == [key.fileobj for key, _ in ready]
+
+        if not comes(self._listener):
+            return
+        try:
+            with self._listener.accept()[0] as conn:
+                self._reached.set()
+                while comes(conn):
+                    if not conn.recv(65536):
+                        self._left.set()
+                        return
+        except ConnectionError:  # closed without having read
+            self._left.set()
 
 
 class Authority:
