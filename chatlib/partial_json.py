@@ -45,6 +45,11 @@ class PartialJson:
         self._string: list[str] | None = None  # the pieces of a string that has not ended
         self._word = ""  # a number or literal that may go on
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing that follows can be a part of it: it is whole, or not JSON."""
+        return self._wants == "nothing"
+
     def feed(self, text: str) -> None:
         """Read on. Each character is looked at once."""
         self.length += len(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,10 +16,11 @@ from chatlib.errors import (
     find_error,
     preview,
 )
-from chatlib.http import HttpResponse
+from chatlib.http import HttpRequest, HttpResponse
 from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
 from chatlib.sse import ServerSentEvent, SSEDecoder
-from chatlib.types.chunk import ChatCompletionChunk
+from chatlib.surrogates import Halves
+from chatlib.types.chunk import ENDS, FIRST, MANY, ONE, OPENS, ChatCompletionChunk, mark
 
 
 def read_chunks(response: HttpResponse) -> Iterator[ChatCompletionChunk]:
@@ -65,6 +67,8 @@ class ChunkReader:
         self._head = b""
         self._whole: list[bytes] | None = None  # the pieces of a body that is no event stream
         self._sniffed = False
+        self._halves = Halves()
+        self._last: ChatCompletionChunk | None = None
         self._hook = converter().get_structure_hook(ChatCompletionChunk)
 
     @property
@@ -135,6 +139,8 @@ class ChunkReader:
         data = event.data
         if data.startswith("[DONE]"):
             self.done = True
+            if self._last is not None:
+                mark(self._last, ENDS)
             return None
         failed = event.event == "error"
         value: Any
@@ -173,10 +179,8 @@ class ChunkReader:
                 and not self.joined.began(choice["index"])
             ):
                 choice["delta"] = choice.pop("message")
-        chunk: ChatCompletionChunk = self._hook(value, None)
-        chunk._http = self._info
-        self.joined.add(chunk)
-        return chunk
+        self._halves.mend(data, value["choices"])
+        return self._take(value)
 
     def _read_whole(self, body: bytes) -> ChatCompletionChunk:
         """A plain completion in place of a stream, as the one chunk that it amounts to."""
@@ -189,8 +193,41 @@ class ChunkReader:
         for choice in value["choices"]:
             choice["delta"] = choice.pop("message", None)
         value["object"] = "chat.completion.chunk"
-        chunk: ChatCompletionChunk = self._hook(value, None)
-        chunk._http = self._info
-        self.joined.add(chunk)
+        chunk = self._take(value)
+        mark(chunk, ENDS)
         self.done = True
         return chunk
+
+    def _take(self, value: dict[str, Any]) -> ChatCompletionChunk:
+        """Make the next chunk of its JSON, and join it to what has come."""
+        chunk: ChatCompletionChunk = self._hook(value, None)
+        chunk._http = self._info
+        joined = self.joined
+        if not joined.started:
+            mark(chunk, OPENS)
+        choices = chunk.choices
+        if choices and choices[0].index:  # that of another choice, or the server counts chunks
+            asked = asked_for(self._response.request if self._response is not None else None)
+            if asked is not None:
+                mark(chunk, ONE if asked == 1 else MANY)
+            joined.add(chunk)
+            is_first = joined.counts_chunks or (asked == 1 and joined.begun == 1)
+            if is_first and len(choices) == 1:
+                mark(chunk, FIRST)
+        else:
+            joined.add(chunk)
+        self._last = chunk
+        return chunk
+
+
+def asked_for(request: HttpRequest | None) -> int | None:
+    """Return how many answers a request asks for; None where there is no request to tell."""
+    if request is None:
+        return None
+    if b'"n"' not in request.content:  # read it only if need be
+        return 1
+    try:
+        body = json.loads(request.content)
+        return int(body.get("n") or 1)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return 1

@@ -16,6 +16,7 @@ from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.streaming import ChunkReader
 from chatlib.types.chunk import ChatCompletionChunk
+from chatlib.types.completion import ChatCompletion
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -41,6 +42,8 @@ class Flow:
         """How long the next piece may take."""
         self.over = False
         """No further piece is wanted."""
+        self.failure: Exception | None = None
+        """What ended the stream early."""
         self._response = response
         self._reader = ChunkReader(response)
         self._asked: tuple[int, bool] | None = None
@@ -64,6 +67,7 @@ class Flow:
             yield from self._reader.feed(piece)
         except APIError as error:
             error.attempts = self._response.attempts
+            self.failure = error
             raise
         self.over = self._reader.done
         self._set_limit()
@@ -78,7 +82,24 @@ class Flow:
             made = self.cut_off(str(error))
         made.completion = self._reader.joined.completion()
         made.attempts = self._response.attempts
+        self.failure = made
         return made
+
+    def completion(self) -> ChatCompletion:
+        """Return what has come so far."""
+        return self._reader.joined.completion()
+
+    def final_completion(self) -> ChatCompletion:
+        """Return the whole answer of a stream that was read to its end.
+
+        Raises:
+            APIError: the stream failed, or was closed before its end.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if not (self._reader.done or self._reader.finished):
+            raise self.cut_off("the stream was closed before its end")
+        return self.completion()
 
     def cut_off(self, why: str) -> APIConnectionError:
         """The exception for a stream that ends here."""
@@ -115,18 +136,36 @@ class Stream(Closing, Generic[T_co]):
     and when the stream is dropped.
     """
 
-    def __init__(self, response: HttpResponse, items: Iterator[T_co]) -> None:
+    def __init__(self, response: HttpResponse, items: Iterator[T_co], flow: Flow) -> None:
         self.response = response
         """The response, for its status and headers."""
         self.is_closed = False
         """Whether it was closed, before its end or after it."""
         self._items = items
+        self._flow = flow
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T_co:
         return next(self._items)
+
+    @property
+    def completion(self) -> ChatCompletion:
+        """What has come so far, joined to a completion."""
+        return self._flow.completion()
+
+    def get_final_completion(self) -> ChatCompletion:
+        """Read to the end and return the whole answer, with what was read before.
+
+        Raises:
+            IncompleteStreamError: the stream was closed before its end.
+            APIError: the stream failed; the same error when it is asked for again.
+        """
+        if self._flow.failure is None:
+            for _ in self:
+                pass
+        return self._flow.final_completion()
 
     def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
@@ -169,7 +208,7 @@ def open_stream(response: HttpResponse, call: Call[Any]) -> Stream[ChatCompletio
     except BaseException:
         response.close()
         raise
-    return Stream(response, _chunks(response, flow, first, pieces))
+    return Stream(response, _chunks(response, flow, first, pieces), flow)
 
 
 def _chunks(
