@@ -158,27 +158,19 @@ class Accumulator:
 
     # Which choice a piece belongs to. Its index says, but for Foundry Local (foundry-local#144),
     # which counts the chunks of its one answer there: 0, 1, 2, ... So an index that is new and
-    # larger than the last, alone in its chunk, while the only choice before has no finish reason,
-    # counts chunks, unless several answers were asked for. A real second choice shows itself: two
-    # choices come in one chunk, or an earlier index comes again, or, where it is not known how
-    # many answers were asked for, the second index does. Until one or the other is certain, the
-    # pieces are joined both ways.
+    # larger than the only choice's, alone in its chunk, before that choice has its finish reason,
+    # counts chunks where one answer was asked for. Where it is not known what was asked for, the
+    # chunk's id must differ too: all chunks of a completion have the same, but Foundry's have not.
+    #
+    # A real second choice shows itself, although one was asked for, when two come in one chunk or a
+    # smaller index comes again. Until that can't be any more, the pieces are joined both ways.
 
     def _choice_of(self, index: int, piece: ChunkChoice, chunk: ChatCompletionChunk) -> _Choice:
         """Return the choice of a piece whose index is new, or may count chunks."""
-        counted, marks = self._counted, marks_of(chunk)
-        is_alone = len(chunk.choices) == 1
+        counted = self._counted
         if counted is None:
             first = next(iter(self._choices.values()), None)
-            if (
-                self._is_apart
-                or first is None
-                or len(self._choices) > 1
-                or index < first.index
-                or first.finish_reason
-                or not is_alone
-                or marks & MANY
-            ):
+            if first is None or not self._may_count(index, first, chunk):
                 return self._begin(index)
             try:
                 apart = {first.index: copy.deepcopy(first), index: _Choice(index)}
@@ -188,13 +180,21 @@ class Accumulator:
             apart[index].add(piece)
             return first
         if counted.apart is not None:
-            came_again = index == counted.last and counted.steps == 1 and not marks & ONE
-            if not is_alone or index < counted.last or came_again:
+            if len(chunk.choices) > 1 or index < counted.last:
                 self._choices, self._counted, self._is_apart = counted.apart, None, True
                 self._unfinished = sum(not each.finish_reason for each in self._choices.values())
                 return self._choices.get(index) or self._begin(index)
             counted.take(index, piece)
         return counted.choice
+
+    def _may_count(self, index: int, first: _Choice, chunk: ChatCompletionChunk) -> bool:
+        """Whether an index that is new may count chunks."""
+        if self._is_apart or len(self._choices) > 1 or len(chunk.choices) > 1:
+            return False
+        marks = marks_of(chunk)
+        if index < first.index or first.finish_reason or marks & MANY:
+            return False
+        return bool(marks & ONE) or bool(chunk.id and chunk.id != self._head.get("id", chunk.id))
 
     def _begin(self, index: int) -> _Choice:
         self._unfinished += 1
@@ -205,8 +205,9 @@ class Accumulator:
         """What has come so far of one choice."""
         return self._choices[index].build()
 
-    def touched(self, index: int) -> list[tuple[_Call, str]]:
-        """The tool calls of a choice that the last chunk brought pieces of, and those."""
+    def touched(self, index: int) -> list[tuple[_Call, str, bool]]:
+        """The tool calls of a choice that the last chunk brought pieces of, those, and whether they
+        replace the arguments that had come."""
         return self._choices[index].touched
 
     def _report(self, name: str, value: Any) -> None:
@@ -261,7 +262,7 @@ class _Choice:
         self.content: list[Any] = []
         self.refusal: list[str] = []
         self.calls: list[_Call] = []
-        self.touched: list[tuple[_Call, str]] = []
+        self.touched: list[tuple[_Call, str, bool]] = []
         self.function_call: _Call | None = None
         self.audio: dict[str, Any] = {}
         self.logprobs: dict[str, list[Any]] = {}
@@ -300,14 +301,14 @@ class _Choice:
             self.role = delta.role
         if isinstance(delta.refusal, str):
             self.refusal.append(delta.refusal)
-        touched: list[tuple[_Call, str]] = []
+        touched: list[tuple[_Call, str, bool]] = []
         # A server may send anything here; what has not even the right kind stays on the chunk.
         for sent in delta.tool_calls if isinstance(delta.tool_calls, list) else ():
             if isinstance(sent, ChoiceDeltaToolCall):
                 piece = _CallPiece.of(sent)
                 if piece is not None:
                     call = self._call_of(piece)
-                    touched.append((call, call.add(piece)))
+                    touched.append((call, call.add(piece), call.restarted))
         self.touched = touched
         if isinstance(delta.function_call, ChoiceDeltaFunctionCall):
             if self.function_call is None:
@@ -337,8 +338,8 @@ class _Choice:
     #    litellm#21331, dynamo#4723); and of Gemini adapters whose id is the tool's name, so that
     #    two calls have the same (eino-ext#652, langchain#619). What repeats a call to the letter
     #    under the same id adds nothing.
-    # 5. Where they are unfinished and the labels differ, the piece continues the call if its text
-    #    goes on with that JSON, and begins another if it can't or brings none.
+    # 5. Where they are unfinished and the id or the index differs, the piece continues the call if
+    #    its text goes on with that JSON, and begins another if it can't or brings none.
     # 6. Arguments of ``{}`` that more text follows under the same labels were a place holder
     #    (adapters of Anthropic's format): the text replaces them, see :meth:`_Call.add`.
 
@@ -389,6 +390,8 @@ class _Choice:
             return False
         if not held.arguments:
             return other_index or piece.index is None or not piece.text
+        if other_id and other_index and piece.text[:1] == "{":
+            return True  # as the API begins one
         return not piece.text or not _goes_on(held.text(), piece.text)
 
     def build(self) -> Choice:
@@ -410,7 +413,7 @@ class _Choice:
         if self.logprobs:
             held = {name: list(tokens) for name, tokens in self.logprobs.items()}
             known = {name: held.pop(name, omit) for name in ("content", "refusal")}
-            made.logprobs = ChoiceLogprobs(**known)
+            made.logprobs = ChoiceLogprobs(**known)  # type: ignore[arg-type]
             made.logprobs.extra.update(held)
         return _with_more(made, self.extra)
 
@@ -506,7 +509,9 @@ def _is_whole(text: str) -> bool:
 
 
 def _goes_on(text: str, more: str) -> bool:
-    """Whether a text can go on with another and become JSON."""
+    """Whether a text can go on with another and become a JSON object."""
+    if text.lstrip()[:1] != "{":
+        return False
     reader = PartialJson()
     reader.feed(text)
     reader.feed(more)

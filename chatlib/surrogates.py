@@ -52,8 +52,9 @@ class Halves:
             text: The next piece.
             key: Which text it is a piece of.
         """
-        held = self._held.pop(key, "") if self._held else ""
-        text = held + text
+        if not self._held and text.isascii():
+            return text
+        text = self._held.pop(key, "") + text
         if _ends_in_half(text):
             self._held[key] = text[-1]
             text = text[:-1]
