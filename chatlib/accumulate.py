@@ -364,35 +364,37 @@ class _Choice:
     def _begins_another(self, piece: _CallPiece, held: _Call) -> bool:
         """Whether a piece begins a call rather than continues the one that it seems to mean."""
         other_id = bool(piece.id) and bool(held.id) and piece.id != held.id
-        other_index = piece.index is not None and held.index != piece.index
+        has_index = piece.index is not None and held.index is not None
+        other_index = has_index and piece.index != held.index
+        same_index = has_index and piece.index == held.index
+        same_id = bool(piece.id) and piece.id == held.id
         if not piece.name:
-            if not piece.text:
-                return bool(piece.id) and other_index and piece.id != held.id
-            if not (other_id or other_index):
-                return False
-            return held.is_whole() and not held.is_placeholder
+            if not piece.text:  # nothing to be told apart by, but a header under labels of its own
+                return other_index and not same_id and bool(piece.id and piece.type)
+            return (other_id or other_index) and held.is_whole() and not held.is_placeholder
         if not held.name:
             return other_id or (other_index and bool(piece.id))
-        if (
-            held.is_custom or piece.is_custom
-        ):  # free text, of which nobody knows whether it is whole
+        if held.is_custom or piece.is_custom:  # free text, of which nobody knows if it is whole
             return piece.name != held.name or other_id or other_index
         if piece.name != held.name and not held.name_grows(piece):
             return True
-        if piece.id and piece.id == held.id and not other_index:
-            if not piece.text or piece.text == held.text() or not held.is_whole():
+        is_of_tool = piece.id == piece.name  # the id is that of all calls of the tool
+        if same_id and not other_index:
+            if not held.is_whole() or piece.text == held.text():
                 return False
-            return not held.is_placeholder or piece.id == piece.name
+            return is_of_tool if not piece.text or held.is_placeholder else True
         if held.is_whole():
             is_late_id = bool(piece.id) and not held.id and not other_index and not piece.text
             return not is_late_id
         if not (other_id or other_index):
             return False
+        if not piece.text:
+            return not (same_index and held.arguments)
         if not held.arguments:
-            return other_index or piece.index is None or not piece.text
-        if other_id and other_index and piece.text[:1] == "{":
+            return not (same_index or same_id)
+        if piece.text[:1] == "{" and not same_index:
             return True  # as the API begins one
-        return not piece.text or not _goes_on(held.text(), piece.text)
+        return not _goes_on(held.text(), piece.text)
 
     def build(self) -> Choice:
         message = ChatCompletionMessage(
@@ -572,6 +574,8 @@ class _Call:
     def add(self, piece: _CallPiece) -> str:
         """Take in a piece; the answer is the text that it adds to the arguments."""
         self.id = self.id or piece.id
+        if self.index is None:
+            self.index = piece.index
         self.type = self.type or piece.type or ("custom" if piece.is_custom else None)
         if piece.extra:
             _merge(self.extra, piece.extra, inside=True)
