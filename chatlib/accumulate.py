@@ -353,7 +353,10 @@ class _Choice:
 
     def _meant(self, piece: _CallPiece) -> _Call | None:
         found, best = None, 0
+        most = 2 * bool(piece.id) + (piece.index is not None)
         for call in reversed(self.calls):
+            if best == most:
+                break
             same_id = bool(piece.id) and call.id == piece.id
             same_index = piece.index is not None and call.index == piece.index
             fits = 2 * same_id + same_index
@@ -394,7 +397,7 @@ class _Choice:
             return not (same_index or same_id)
         if piece.text[:1] == "{" and not same_index:
             return True  # as the API begins one
-        return not _goes_on(held.text(), piece.text)
+        return not held.goes_on(piece.text)
 
     def build(self) -> Choice:
         message = ChatCompletionMessage(
@@ -427,9 +430,9 @@ _AUDIO = ("id", "data", "expires_at", "transcript")
 class _CallPiece:
     """A piece of a tool call: what it says of which call it is of, and what it brings."""
 
-    index: Any
-    id: Any
-    type: Any
+    index: int | str | None
+    id: str | None
+    type: str | None
     name: str | None
     text: str
     """The next piece of the arguments, or of the input of a custom tool."""
@@ -450,16 +453,21 @@ class _CallPiece:
             name, text = custom.get("name"), custom.get("input")
         if not (sent.id or sent.type or name or extra or more or custom) and text is None:
             return None
+        index: Any = sent.index
         return cls(
-            sent.index,
-            sent.id or None,
-            sent.type or None,
+            index if isinstance(index, (int, str)) else None,
+            _label(sent.id),
+            _label(sent.type),
             name if isinstance(name, str) else None,
             _text_of_arguments(text),
             custom is not None and name == custom.get("name"),
             extra,
             more,
         )
+
+
+def _label(value: Any) -> Any:
+    return value if value and isinstance(value, (str, int)) else None
 
 
 def _text_of_arguments(value: Any) -> str:
@@ -510,16 +518,6 @@ def _is_whole(text: str) -> bool:
     return True
 
 
-def _goes_on(text: str, more: str) -> bool:
-    """Whether a text can go on with another and become a JSON object."""
-    if text.lstrip()[:1] != "{":
-        return False
-    reader = PartialJson()
-    reader.feed(text)
-    reader.feed(more)
-    return not reader.is_over or _is_whole(text + more)
-
-
 class _Call:
     """One tool call, or a legacy function call, under construction."""
 
@@ -532,6 +530,7 @@ class _Call:
         self.arguments: list[str] = []  # the input, for a custom tool
         self.extra: dict[str, Any] = {}
         self.function_extra: dict[str, Any] = {}
+        self._reader: PartialJson | None = None
         self.restarted = False
         """Whether the last piece replaced the arguments that were held."""
 
@@ -559,6 +558,16 @@ class _Call:
             and self.arguments[-1][-1:] in "} \t\r\n"
             and _is_whole(self.text())
         )
+
+    def goes_on(self, more: str) -> bool:
+        """Whether the arguments so far can go on with a text and become a JSON object."""
+        held = self.text()
+        if not held.lstrip().startswith("{"):
+            return False
+        if self._reader is None or self._reader.length > len(held):
+            self._reader = PartialJson()
+        self._reader.feed(held[self._reader.length :])
+        return self._reader.can_go_on(more) or _is_whole(held + more)
 
     def name_grows(self, piece: _CallPiece) -> bool:
         """Whether a name that differs belongs to this call: it came in pieces, or grows."""
@@ -604,7 +613,7 @@ class _Call:
             if self.is_placeholder and text.strip():
                 if text.strip() == "{}":
                     return ""
-                self.arguments, self.restarted = [], True
+                self.arguments, self._reader, self.restarted = [], None, True
             elif text[:1] == "{" and name and text == self.text() and _is_whole(text):
                 return ""  # the whole call once more
         self.arguments.append(text)
@@ -742,8 +751,8 @@ def _merge_list(held: list[Any], more: list[Any], level: int) -> None:
         if not isinstance(entry, dict):
             held.append(entry)
             continue
-        if _is_opaque(entry) and any(_copied(block) == entry for block in held):
-            continue  # the same once more
+        if _is_opaque(entry) and any(_is_same(entry, block) for block in held):
+            continue
         block = _block_of(entry, held, taken)
         if block is None:
             block = {}
@@ -754,11 +763,10 @@ def _merge_list(held: list[Any], more: list[Any], level: int) -> None:
 
 def _block_of(entry: dict[str, Any], held: list[Any], taken: set[int]) -> dict[str, Any] | None:
     """The block that an entry continues; None where it begins one."""
-    if entry.get("index") is not None:
-        for block in reversed(held):
-            if isinstance(block, dict) and block.get("index") == entry["index"]:
-                return block if _is_alike(entry, block) else None
-        return None
+    index = entry.get("index")
+    if isinstance(index, (int, str)):
+        alike = (b for b in reversed(held) if isinstance(b, dict) and b.get("index") == index)
+        return next((block for block in alike if _is_alike(entry, block)), None)
     # Without an index, it can only continue the latest block, as a piece of its text or as the
     # signature that ends it. An object that holds anything else is an item of its own.
     block = held[-1] if held else None
@@ -772,12 +780,28 @@ def _block_of(entry: dict[str, Any], held: list[Any], taken: set[int]) -> dict[s
     return block if _is_alike(entry, block) else None
 
 
-def _is_alike(entry: dict[str, Any], block: dict[str, Any]) -> bool:
-    """Whether no label of an entry contradicts a block, and neither is sealed."""
-    return not (_is_opaque(entry) or _is_opaque(block)) and all(
-        value == block[name]
+def _is_alike(entry: dict[str, Any], block: dict[str, Any], level: int = 0) -> bool:
+    """Whether no label of an entry contradicts a block, and neither is encrypted."""
+    if _is_opaque(entry) or _is_opaque(block):
+        return False
+    for name, value in entry.items():
+        held = block.get(name)
+        if not value or not held:
+            continue
+        if isinstance(value, dict) and isinstance(held, dict):
+            if level < 3 and not _is_alike(value, held, level + 1):
+                return False
+        elif _is_label(name) and isinstance(value, (str, int)) and value != held:
+            return False
+    return True
+
+
+def _is_same(entry: dict[str, Any], block: Any) -> bool:
+    """Whether an entry, which is encrypted, came before."""
+    return isinstance(block, dict) and all(
+        _copied(block.get(name)) == value
         for name, value in entry.items()
-        if _is_label(name) and value and block.get(name)
+        if isinstance(value, (str, int))
     )
 
 
@@ -830,19 +854,20 @@ def joined(chunks: Iterable[ChatCompletionChunk], *, partial: bool = False) -> C
         hint = "; await stream.get_final_completion()" if hasattr(chunks, "__aiter__") else ""
         raise TypeError(f"joined() takes an iterable of chunks, not {type(chunks).__name__}{hint}")
     pieces = Accumulator()
-    problem, ended = None, False
+    problem: str | None = None
+    last: ChatCompletionChunk | None = None
     for chunk in chunks:
         if not isinstance(chunk, ChatCompletionChunk):
             raise TypeError(f"joined() takes chunks, not {type(chunk).__name__}")
-        marks = marks_of(chunk)
-        # Only a chunk that was read from a response tells whether it was the first.
-        if chunk._http is not None and not pieces.started and chunk.choices and not marks & OPENS:
+        # Only of a chunk that was read from a response is it known whether it was the first.
+        was_read = chunk._http is not None and bool(chunk.choices)
+        if was_read and not (pieces.started or marks_of(chunk) & OPENS):
             problem = "their beginning is missing: some were read before"
         pieces.add(chunk)
-        ended = bool(marks & ENDS)
-    if not pieces.started:
+        last = chunk
+    if last is None or not pieces.started:
         problem = "no choice came"
-    elif not (problem or ended or pieces.finished):
+    elif not (problem or pieces.finished or marks_of(last) & ENDS):
         problem = "their end is missing: no finish reason came"
     if problem is None or partial:
         return pieces.completion()

@@ -174,9 +174,13 @@ def so_far(text: str) -> Any:
 def _parts(chunk: ChatCompletionChunk) -> list[ChatCompletionChunk]:
     """A chunk in parts that hold each choice at most once: nearly always the chunk as it is."""
     pieces = _choices_of(chunk)
-    if len(pieces) < 2 or len(pieces) == len({repr(piece.index) for piece in pieces}):
+    if len(pieces) < 2 or len(pieces) == len({_index(piece) for piece in pieces}):
         return [chunk]
     return [chunk.replace(choices=[piece]) for piece in pieces]
+
+
+def _index(piece: ChunkChoice) -> int:
+    return piece.index if isinstance(piece.index, int) else 0
 
 
 def _choices_of(chunk: ChatCompletionChunk) -> list[ChunkChoice]:

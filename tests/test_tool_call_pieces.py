@@ -266,7 +266,7 @@ def streams(draw: st.DrawFn) -> tuple[list[Any], list[tuple[str, str]], str]:
     takes_turns = index == "call" and draw(st.booleans())
     if named == "each" and index in ("grows", "absent", "null"):
         # Nothing in such a header tells the first piece from the first of another call.
-        has_header = has_header and ids not in ("new", "absent", "null", "empty", "tool")
+        has_header = has_header and ids == "each"
     calls: list[tuple[str, str]] = []
     for at in range(draw(st.integers(1, 3))):
         value = {"at": at, **draw(flat if named == "each" else flat | nested)}
