@@ -201,10 +201,11 @@ class LengthFinishReasonError(OpenAIError):
     """The answer was cut at the token limit where a whole one is needed to parse it."""
 
     def __init__(self, *, completion: ChatCompletion) -> None:
-        used = completion.usage
+        used: Any = completion.usage
+        shown = used.to_dict() if hasattr(used, "to_dict") else used  # a server may send anything
         super().__init__(
             "Could not parse the answer: it was cut at the token limit"
-            + (f" (usage: {used.to_dict()})." if used is not None else ".")
+            + (f" (usage: {shown})." if used is not None else ".")
         )
         self.completion = completion
 
