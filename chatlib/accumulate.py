@@ -127,16 +127,16 @@ class Accumulator:
                 self._report(name, value)
         if chunk._extra:
             _set(self._extra, chunk._extra)
-        pieces = sent.get("choices")
-        if pieces.__class__ is not list:
-            return
-        for piece in pieces:
-            if not isinstance(piece, ChunkChoice):
+        pieces: Any = sent.get("choices")
+        for piece in pieces if pieces.__class__ is list else ():
+            if piece.__class__ is not ChunkChoice:  # a server may send anything
                 continue
             index = piece.index
+            choice = None
             if index.__class__ is not int:
                 index = self.place(index)
-            choice = self._choices.get(index) if self._counted is None else None
+            if self._counted is None:
+                choice = self._choices.get(index)
             if choice is None:
                 choice = self._choice_of(index, piece, chunk)
             if choice.add(piece):
@@ -272,7 +272,7 @@ class _Choice:
     def add(self, piece: ChunkChoice) -> bool:
         """Take in the next piece; the answer is whether it is the one that finishes the choice."""
         delta = piece.delta
-        if isinstance(delta, ChoiceDelta):  # a server may send anything
+        if delta.__class__ is ChoiceDelta:
             sent = delta.__dict__
             content = sent.get("content")
             if content or (not self.content and (content == "" or content == [])):

@@ -116,13 +116,15 @@ class ChatCompletionStreamState(Generic[T]):
                 and it will not be whole.
             ParseError: what has ended is not what was asked for.
         """
-        self._log.append(_entry(chunk) if self._log else chunk)  # the first one has the head
+        pieces = _choices_of(chunk)
+        # The first one has the head.
+        self._log.append(_entry(chunk, pieces) if self._log else chunk)
         events: list[ChatCompletionStreamEvent[T]] = [
             ChunkEvent(chunk, partial(self._snapshot_at, len(self._log)))
         ]
-        for part in _parts(chunk):
+        for part, inside in _parts(chunk, pieces):
             self._folded.add(part)
-            for piece in _choices_of(part):
+            for piece in inside:
                 index = self._folded.place(piece.index)
                 choice = self._choices.get(index)
                 if choice is None:
@@ -171,12 +173,13 @@ def so_far(text: str) -> Any:
     return reader.value()
 
 
-def _parts(chunk: ChatCompletionChunk) -> list[ChatCompletionChunk]:
+def _parts(
+    chunk: ChatCompletionChunk, pieces: list[ChunkChoice]
+) -> list[tuple[ChatCompletionChunk, list[ChunkChoice]]]:
     """A chunk in parts that hold each choice at most once: nearly always the chunk as it is."""
-    pieces = _choices_of(chunk)
     if len(pieces) < 2 or len(pieces) == len({_index(piece) for piece in pieces}):
-        return [chunk]
-    return [chunk.replace(choices=[piece]) for piece in pieces]
+        return [(chunk, pieces)]
+    return [(chunk.replace(choices=[piece]), [piece]) for piece in pieces]
 
 
 def _index(piece: ChunkChoice) -> int:
@@ -193,9 +196,8 @@ def _choices_of(chunk: ChatCompletionChunk) -> list[ChunkChoice]:
     return [piece for piece in pieces if isinstance(piece, ChunkChoice)]
 
 
-def _entry(chunk: ChatCompletionChunk) -> str | ChatCompletionChunk:
+def _entry(chunk: ChatCompletionChunk, pieces: list[ChunkChoice]) -> str | ChatCompletionChunk:
     """What a later fold needs of a chunk: for a piece of the only choice's text, just that."""
-    pieces = _choices_of(chunk)
     if len(pieces) == 1 and not (chunk._extra or chunk.usage or chunk.moderation):
         piece = pieces[0]
         sent = piece.delta.__dict__ if isinstance(piece.delta, ChoiceDelta) else {}
@@ -226,7 +228,8 @@ class _Growing:
 
     def append(self, piece: str) -> str:
         """Take in a piece; the answer is the text that it adds: half a character is held back."""
-        piece = self._halves.feed(piece)
+        if self._halves.held or not piece.isascii():
+            piece = self._halves.feed(piece)
         self._pieces.append(piece)
         self.length += len(piece)
         if self._reader is not None:

@@ -69,6 +69,7 @@ class ChunkReader:
         self._sniffed = False
         self._halves = Halves()
         self._last: ChatCompletionChunk | None = None
+        self._opened = False  # a choice has begun
         self._hook = converter().get_structure_hook(ChatCompletionChunk)
 
     @property
@@ -179,8 +180,17 @@ class ChunkReader:
                 and not self.joined.began(choice["index"])
             ):
                 choice["delta"] = choice.pop("message")
-        self._halves.mend(data, value["choices"])
-        return self._take(value)
+        if "\\" in data or self._halves.held:
+            self._halves.mend(data, value["choices"])
+        chunk: ChatCompletionChunk = self._hook(value, None)
+        chunk._http = self._info
+        self._last = chunk
+        choices = chunk.choices
+        if self._opened and not (choices and choices[0].index):
+            self.joined.add(chunk)
+        else:
+            self._place(chunk)
+        return chunk
 
     def _read_whole(self, body: bytes) -> ChatCompletionChunk:
         """A plain completion in place of a stream, as the one chunk that it amounts to."""
@@ -193,31 +203,28 @@ class ChunkReader:
         for choice in value["choices"]:
             choice["delta"] = choice.pop("message", None)
         value["object"] = "chat.completion.chunk"
-        chunk = self._take(value)
+        chunk: ChatCompletionChunk = self._hook(value, None)
+        chunk._http = self._info
+        self._place(chunk)
         mark(chunk, ENDS)
         self.done = True
         return chunk
 
-    def _take(self, value: dict[str, Any]) -> ChatCompletionChunk:
-        """Make the next chunk of its JSON, and join it to what has come."""
-        chunk: ChatCompletionChunk = self._hook(value, None)
-        chunk._http = self._info
-        joined = self.joined
-        if not joined.started:
+    def _place(self, chunk: ChatCompletionChunk) -> None:
+        """Join a chunk that comes first, is of another choice, or has an index that counts chunks,
+        and mark what is known of it."""
+        if not self._opened:
             mark(chunk, OPENS)
-        choices = chunk.choices
-        if choices and choices[0].index:  # that of another choice, or the server counts chunks
+        joined, asked = self.joined, None
+        if chunk.choices and chunk.choices[0].index:
             asked = asked_for(self._response.request if self._response is not None else None)
             if asked is not None:
                 mark(chunk, ONE if asked == 1 else MANY)
-            joined.add(chunk)
-            is_first = joined.counts_chunks or (asked == 1 and joined.begun == 1)
-            if is_first and len(choices) == 1:
-                mark(chunk, FIRST)
-        else:
-            joined.add(chunk)
-        self._last = chunk
-        return chunk
+        joined.add(chunk)
+        self._opened = joined.started
+        is_first = joined.counts_chunks or (asked == 1 and joined.begun == 1)
+        if is_first and len(chunk.choices) == 1:
+            mark(chunk, FIRST)
 
 
 def asked_for(request: HttpRequest | None) -> int | None:

@@ -43,7 +43,8 @@ class Halves:
     """Hold the half of a character at the end of a piece back until the next piece of its text."""
 
     def __init__(self) -> None:
-        self._held: dict[Hashable, str] = {}
+        self.held: dict[Hashable, str] = {}
+        """What is held back of each text."""
 
     def feed(self, text: str, key: Hashable = None) -> str:
         """Return what is whole of the text so far that has not been returned.
@@ -52,11 +53,9 @@ class Halves:
             text: The next piece.
             key: Which text it is a piece of.
         """
-        if not self._held and text.isascii():
-            return text
-        text = self._held.pop(key, "") + text
+        text = self.held.pop(key, "") + text
         if _ends_in_half(text):
-            self._held[key] = text[-1]
+            self.held[key] = text[-1]
             text = text[:-1]
         return paired(text)
 
@@ -67,7 +66,7 @@ class Halves:
             data: The JSON of the chunk. Only an escape can hold a half.
             choices: The chunk's choices, decoded.
         """
-        if not self._held and ("\\u" not in data or _ESCAPED_HALF.search(data) is None):
+        if not self.held and _ESCAPED_HALF.search(data) is None:
             return
         for choice in choices:
             delta = choice.get("delta")
@@ -93,7 +92,7 @@ class Halves:
 
     def _flush(self, delta: dict[str, Any], at: Any) -> None:
         """Give up on halves of a choice that finishes, unless this delta brought them."""
-        for key in [key for key in self._held if isinstance(key, tuple) and key[0] == at]:
+        for key in [key for key in self.held if isinstance(key, tuple) and key[0] == at]:
             if len(key) == 2 and not delta.get(key[1]):
-                del self._held[key]
+                del self.held[key]
                 delta[key[1]] = REPLACEMENT
