@@ -22,7 +22,8 @@ from chatlib.errors import (
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
 from chatlib.sse import ServerSentEvent, SSEDecoder
-from chatlib.types.chunk import ChatCompletionChunk
+from chatlib.surrogates import Halves
+from chatlib.types.chunk import ENDS, FIRST, MANY, ONE, OPENS, ChatCompletionChunk, mark
 
 
 def read_chunks(response: HttpResponse) -> Iterator[ChatCompletionChunk]:
@@ -69,11 +70,11 @@ class ChunkReader:
         self._head: list[bytes] = []  # the blank start of the body
         self._whole: list[bytes] | None = None  # the pieces of a body that is no event stream
         self._sniffed = False
+        self._halves = Halves()
+        self._chunk: ChatCompletionChunk | None = None  # the last one
+        self._opened = False  # a choice has begun
         self._hook = converter().get_structure_hook(ChatCompletionChunk)
         self._last = ""  # the data of the last event, for an error that quotes it
-        self._ended: dict[int, bool] = {}  # whether each choice that began has its finish reason
-        self._open = 0  # how many have not
-        self._came_early = False  # a finish reason came before the content that it is the end of
         self._asked: int | None = None
 
     @property
@@ -82,7 +83,7 @@ class ChunkReader:
 
         A choice that goes on after its finish reason has none until the next one.
         """
-        return bool(self._ended) and not self._open and len(self._ended) >= self._wanted
+        return self.joined.finished and self.joined.begun >= self._wanted
 
     @property
     def expects_only_the_end(self) -> bool:
@@ -91,12 +92,12 @@ class ChunkReader:
         It is not where a server gives finish reasons before the end, in each chunk or in the first
         one, for then they say nothing.
         """
-        return self.finished and not self._came_early
+        return self.finished and not self.joined.goes_on_after_finish
 
     @property
     def _wanted(self) -> int:
         if self._asked is None:
-            self._asked = _choices_asked_for(self._response.request if self._response else None)
+            self._asked = asked_for(self._response.request if self._response else None) or 1
         return self._asked
 
     def feed(self, piece: bytes) -> Iterator[ChatCompletionChunk]:
@@ -147,12 +148,12 @@ class ChunkReader:
         )
 
     def _why_incomplete(self) -> str:
-        began, wanted = len(self._ended), self._wanted
+        began, wanted = self.joined.begun, self._wanted
         if not began:
             last = preview(self._last)
             quoted = f"; the last event was {last}" if last else ""
             return f"the stream ended without an answer{quoted}"
-        if began < wanted and not self._open:
+        if began < wanted and self.joined.finished:
             return f"the stream ended after {began} of the {wanted} choices that were asked for"
         return "the stream ended before the answer was complete"
 
@@ -213,10 +214,16 @@ class ChunkReader:
                 and not self.joined.began(choice["index"])
             ):
                 choice["delta"] = choice.pop("message")
-            self._note_end(choice)
+        if "\\" in data or self._halves.held:
+            self._halves.mend(data, value["choices"])
         chunk: ChatCompletionChunk = self._hook(value, None)
         chunk._http = self._info
-        self.joined.add(chunk)
+        self._chunk = chunk
+        choices = chunk.choices
+        if self._opened and not (choices and choices[0].index):
+            self.joined.add(chunk)
+        else:
+            self._place(chunk)
         return chunk
 
     def _end_of_answer(self) -> None:
@@ -226,8 +233,10 @@ class ChunkReader:
             IncompleteStreamError: no choice has.
         """
         self.done = True
-        if not self._ended:
+        if not self.joined.started:
             raise self.cut_off(self._why_incomplete())
+        if self._chunk is not None:
+            mark(self._chunk, ENDS)
 
     def _read_text(self, data: str, named: bool) -> None:
         """Take in the data of an event that is not JSON.
@@ -258,24 +267,6 @@ class ChunkReader:
         if found is not None:
             raise error_inside(found, self._response, self.joined.completion())
 
-    def _note_end(self, choice: dict[str, Any]) -> None:
-        """Keep account of whether a choice has its finish reason."""
-        index, finishes = choice["index"], bool(choice.get("finish_reason"))
-        ended = self._ended.get(index)
-        if ended is None:
-            self._ended[index] = finishes
-            self._open += not finishes
-            if finishes and not _has_content(choice.get("delta")):
-                self._came_early = True
-        elif not ended:
-            if finishes:
-                self._ended[index] = True
-                self._open -= 1
-        elif _has_content(choice.get("delta")):
-            self._came_early = True
-            self._ended[index] = finishes
-            self._open += not finishes
-
     def _read_whole(self, body: bytes) -> ChatCompletionChunk:
         """A plain completion in place of a stream, as the one chunk that it amounts to."""
         whole = HttpResponse(200, (), body)
@@ -286,32 +277,42 @@ class ChunkReader:
         self._last = as_text(value)
         for choice in value["choices"]:
             choice["delta"] = choice.pop("message", None)
-            self._ended[choice["index"]] = True
         value["object"] = "chat.completion.chunk"
         chunk: ChatCompletionChunk = self._hook(value, None)
         chunk._http = self._info
-        self.joined.add(chunk)
+        self._place(chunk)
+        self._chunk = chunk
         self._end_of_answer()
         return chunk
 
+    def _place(self, chunk: ChatCompletionChunk) -> None:
+        """Join a chunk that comes first, is of another choice, or has an index that counts chunks,
+        and mark what is known of it."""
+        if not self._opened:
+            mark(chunk, OPENS)
+        joined, asked = self.joined, None
+        if chunk.choices and chunk.choices[0].index:
+            asked = asked_for(self._response.request if self._response is not None else None)
+            if asked is not None:
+                mark(chunk, ONE if asked == 1 else MANY)
+        joined.add(chunk)
+        self._opened = joined.started
+        is_first = joined.counts_chunks or (asked == 1 and joined.begun == 1)
+        if is_first and len(chunk.choices) == 1:
+            mark(chunk, FIRST)
 
-def _choices_asked_for(request: HttpRequest | None) -> int:
-    """Return the ``n`` of a request."""
-    content = request.content if request is not None else b""
-    if b'"n"' not in content:  # read it only if need be
+
+def asked_for(request: HttpRequest | None) -> int | None:
+    """Return how many answers a request asks for; None where there is no request to tell."""
+    if request is None:
+        return None
+    if b'"n"' not in request.content:  # read it only if need be
         return 1
     try:
-        wanted = read_json(content)["n"]
+        wanted = read_json(request.content)["n"]
     except (ValueError, TypeError, KeyError):
         return 1
     return wanted if isinstance(wanted, int) else 1
-
-
-def _has_content(delta: Any) -> bool:
-    return isinstance(delta, dict) and any(map(delta.get, _CONTENT))
-
-
-_CONTENT = ("content", "tool_calls", "refusal", "function_call", "reasoning_content", "reasoning")
 
 
 def _is_keep_alive(event: ServerSentEvent, value: Any) -> bool:

@@ -7,15 +7,20 @@ asynchronous twins are in :mod:`chatlib.client.async_stream`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chatlib.client.calls import Call, Limit, Pieces, lost, whole
 from chatlib.client.closing import Closing
-from chatlib.errors import APIConnectionError, APIResponseValidationError, APITimeoutError
+from chatlib.errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseValidationError,
+    APITimeoutError,
+)
 from chatlib.http import STREAM_END, HttpResponse, TransportError
 from chatlib.streaming import ChunkReader
 from chatlib.types.chunk import ChatCompletionChunk
+from chatlib.types.completion import ChatCompletion
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,6 +40,8 @@ class Flow:
         """How long the next piece may take."""
         self.over = False
         """No further piece is wanted."""
+        self.failure: Exception | None = None
+        """What ended the stream early."""
         self._response = response
         self._reader = ChunkReader(response)
         request = response.request
@@ -51,11 +58,15 @@ class Flow:
         Raises:
             APIError: the stream speaks of an error, is not what it should be, or was cut off.
         """
-        if piece is None:
-            yield from self._reader.end()
-            self.over = True
-            return
-        yield from self._reader.feed(piece)
+        try:
+            if piece is None:
+                yield from self._reader.end()
+                self.over = True
+                return
+            yield from self._reader.feed(piece)
+        except APIError as error:
+            self.failure = error
+            raise
         self.over = self._reader.done
         self._limit_silence()
 
@@ -67,15 +78,37 @@ class Flow:
             APIError: the last of them speaks of an error.
         """
         self.over = True
-        with suppress(APIResponseValidationError):  # a body that is no event stream is cut, too
+        try:
             yield from self._reader.rest()
+        except APIResponseValidationError:
+            pass  # a body that is no event stream is cut, too
+        except APIError as found:
+            self.failure = found
+            raise
         if self._reader.done or self._reader.finished:
             return
         made = lost(error, self._response)
         if not isinstance(made, APITimeoutError):
             made = self.cut_off(str(error))
         made.completion = self._reader.joined.completion()
+        self.failure = made
         raise made from error.__cause__
+
+    def completion(self) -> ChatCompletion:
+        """Return what has come so far."""
+        return self._reader.joined.completion()
+
+    def final_completion(self) -> ChatCompletion:
+        """Return the whole answer of a stream that was read to its end.
+
+        Raises:
+            APIError: the stream failed, or was closed before its end.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if not (self._reader.done or self._reader.finished):
+            raise self.cut_off("the stream was closed before its end")
+        return self.completion()
 
     def cut_off(self, why: str) -> APIConnectionError:
         """The exception for a stream that ends here."""
@@ -96,18 +129,36 @@ class Stream(Closing, Generic[T_co]):
     and when the stream is dropped.
     """
 
-    def __init__(self, response: HttpResponse, items: Iterator[T_co]) -> None:
+    def __init__(self, response: HttpResponse, items: Iterator[T_co], flow: Flow) -> None:
         self.response = response
         """The response, for its status and headers."""
         self.is_closed = False
         """Whether it was closed, before its end or after it."""
         self._items = items
+        self._flow = flow
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T_co:
         return next(self._items)
+
+    @property
+    def completion(self) -> ChatCompletion:
+        """What has come so far, joined to a completion."""
+        return self._flow.completion()
+
+    def get_final_completion(self) -> ChatCompletion:
+        """Read to the end and return the whole answer, with what was read before.
+
+        Raises:
+            IncompleteStreamError: the stream was closed before its end.
+            APIError: the stream failed; the same error when it is asked for again.
+        """
+        if self._flow.failure is None:
+            for _ in self:
+                pass
+        return self._flow.final_completion()
 
     def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
@@ -150,7 +201,7 @@ def open_stream(response: HttpResponse, call: Call[Any]) -> Stream[ChatCompletio
     except BaseException:
         response.close()
         raise
-    return Stream(response, _chunks(response, flow, first, pieces))
+    return Stream(response, _chunks(response, flow, first, pieces), flow)
 
 
 def _chunks(
