@@ -10,12 +10,13 @@ What goes is checked, because an error here costs nothing and one at the server 
 
 from __future__ import annotations
 
+import collections
 import enum
 import json
 import math
 import numbers
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -23,13 +24,17 @@ import attrs
 import cattrs
 
 from chatlib._omit import omit
-from chatlib.types.base import JsonObject, UnknownObject
+from chatlib.foreign import array_items, is_record, record_fields
+from chatlib.types.base import JsonObject, UnknownObject, set_extra, set_fields
 from chatlib.types.completion import (
     ChatCompletionAudio,
     ChatCompletionMessage,
+    Custom,
     Function,
+    FunctionCall,
 )
 from chatlib.types.stored import ChatCompletionStoreMessage
+from chatlib.types.text import json_text
 
 _DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -41,20 +46,74 @@ Hook = Callable[[Any, Any], Any]
 # What comes -----------------------------------------------------------------------------------
 
 
-def from_json(text: str | bytes) -> Any:
-    """JSON text to plain values. ``NaN`` and ``Infinity``, which some servers send, are read.
+MOST_DEPTH = 200
+"""How deep JSON may be nested. Anything less deep can be copied, pickled, shown and dumped, from a
+deep stack too; no server nests half as deep on purpose."""
+
+
+def from_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
+    """Decode JSON text. ``NaN`` and ``Infinity``, which some servers send, are read.
+
+    Args:
+        text: The JSON text.
+        depth: How many levels deep it may be nested.
 
     Raises:
-        ValueError: it is not JSON, or nested too deeply to be read.
+        ValueError: it is not JSON, nested too deeply, or a number has too many digits.
     """
     try:
         if isinstance(text, str):  # the hot path of a stream
             value, end = _DECODER.raw_decode(text)
             if end == len(text):
+                # Each level takes two characters, at least.
+                if end > 2 * depth and text.count("{") + text.count("[") > depth:
+                    _check_depth(value, depth)
                 return value
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
+        value = json.loads(text)
+    except (RecursionError, ValueError) as error:
+        raise _json_error(error) from None
+    _check_depth(value, depth)
+    return value
+
+
+def first_json(text: str, start: int = 0) -> tuple[Any, int]:
+    """Decode the JSON value that stands in a text from ``start`` on; return also where it ends.
+
+    Raises:
+        ValueError: as by :func:`from_json`.
+    """
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except (RecursionError, ValueError) as error:
+        raise _json_error(error) from None
+    if text.count("{") + text.count("[") > MOST_DEPTH:
+        _check_depth(value, MOST_DEPTH)
+    return value, end
+
+
+def _check_depth(value: Any, most: int) -> None:
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(most):
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if outer.__class__ is dict else outer)
+            if item.__class__ is dict or item.__class__ is list
+        ]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _json_error(error: Exception) -> ValueError:
+    if isinstance(error, RecursionError):
+        return ValueError(_TOO_DEEP)
+    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)) or str(error) == _TOO_DEEP:
+        return error  # type: ignore[return-value]
+    return ValueError("a number in the JSON has too many digits")  # Python's limit for int()
+
+
+_TOO_DEEP = "the JSON is nested too deeply"
 
 
 def structure(value: Mapping[str, Any], cls: type[T]) -> T:
@@ -64,6 +123,9 @@ def structure(value: Mapping[str, Any], cls: type[T]) -> T:
         value: A decoded JSON object. It is not changed.
         cls: Any class of :mod:`chatlib.types`.
 
+    Raises:
+        ValueError: it is nested too deeply.
+
     >>> from chatlib.types import CompletionUsage
     >>> structure({"prompt_tokens": 3, "cache_hits": 1}, CompletionUsage)
     CompletionUsage(prompt_tokens=3, cache_hits=1)
@@ -71,10 +133,12 @@ def structure(value: Mapping[str, Any], cls: type[T]) -> T:
     return converter().structure(_copied(value), cls)
 
 
-def _copied(value: Any) -> Any:
+def _copied(value: Any, depth: int = MOST_DEPTH) -> Any:
+    if depth < 0:
+        raise ValueError(_TOO_DEEP)
     if isinstance(value, Mapping):
-        return {name: _copied(item) for name, item in value.items()}
-    return [_copied(item) for item in value] if isinstance(value, list) else value
+        return {name: _copied(item, depth - 1) for name, item in value.items()}
+    return [_copied(item, depth - 1) for item in value] if isinstance(value, list) else value
 
 
 @lru_cache(maxsize=1)
@@ -132,6 +196,7 @@ def _object_hook(made: cattrs.Converter, cls: type[JsonObject]) -> Hook:
             required = field.default is attrs.NOTHING and _is_object(kind)
             nested.append((field.name, made.get_structure_hook(kind), kind if required else None))
 
+    text = next((name for kind, name in _TEXTS.items() if issubclass(cls, kind)), "")
     inside = frozenset(name for name, _, _ in nested)
     always = any(required for _, _, required in nested)
 
@@ -139,11 +204,12 @@ def _object_hook(made: cattrs.Converter, cls: type[JsonObject]) -> Hook:
         if value.__class__ is not dict:
             return value
         made = new(cls)
-        made.__dict__ = value
-        made._extra = made._http = None  # a slot that is not set costs much more to read
-        if not known.issuperset(value):
+        set_fields(made, value)
+        if known.issuperset(value):
+            set_extra(made, None)  # a slot that is not set costs much more to read
+        else:
             unknown = [name for name in value if name not in known]
-            made._extra = {name: value.pop(name) for name in unknown}
+            set_extra(made, {name: value.pop(name) for name in unknown})
         if always or not inside.isdisjoint(value):
             for name, inner, required in nested:
                 item = value.get(name)
@@ -154,7 +220,16 @@ def _object_hook(made: cattrs.Converter, cls: type[JsonObject]) -> Hook:
                     value[name] = required.__new__(required)
         return made
 
-    return hook
+    def hook_with_text(value: Any, _: Any = None) -> Any:
+        if value.__class__ is dict and not isinstance(value.get(text), (str, type(None))):
+            value[text] = json_text(value[text])
+        return hook(value)
+
+    return hook_with_text if text else hook
+
+
+# The fields that are JSON text, and that some servers send as the JSON itself.
+_TEXTS: dict[type, str] = {Function: "arguments", FunctionCall: "arguments", Custom: "input"}
 
 
 def _list_hook(made: cattrs.Converter, kind: Any) -> Hook:
@@ -163,8 +238,8 @@ def _list_hook(made: cattrs.Converter, kind: Any) -> Hook:
     def hook(value: Any, _: Any = None) -> Any:
         if value.__class__ is list:
             return [inner(item, None) for item in value]
-        # Some servers send a lone object where a list of them belongs.
-        return [inner(value, None)] if isinstance(value, dict) else value
+        # Some servers send a lone object where a list of them belongs; an empty one is none.
+        return [inner(value, None)] if value and isinstance(value, dict) else value
 
     return hook
 
@@ -198,10 +273,11 @@ def to_json(plain: Any) -> bytes:
 
 
 def to_request(value: Any, path: str = "") -> Any:
-    """A request value as plain JSON values.
+    """Return a request value as plain JSON values.
 
-    Takes dicts, lists, other iterables, objects of :mod:`chatlib.types` and enums, mixed freely. A
-    message that came from the API becomes a message that can be sent. What is ``omit`` is left out.
+    Takes dicts, lists, iterators, sets, enums, and objects of :mod:`chatlib.types`, pydantic,
+    msgspec, attrs classes, dataclasses and named tuples, mixed freely. A message that came from the
+    API becomes a message that can be sent. What is ``omit`` is left out.
 
     Raises:
         TypeError: something in it is not JSON; the message says where.
@@ -231,62 +307,128 @@ def _to_request(value: Any, path: str) -> Any:
         return int(value)
     if isinstance(value, numbers.Real):
         return to_request(float(value), path)
-    if isinstance(value, ChatCompletionMessage):
-        value = _message_to_send(value)
-    elif isinstance(value, Function):
-        arguments = value.arguments or "{}"
-        if not isinstance(arguments, str):  # some servers send the object rather than its text
-            arguments = json.dumps(arguments)
-        value = _without_nulls(value) | {"arguments": arguments}
-        value.pop("parsed_arguments", None)
-    elif isinstance(value, JsonObject):
-        value = {**vars(value), **value.extra}
-        if "function" in value and value.get("type") is None:
-            value["type"] = "function"
+    if isinstance(value, JsonObject):
+        value = _object_to_send(value)
+    elif is_record(value):
+        return _record_to_send(value, path)
+    # Loops rather than comprehensions: one frame for each level, so that what was read can be sent.
     if isinstance(value, Mapping):
-        return {
-            _key(name, path): to_request(item, f"{path}.{name}" if path else str(name))
-            for name, item in value.items()
-            if item is not omit
-        }
-    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, memoryview)):
-        return [to_request(item, f"{path}[{at}]") for at, item in enumerate(value)]
-    hint = ""
+        made: dict[str, Any] = {}
+        for name, item in value.items():
+            if item is not omit:
+                kind = item.__class__
+                if kind is not str and kind is not int and kind is not bool and item is not None:
+                    item = _to_request(item, f"{path}.{name}" if path else str(name))
+                made[_key(name, path)] = item
+        return made
+    items = array_items(value)
+    if items is not None:
+        listed: list[Any] = []
+        for at, item in enumerate(items):
+            listed.append(_to_request(item, f"{path}[{at}]"))
+        return listed
+    return _other_to_send(value, path)
+
+
+def _other_to_send(value: Any, path: str) -> Any:
+    """What is neither JSON nor one of the classes that the library knows, where it can be either.
+
+    Raises:
+        TypeError: it can't.
+    """
+    cls, hint = type(value), ""
+    if isinstance(value, collections.UserString):
+        return str(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         hint = "; base64.b64encode(...).decode() makes text of bytes"
-    elif callable(getattr(value, "model_dump", None)):
-        return to_request(value.model_dump(mode="json", exclude_unset=True), path)
-    raise TypeError(f"{path or 'the body'} is a {type(value).__name__}, which JSON has not{hint}")
+    elif hasattr(cls, "tolist"):  # arrays of numpy and its kin, and single values of theirs
+        return to_request(value.tolist(), path)
+    elif hasattr(cls, "keys") and hasattr(cls, "__getitem__"):  # what dict() takes, as a row
+        return to_request(dict(value), path)
+    elif isinstance(value, type):
+        hint = f"; it is the class {value.__name__}, where an object is needed"
+    elif hasattr(cls, "isoformat"):
+        hint = "; isoformat() makes text of it"
+    elif hasattr(cls, "read"):
+        hint = "; read() gives what is in it"
+    elif hasattr(cls, "__iter__"):
+        hint = "; list(...) makes an array of it"
+    name = cls.__name__
+    raise TypeError(f"{path or 'the body'} is a {name}, which is not JSON serializable{hint}")
+
+
+def _record_to_send(value: Any, path: str) -> Any:
+    """An object of a class that another library made."""
+
+    def convert(inner: Any) -> Any:
+        return to_request(inner, path)
+
+    try:
+        fields = record_fields(value, convert)
+    except (TypeError, ValueError) as error:
+        name = type(value).__name__
+        raise TypeError(
+            f"{path or 'the body'} is a {name}, which is not JSON serializable: {error}"
+        ) from error
+    if isinstance(fields, dict) and any(map(_is_official_message, type(value).__mro__)):
+        fields = structure(fields, ChatCompletionMessage)
+    return to_request(fields, path)
+
+
+def _is_official_message(cls: type) -> bool:
+    where = f"{cls.__module__}.{cls.__name__}"
+    return where == "openai.types.chat.chat_completion_message.ChatCompletionMessage"
 
 
 def _key(name: Any, path: str) -> str:
+    if isinstance(name, enum.Enum):
+        name = name.value
     if isinstance(name, str):
         return name
-    if isinstance(name, int) and not isinstance(name, bool):  # token ids in logit_bias
-        return str(name)
+    if isinstance(name, numbers.Integral) and not isinstance(name, bool):  # ids in logit_bias
+        return str(int(name))
     raise TypeError(f"{path or 'the body'} has the key {name!r}; keys must be str")
+
+
+def _object_to_send(value: JsonObject) -> dict[str, Any]:
+    """An object of :mod:`chatlib.types` as the fields to send."""
+    if isinstance(value, ChatCompletionMessage):
+        return _message_to_send(value)
+    fields = {**vars(value), **(value._extra or {})}
+    if isinstance(value, (Function, FunctionCall)):
+        fields = {**fields, "arguments": json_text(value.arguments) or "{}"}
+        fields.pop("parsed_arguments", None)
+        fields = {name: item for name, item in fields.items() if item is not None}
+    elif "function" in fields and fields.get("type") is None:
+        fields["type"] = "function"
+    return fields
 
 
 def _message_to_send(message: ChatCompletionMessage) -> dict[str, Any]:
     """A message from the API as a message for the API: the request's fields, and no nulls.
 
-    Fields that the library does not know stay: a provider that sent a signature wants it back.
+    Content that is null stays beside calls, where strict servers demand the key; elsewhere it is
+    refused. Fields that the library does not know stay as well: a provider that sent a signature
+    wants it back.
     """
-    fields: dict[str, Any] = {"role": message.role or "assistant", **_without_nulls(message)}
+    extra = message._extra or {}
+    sent = {"role": message.role or "assistant", **vars(message), **extra}
+    if not message.tool_calls:  # an empty list is refused by OpenAI
+        sent.pop("tool_calls", None)
+    calls = sent.get("tool_calls") or sent.get("function_call")
+    fields = {
+        name: item
+        for name, item in sent.items()
+        if item is not omit and (item is not None or (name == "content" and calls))
+    }
     for name in ("annotations", "parsed", "id", "content_parts"):
-        if name in fields and name not in message.extra:
+        if name in fields and name not in extra:
             del fields[name]
-    if isinstance(message, ChatCompletionStoreMessage) and message.content_parts:
-        fields.setdefault("content", message.content_parts)
     if isinstance(message.audio, ChatCompletionAudio):
         fields["audio"] = {"id": message.audio.id}
-    if not message.tool_calls:  # an empty list is refused by OpenAI
-        fields.pop("tool_calls", None)
-    if not fields.keys() & {"tool_calls", "function_call", "audio", "refusal"}:
+    parts = getattr(message, "content_parts", None)  # of a stored message
+    if isinstance(message, ChatCompletionStoreMessage) and parts and message.content is None:
+        fields["content"] = parts
+    if not calls and not fields.keys() & {"audio", "refusal"}:
         fields.setdefault("content", "")
     return fields
-
-
-def _without_nulls(value: JsonObject) -> dict[str, Any]:
-    sent = {**vars(value), **value.extra}
-    return {name: item for name, item in sent.items() if item is not None and item is not omit}

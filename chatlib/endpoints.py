@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import io
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,7 @@ from chatlib.accumulate import joined
 from chatlib.building import REQUEST_OPTIONS, Operation, split_options
 from chatlib.codec import converter, to_json, to_request
 from chatlib.config import Config, path_segment
+from chatlib.foreign import is_record
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.pagination import CursorPage
 from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
@@ -100,26 +102,33 @@ def _create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes
     missing = [name for name in ("messages", "model") if params.get(name, omit) is omit]
     if missing:
         raise TypeError(f"create() needs {' and '.join(map(repr, missing))}")
-    messages = params["messages"]
-    if isinstance(messages, (str, bytes, Mapping, JsonObject)) or not isinstance(
-        messages, Iterable
-    ):
-        raise TypeError(
-            f"messages is a {type(messages).__name__}; it must be a list of messages, "
-            'such as [{"role": "user", "content": "Hello"}]'
-        )
     if inspect.isclass(params.get("response_format")):
         raise TypeError("response_format is a class: create() can't read it back, but parse() can")
-    messages = list(messages)
+    listed = {name: _listed(params[name]) for name in ("messages", "tools") if name in params}
+    messages = listed["messages"]
+    if not isinstance(messages, list):
+        raise TypeError(
+            f"messages is a {type(params['messages']).__name__}; it must be a list of messages, "
+            'such as [{"role": "user", "content": "Hello"}]'
+        )
     for at, message in enumerate(messages):
-        if not (isinstance(message, (Mapping, JsonObject)) or hasattr(message, "model_dump")):
+        if not (isinstance(message, (Mapping, JsonObject)) or is_record(message)):
             raise TypeError(
                 f"messages[{at}] is a {type(message).__name__}; a message is a dict, or an object "
                 "such as chatlib.UserMessage(content=...)"
             )
         if isinstance(message, ChatCompletion):
             raise TypeError(f"messages[{at}] is a completion; send its choices[0].message")
-    return _content({**params, "messages": messages}, options)
+    return _content({**params, **listed}, options)
+
+
+def _listed(value: Any) -> Any:
+    """The items of a parameter that is a list: whatever can be iterated will do, objects apart."""
+    if is_record(value):  # it may stand for a list, as pydantic's RootModel[list[...]] does
+        return to_request(value)
+    apart = (str, bytes, Mapping, JsonObject, io.IOBase)
+    is_list = isinstance(value, Iterable) and not isinstance(value, (*apart, type))
+    return list(value) if is_list else value
 
 
 def _content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
@@ -372,6 +381,7 @@ def _query(
     """An operation whose parameters go into its query."""
     options, params = split_options(given)
     _check_names(call, params, known, _TO_QUERY)
+    params = {n: to_request(v, n) if is_record(v) else v for n, v in params.items()}
     content = b""
     if options.get("extra_body"):
         if method == "GET":

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from chatlib.accumulate import Accumulator
+from chatlib.codec import first_json
 from chatlib.errors import (
     APIResponseValidationError,
     error_from_response,
@@ -29,7 +30,7 @@ def read_object(response: HttpResponse) -> dict[str, Any]:
     """The JSON object that a response holds, unless it speaks of an error: that is raised."""
     text = response.text
     try:
-        value, end = _first_json(text)
+        value, end = first_json(text, len(text) - len(text.lstrip("\ufeff \t\r\n")))
         found = find_error(value)
     except ValueError as error:
         raise not_promised(response, f"The response is not JSON ({error})", text) from None
@@ -87,15 +88,3 @@ def not_promised(
     if joined is not None:
         error.completion = joined.completion()
     return error
-
-
-def _first_json(text: str) -> tuple[Any, int]:
-    """The JSON value that a text begins with, and where it ends."""
-    start = len(text) - len(text.lstrip("\ufeff \t\r\n"))
-    try:
-        return _DECODER.raw_decode(text, start)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-_DECODER = json.JSONDecoder()

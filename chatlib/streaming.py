@@ -18,6 +18,7 @@ from chatlib.errors import (
 from chatlib.http import HttpResponse
 from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
 from chatlib.sse import ServerSentEvent, SSEDecoder
+from chatlib.types.base import set_http
 from chatlib.types.chunk import ChatCompletionChunk
 
 
@@ -174,7 +175,7 @@ class ChunkReader:
             ):
                 choice["delta"] = choice.pop("message")
         chunk: ChatCompletionChunk = self._hook(value, None)
-        chunk._http = self._info
+        set_http(chunk, self._info)
         self.joined.add(chunk)
         return chunk
 
@@ -190,7 +191,7 @@ class ChunkReader:
             choice["delta"] = choice.pop("message", None)
         value["object"] = "chat.completion.chunk"
         chunk: ChatCompletionChunk = self._hook(value, None)
-        chunk._http = self._info
+        set_http(chunk, self._info)
         self.joined.add(chunk)
         self.done = True
         return chunk

@@ -94,7 +94,7 @@ def test_floors() -> None:
     """A room imports only from the floors below it: the types know nothing, the client all."""
     floors = [
         {"_omit", "_version", "headers"},
-        {"http", "sse", "partial_json", "shapes"},
+        {"foreign", "http", "sse", "partial_json", "shapes"},
         {"types", "schema"},
         {"codec", "errors", "typed"},
         {"accumulate", "config", "retry", "tools", "transports"},
