@@ -10,7 +10,6 @@ What goes is checked, because an error here costs nothing and one at the server 
 
 from __future__ import annotations
 
-import collections
 import enum
 import json
 import math
@@ -24,7 +23,7 @@ import attrs
 import cattrs
 
 from chatlib._omit import omit
-from chatlib.foreign import array_items, is_record, record_fields
+from chatlib.foreign import is_array, is_record, plain_form, record_fields
 from chatlib.types.base import JsonObject, UnknownObject, set_extra, set_fields
 from chatlib.types.completion import (
     ChatCompletionAudio,
@@ -321,30 +320,22 @@ def _to_request(value: Any, path: str) -> Any:
                     item = _to_request(item, f"{path}.{name}" if path else str(name))
                 made[_key(name, path)] = item
         return made
-    items = array_items(value)
-    if items is not None:
+    plain = plain_form(value)
+    if plain is not value:
+        return _to_request(plain, path)
+    if is_array(value):
         listed: list[Any] = []
-        for at, item in enumerate(items):
+        for at, item in enumerate(value):
             listed.append(_to_request(item, f"{path}[{at}]"))
         return listed
-    return _other_to_send(value, path)
+    raise _not_json(value, path)
 
 
-def _other_to_send(value: Any, path: str) -> Any:
-    """What is neither JSON nor one of the classes that the library knows, where it can be either.
-
-    Raises:
-        TypeError: it can't.
-    """
+def _not_json(value: Any, path: str) -> TypeError:
+    """The error for what is neither JSON nor an object of a class that has JSON."""
     cls, hint = type(value), ""
-    if isinstance(value, collections.UserString):
-        return str(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         hint = "; base64.b64encode(...).decode() makes text of bytes"
-    elif hasattr(cls, "tolist"):  # arrays of numpy and its kin, and single values of theirs
-        return to_request(value.tolist(), path)
-    elif hasattr(cls, "keys") and hasattr(cls, "__getitem__"):  # what dict() takes, as a row
-        return to_request(dict(value), path)
     elif isinstance(value, type):
         hint = f"; it is the class {value.__name__}, where an object is needed"
     elif hasattr(cls, "isoformat"):
@@ -354,7 +345,7 @@ def _other_to_send(value: Any, path: str) -> Any:
     elif hasattr(cls, "__iter__"):
         hint = "; list(...) makes an array of it"
     name = cls.__name__
-    raise TypeError(f"{path or 'the body'} is a {name}, which is not JSON serializable{hint}")
+    return TypeError(f"{path or 'the body'} is a {name}, which is not JSON serializable{hint}")
 
 
 def _record_to_send(value: Any, path: str) -> Any:
@@ -372,6 +363,8 @@ def _record_to_send(value: Any, path: str) -> Any:
         ) from error
     if isinstance(fields, dict) and any(map(_is_official_message, type(value).__mro__)):
         fields = structure(fields, ChatCompletionMessage)
+        if "parsed" in type(value).model_fields:
+            fields.extra.pop("parsed", None)
     return to_request(fields, path)
 
 

@@ -68,16 +68,34 @@ def record_fields(value: Any, convert: Callable[[Any], Any]) -> Any:
     return {name: getattr(value, name) for name in names if hasattr(value, name)}
 
 
-def array_items(value: Any) -> Iterable[Any] | None:
-    """Return the items of a value that is an array in JSON; None for any other value.
+def is_array(value: Any) -> bool:
+    """Return whether a value is an array in JSON: a sequence, set, iterator or view of a dict.
 
-    Sequences, sets, iterators and the views of dicts are arrays. It is not enough that a value can
-    be iterated: a model gives its fields, a table the names of its columns, a file its lines.
+    It is not enough that a value can be iterated: a model gives its fields, a table the names of
+    its columns, a file its lines.
     """
-    if isinstance(value, (str, bytes, bytearray, memoryview, collections.UserString, io.IOBase)):
-        return None
-    is_array = isinstance(value, (Sequence, Set, Iterator, MappingView))
-    return value if is_array else None
+    arrays = (Sequence, Set, Iterator, MappingView)
+    return isinstance(value, arrays) and not isinstance(value, _NO_ARRAYS)
+
+
+_NO_ARRAYS = (str, bytes, bytearray, memoryview, io.IOBase)
+
+
+def plain_form(value: Any) -> Any:
+    """Return a value as Python's own type, where it says how to get it; else the value itself.
+
+    An array of numpy, and a single value of its, has ``tolist()``; a row has ``keys()``.
+    """
+    cls = value.__class__
+    if isinstance(value, (list, tuple, type, *_NO_ARRAYS)):
+        return value
+    if isinstance(value, collections.UserString):
+        return str(value)
+    if hasattr(cls, "tolist"):
+        return value.tolist()
+    if hasattr(cls, "keys") and hasattr(cls, "__getitem__"):
+        return dict(value)
+    return value
 
 
 def _is_named_tuple(value: Any) -> bool:

@@ -21,6 +21,7 @@ Measured against the plain alternatives (slotted or frozen attrs classes filled 
 from __future__ import annotations
 
 import copy
+import enum
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from chatlib._omit import omit
+from chatlib.foreign import is_array, is_record, record_fields
 from chatlib.http import ResponseInfo
 
 if TYPE_CHECKING:
@@ -130,7 +132,7 @@ class JsonObject:
     ) -> str:
         """:meth:`model_dump` as JSON text."""
         dumped = self.model_dump(exclude_unset=exclude_unset, exclude_none=exclude_none)
-        return json.dumps(dumped, ensure_ascii=False, indent=indent)
+        return json.dumps(dumped, ensure_ascii=False, indent=indent, default=_json_default)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed; ``omit`` leaves a field out. The original stays.
@@ -202,7 +204,21 @@ def _dumped(value: Any, **how: Any) -> Any:
         for item in value:
             made.append(_dumped(item, **how))
         return made
+    if is_record(value):  # a parsed value, of a class of the caller's
+        try:
+            return record_fields(value, to_plain)
+        except (TypeError, ValueError):
+            return value
     return to_plain(value)
+
+
+def _json_default(value: Any) -> Any:
+    """A part of a parsed value that is no JSON, as JSON."""
+    if is_record(value):
+        return record_fields(value, to_plain)
+    if isinstance(value, enum.Enum):
+        return value.value
+    return list(value) if is_array(value) else str(value)
 
 
 def to_plain(value: Any) -> Any:
