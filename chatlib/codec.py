@@ -22,6 +22,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import attrs
 import cattrs
 
+from chatlib._json import MOST_DEPTH, read_json
 from chatlib._omit import omit
 from chatlib.foreign import is_array, is_record, plain_form, record_fields
 from chatlib.types.base import JsonObject, UnknownObject, set_extra, set_fields
@@ -45,11 +46,6 @@ Hook = Callable[[Any, Any], Any]
 # What comes -----------------------------------------------------------------------------------
 
 
-MOST_DEPTH = 200
-"""How deep JSON may be nested. Anything less deep can be copied, pickled, shown and dumped, from a
-deep stack too; no server nests half as deep on purpose."""
-
-
 def from_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
     """Decode JSON text. ``NaN`` and ``Infinity``, which some servers send, are read.
 
@@ -58,61 +54,19 @@ def from_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
         depth: How many levels deep it may be nested.
 
     Raises:
-        ValueError: it is not JSON, nested too deeply, or a number has too many digits.
+        ValueError: it is not JSON, or nested too deeply.
     """
-    try:
-        if isinstance(text, str):  # the hot path of a stream
+    if isinstance(text, str):  # the hot path of a stream
+        try:
             value, end = _DECODER.raw_decode(text)
-            if end == len(text):
-                # Each level takes two characters, at least.
-                if end > 2 * depth and text.count("{") + text.count("[") > depth:
-                    _check_depth(value, depth)
+            # Each level takes two characters, at least.
+            if end == len(text) and (
+                end <= 2 * depth or text.count("{") + text.count("[") <= depth
+            ):
                 return value
-        value = json.loads(text)
-    except (RecursionError, ValueError) as error:
-        raise _json_error(error) from None
-    _check_depth(value, depth)
-    return value
-
-
-def first_json(text: str, start: int = 0) -> tuple[Any, int]:
-    """Decode the JSON value that stands in a text from ``start`` on; return also where it ends.
-
-    Raises:
-        ValueError: as by :func:`from_json`.
-    """
-    try:
-        value, end = _DECODER.raw_decode(text, start)
-    except (RecursionError, ValueError) as error:
-        raise _json_error(error) from None
-    if text.count("{") + text.count("[") > MOST_DEPTH:
-        _check_depth(value, MOST_DEPTH)
-    return value, end
-
-
-def _check_depth(value: Any, most: int) -> None:
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(most):
-        level = [
-            item
-            for outer in level
-            for item in (outer.values() if outer.__class__ is dict else outer)
-            if item.__class__ is dict or item.__class__ is list
-        ]
-        if not level:
-            return
-    raise ValueError(_TOO_DEEP)
-
-
-def _json_error(error: Exception) -> ValueError:
-    if isinstance(error, RecursionError):
-        return ValueError(_TOO_DEEP)
-    if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)) or str(error) == _TOO_DEEP:
-        return error  # type: ignore[return-value]
-    return ValueError("a number in the JSON has too many digits")  # Python's limit for int()
-
-
-_TOO_DEEP = "the JSON is nested too deeply"
+        except (ValueError, RecursionError):
+            pass
+    return read_json(text, depth=depth)
 
 
 def structure(value: Mapping[str, Any], cls: type[T]) -> T:
@@ -134,7 +88,7 @@ def structure(value: Mapping[str, Any], cls: type[T]) -> T:
 
 def _copied(value: Any, depth: int = MOST_DEPTH) -> Any:
     if depth < 0:
-        raise ValueError(_TOO_DEEP)
+        raise ValueError("the value is nested too deeply")
     if isinstance(value, Mapping):
         return {name: _copied(item, depth - 1) for name, item in value.items()}
     return [_copied(item, depth - 1) for item in value] if isinstance(value, list) else value

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from chatlib._json import read_first_json
 from chatlib.accumulate import Accumulator
-from chatlib.codec import first_json
 from chatlib.errors import (
     APIResponseValidationError,
     error_from_response,
@@ -30,7 +30,7 @@ def read_object(response: HttpResponse) -> dict[str, Any]:
     """The JSON object that a response holds, unless it speaks of an error: that is raised."""
     text = response.text
     try:
-        value, end = first_json(text, len(text) - len(text.lstrip("\ufeff \t\r\n")))
+        value, end = read_first_json(text, len(text) - len(text.lstrip("\ufeff \t\r\n")))
         found = find_error(value)
     except ValueError as error:
         raise not_promised(response, f"The response is not JSON ({error})", text) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import math
 import pickle
 import sys
 from collections.abc import Callable
@@ -31,7 +32,8 @@ from chatlib import (
     to_request,
     tool_results,
 )
-from chatlib.codec import MOST_DEPTH, from_json
+from chatlib._json import MOST_DEPTH
+from chatlib.codec import from_json
 from chatlib.endpoints import read_completions, read_messages
 from chatlib.testing import InMemoryServer, raw
 from chatlib.types import (
@@ -149,7 +151,7 @@ def check_completion(completion: Any, *, awaited: bool = False) -> None:
     """Every reader of a completion gives a value, or an error of the library."""
     check_readers(completion)
     assert isinstance(completion.text, str)
-    for kind in (Answer, list[int], None):
+    for kind in (Answer, None):
         parsed = bears(lambda kind=kind: parse_completion(completion, kind, TOOLS))
         if parsed is not None:
             check_readers(parsed)
@@ -184,7 +186,7 @@ def mutated(value: Any) -> st.SearchStrategy[Any]:
     return mutate()
 
 
-@pytest.mark.parametrize("what", [..., None, "x", 1, [None], {"type": "new"}])
+@pytest.mark.parametrize("what", [..., None, "x", [None]])
 def test_each_place_of_a_completion(what: Any) -> None:
     """Each value of it may be something odd, or missing."""
     for body in [put(BODY, path, what) for path in places(BODY)[1:]]:
@@ -261,15 +263,13 @@ def test_what_only_looks_deep() -> None:
 
 
 def test_too_many_digits() -> None:
-    """An integer that Python does not read is a ValueError that says what is wrong."""
-    if not hasattr(sys, "get_int_max_str_digits"):
-        pytest.skip("this Python reads any integer")
-    for text in ("9" * 5000, b'{"a": -' + b"9" * 5000 + b"}"):
-        with pytest.raises(ValueError, match="too many digits"):
-            from_json(text)
-    body = b'{"choices": [{"x": ' + b"9" * 5000 + b"}]}"
-    with pytest.raises(OpenAIError, match="too many digits"):
-        read_completion(HttpResponse(200, {}, body))
+    """An integer of thousands of digits reads as infinity, as one with an exponent does."""
+    digits = "9" * 5000
+    if hasattr(sys, "get_int_max_str_digits"):
+        for text in (f'{{"a": -{digits}}}', f'{{"a": -{digits}}}'.encode()):
+            assert {"a": -math.inf} == from_json(text)
+    body = f'{{"created": {digits}, "choices": [{{"index": {digits}, "x": {digits}}}]}}'
+    check_completion(read_completion(HttpResponse(200, {}, body.encode())))
 
 
 def deep_stack(frames: int, function: Callable[[], Any]) -> Any:

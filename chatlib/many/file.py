@@ -17,10 +17,13 @@ from typing import IO, Any
 
 import attrs
 
+from chatlib._json import MOST_DEPTH
 from chatlib.codec import from_json
 from chatlib.errors import OpenAIError
 from chatlib.many.asked import Job
 from chatlib.many.lines import START, has_failed, is_result
+
+_DEPTH = MOST_DEPTH + 20  # of a line, in which an answer stands
 
 
 @attrs.frozen
@@ -83,7 +86,7 @@ class ResultsFile:
                 "or write to another file"
             )
         self._reader.seek(entry.start)
-        line: dict[str, Any] = from_json(self._reader.read(entry.size))
+        line: dict[str, Any] = from_json(self._reader.read(entry.size), depth=_DEPTH)
         return line
 
     def append(self, line: bytes) -> None:
@@ -190,7 +193,7 @@ def _sync_folder(folder: str) -> None:
 
 def _decoded(line: bytes) -> Any:
     try:
-        return from_json(line)
+        return from_json(line, depth=_DEPTH)
     except ValueError:
         return None
 
