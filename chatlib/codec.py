@@ -11,11 +11,12 @@ What goes is checked, because an error here costs nothing and one at the server 
 from __future__ import annotations
 
 import enum
+import io
 import json
 import math
 import numbers
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -283,6 +284,19 @@ def _to_request(value: Any, path: str) -> Any:
             listed.append(_to_request(item, f"{path}[{at}]"))
         return listed
     raise _not_json(value, path)
+
+
+def as_list(value: Any) -> Any:
+    """Return the items of a parameter that is a list, such as ``messages``, as a list.
+
+    Whatever can be iterated will do, such as an object of the caller's that holds a conversation,
+    but for what is one item rather than a list of them: that is returned as it is.
+    """
+    if is_record(value):  # it may stand for a list, as pydantic's RootModel[list[...]] does
+        return to_request(value)
+    one = (str, bytes, bytearray, Mapping, JsonObject, io.IOBase, type)
+    is_list = isinstance(value, Iterable) and not isinstance(value, one)
+    return list(value) if is_list else value
 
 
 def _not_json(value: Any, path: str) -> TypeError:

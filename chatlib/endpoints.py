@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlib._omit import Omit, omit
 from chatlib.accumulate import joined
 from chatlib.building import REQUEST_OPTIONS, Operation, split_options
-from chatlib.codec import converter, to_json, to_request
+from chatlib.codec import as_list, converter, to_json, to_request
 from chatlib.config import Config, path_segment
 from chatlib.foreign import is_record
 from chatlib.http import HttpRequest, HttpResponse
@@ -104,7 +103,7 @@ def _create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes
         raise TypeError(f"create() needs {' and '.join(map(repr, missing))}")
     if inspect.isclass(params.get("response_format")):
         raise TypeError("response_format is a class: create() can't read it back, but parse() can")
-    listed = {name: _listed(params[name]) for name in ("messages", "tools") if name in params}
+    listed = {name: as_list(params[name]) for name in ("messages", "tools") if name in params}
     messages = listed["messages"]
     if not isinstance(messages, list):
         raise TypeError(
@@ -120,15 +119,6 @@ def _create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes
         if isinstance(message, ChatCompletion):
             raise TypeError(f"messages[{at}] is a completion; send its choices[0].message")
     return _content({**params, **listed}, options)
-
-
-def _listed(value: Any) -> Any:
-    """The items of a parameter that is a list: whatever can be iterated will do, objects apart."""
-    if is_record(value):  # it may stand for a list, as pydantic's RootModel[list[...]] does
-        return to_request(value)
-    apart = (str, bytes, Mapping, JsonObject, io.IOBase)
-    is_list = isinstance(value, Iterable) and not isinstance(value, (*apart, type))
-    return list(value) if is_list else value
 
 
 def _content(params: Mapping[str, Any], options: RequestOptions) -> bytes:

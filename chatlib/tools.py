@@ -19,7 +19,7 @@ import cattrs
 from cattrs.preconf.json import make_converter
 
 from chatlib._omit import omit
-from chatlib.codec import from_json, to_request
+from chatlib.codec import as_list, from_json, to_request
 from chatlib.errors import APIResponseValidationError, OpenAIError, preview
 from chatlib.schema import json_schema
 from chatlib.typed import DecodeError, decode_json
@@ -314,11 +314,13 @@ def as_tools(tools: Iterable[Any] | Mapping[str, Any]) -> list[Any]:
     """Tools to send: functions among them are made into tools.
 
     Raises:
-        TypeError: only names and functions were given, which say nothing to a model.
+        TypeError: it is no list of tools.
     """
-    if isinstance(tools, Mapping):
-        tools = tools.values()
-    return [function_tool(tool) if inspect.isroutine(tool) else tool for tool in tools]
+    whole = isinstance(tools, Mapping) and not isinstance(tools, Tool)
+    listed = as_list(tools.values() if whole else tools)  # type: ignore[union-attr]
+    if not isinstance(listed, list):
+        raise TypeError(f"tools is a {type(tools).__name__}; it must be a list of tools")
+    return [function_tool(tool) if inspect.isroutine(tool) else tool for tool in listed]
 
 
 def _callables(tools: Iterable[Any] | Mapping[str, Any]) -> dict[str, Any]:

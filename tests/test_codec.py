@@ -14,7 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatlib import AssistantMessage, UserMessage, omit, structure, to_request
+from chatlib import (
+    AssistantMessage,
+    UserMessage,
+    omit,
+    parse_completion,
+    structure,
+    to_request,
+)
 from chatlib.codec import from_json, to_json
 from chatlib.types import (
     ChatCompletion,
@@ -330,6 +337,46 @@ def test_tool_calls_that_came_can_be_sent() -> None:
     }
     assert expected == to_request(came)
     assert expected["tool_calls"] == to_request({"tool_calls": came.tool_calls})["tool_calls"]
+
+
+CALLS = [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+
+
+@pytest.mark.parametrize("content", [{"content": None}, {"content": ""}, {"content": "a"}, {}])
+@pytest.mark.parametrize(
+    "calls", [{"tool_calls": CALLS}, {"function_call": {"name": "f", "arguments": "{}"}}]
+)
+def test_content_beside_calls_is_sent_as_it_came(content: Any, calls: Any) -> None:
+    """Null, empty or absent; in a parsed and a stored message, a copy and a dump too."""
+    expected = {"role": "assistant", **content, **calls}
+    came = message(**content, **calls, refusal=None, audio=None, annotations=[])
+    completion = ChatCompletion(id="c", created=1, model="m", choices=[])
+    completion.choices = structure(
+        {"choices": [{"index": 0, "message": came.to_dict()}]}, ChatCompletion
+    ).choices
+    parsed = parse_completion(completion).choices[0].message
+    stored = structure({**came.to_dict(), "id": "m"}, ChatCompletionStoreMessage)
+    for one in (came, parsed, stored, copy.copy(came), pickle.loads(pickle.dumps(came))):
+        assert expected == to_request(one)
+        assert [expected] == to_request({"messages": (m for m in [one])})["messages"]
+    assert came.to_dict() == to_request(came.to_dict())  # a dict is the caller's, nulls and all
+
+
+def test_content_of_a_joined_message_is_sent() -> None:
+    """The key is there beside tool calls, whether the stream had it or not."""
+    pieces: list[dict[str, Any]] = [
+        {"role": "assistant"},
+        {"tool_calls": [{"index": 0, **CALLS[0]}]},
+    ]
+    for first in ({}, {"content": None}):
+        chunks = [
+            structure({"choices": [{"index": 0, "delta": {**first, **piece}}]}, ChatCompletionChunk)
+            for piece in pieces
+        ]
+        end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+        whole = joined([*chunks, structure(end, ChatCompletionChunk)])
+        sent = to_request(whole.choices[0].message)
+        assert {"role": "assistant", "content": None, "tool_calls": CALLS} == sent
 
 
 def test_content_of_parts_is_sent_back_unchanged() -> None:

@@ -18,7 +18,17 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 import attrs
 import pytest
 
-from chatlib import Config, UserMessage, build_create, omit, structure, to_request, tool_results
+from chatlib import (
+    Config,
+    OpenAI,
+    UserMessage,
+    build_create,
+    omit,
+    structure,
+    to_request,
+    tool_results,
+)
+from chatlib.testing import InMemoryServer
 from chatlib.types import ChatCompletionMessage
 
 msgspec = pytest.importorskip("msgspec")
@@ -470,3 +480,40 @@ def test_results_of_tools_that_are_records() -> None:
         for value, expected in ((record, PLAIN), ([record], [PLAIN])):
             (result,) = tool_results(message, {"give": partial(lambda it: it, value)})
             assert expected == json.loads(str(result.content))
+
+
+class Tool(pydantic.BaseModel):  # type: ignore[misc,name-defined]
+    """A tool as people write it down with pydantic."""
+
+    type: str = "function"
+    function: dict[str, Any]
+
+
+def test_every_way_to_ask() -> None:
+    """What creates takes, parsing, streaming and running take."""
+    definition = {"name": "f", "parameters": {}, "strict": True}
+    tool = Tool(function=definition)
+    schema = Schema(schema={})
+    messages = pydantic.RootModel[list[PydanticMessage]]([PLAIN])
+    server = InMemoryServer(default="Hi")
+    client = OpenAI(api_key="k", transport=server, max_retries=0)
+    chat = client.chat.completions
+    ask: dict[str, Any] = {"model": "m", "messages": messages, "tools": [tool]}
+    chat.create(**ask, response_format=schema)
+    parsed = chat.parse(**ask, response_format=schema)
+    with chat.stream(**ask, response_format=schema) as stream:
+        stream.until_done()
+    run = chat.run(**{**ask, "messages": MESSAGES[:1]})
+    assert None is parsed.choices[0].message.parsed
+    assert MESSAGES[:1] == run.messages
+    for request in server.requests:
+        body = request.json()
+        assert [PLAIN] == body["messages"]
+        assert [{"type": "function", "function": definition}] == body["tools"]
+    assert 4 == len(server.requests)
+    for method in (chat.create, chat.parse, chat.run):
+        with pytest.raises(TypeError, match="it must be a list"):
+            method(**{**ask, "messages": MESSAGES[0]})
+    for method in (chat.parse, chat.run):
+        with pytest.raises(TypeError, match="tools is a Tool; it must be a list"):
+            method(**{**ask, "tools": tool})
