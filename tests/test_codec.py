@@ -364,18 +364,13 @@ def test_content_beside_calls_is_sent_as_it_came(content: Any, calls: Any) -> No
 
 def test_content_of_a_joined_message_is_sent() -> None:
     """The key is there beside tool calls, whether the stream had it or not."""
-    pieces: list[dict[str, Any]] = [
-        {"role": "assistant"},
-        {"tool_calls": [{"index": 0, **CALLS[0]}]},
-    ]
-    for first in ({}, {"content": None}):
-        chunks = [
-            structure({"choices": [{"index": 0, "delta": {**first, **piece}}]}, ChatCompletionChunk)
-            for piece in pieces
-        ]
-        end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
-        whole = joined([*chunks, structure(end, ChatCompletionChunk)])
-        sent = to_request(whole.choices[0].message)
+    calls = {"tool_calls": [{"index": 0, **CALLS[0]}]}
+    for first in ({"role": "assistant"}, {"role": "assistant", "content": None}):
+        whole = Accumulator()
+        for delta in (first, calls):
+            chunk = {"choices": [{"index": 0, "delta": delta}]}
+            whole.add(structure(chunk, ChatCompletionChunk))
+        sent = to_request(whole.completion().choices[0].message)
         assert {"role": "assistant", "content": None, "tool_calls": CALLS} == sent
 
 
