@@ -29,7 +29,10 @@ def read_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
             value = json.loads(text, parse_int=_integer)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
-    check_depth(value, depth)
+    if isinstance(text, bytes):
+        _check_depth(value, depth, text.count(b"{") + text.count(b"["))
+    else:
+        _check_depth(value, depth, text.count("{") + text.count("["))
     return value
 
 
@@ -48,28 +51,32 @@ def read_first_json(text: str, start: int = 0) -> tuple[Any, int]:
             value, end = _LENIENT.raw_decode(text, start)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
-    if text.count("{") + text.count("[") > MOST_DEPTH:
-        check_depth(value, MOST_DEPTH)
+    _check_depth(value, MOST_DEPTH, text.count("{") + text.count("["))
     return value, end
 
 
-def check_depth(value: Any, most: int) -> None:
-    """Refuse plain JSON values that are nested too deeply.
+def _check_depth(value: Any, most: int, opened: int) -> None:
+    """Refuse plain JSON values that are nested more than ``most`` levels deep.
 
-    Raises:
-        ValueError: They are nested more than ``most`` levels deep.
+    Args:
+        opened: How many brackets the text has: no more containers can be in the value.
     """
-    level = [value] if isinstance(value, (dict, list)) else []
-    for _ in range(most):
+    level = [value] if value.__class__ in _CONTAINERS else []
+    for depth in range(1, most + 1):
+        opened -= len(level)
+        if not level or depth + opened <= most:
+            return
         level = [
             item
             for outer in level
             for item in (outer.values() if outer.__class__ is dict else outer)
-            if item.__class__ is dict or item.__class__ is list
+            if item.__class__ in _CONTAINERS
         ]
-        if not level:
-            return
-    raise ValueError(_TOO_DEEP)
+    if level:
+        raise ValueError(_TOO_DEEP)
+
+
+_CONTAINERS = frozenset({dict, list})
 
 
 def _integer(digits: str) -> int | float:

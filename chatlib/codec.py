@@ -247,11 +247,39 @@ def to_request(value: Any, path: str = "") -> Any:
 
 
 def _to_request(value: Any, path: str) -> Any:
+    kind = value.__class__
+    if kind is not dict and kind is not list:
+        if value is None or kind is str or kind is int or kind is bool:
+            return value
+        plain = _plain(value, path)
+        if not isinstance(plain, (Mapping, list)):
+            return plain
+        value = plain
+    # Loops rather than comprehensions: one frame for each level, so that what was read can be sent.
+    if kind is dict or isinstance(value, Mapping):
+        made: dict[str, Any] = {}
+        for name, item in value.items():
+            if item is not omit:
+                made[_key(name, path)] = _to_request(item, f"{path}.{name}" if path else str(name))
+        return made
+    listed: list[Any] = []
+    for at, item in enumerate(value):
+        listed.append(_to_request(item, f"{path}[{at}]"))
+    return listed
+
+
+def _plain(value: Any, path: str) -> Any:
+    """A value as a scalar of JSON, a mapping or a list, whose items may be anything.
+
+    Raises:
+        TypeError: it is not JSON.
+        ValueError: it is a number that JSON does not have.
+    """
     if value is omit:
         raise TypeError(f"{path or 'the body'} is omit, which only a parameter or a key can be")
     if isinstance(value, enum.Enum):
         return to_request(value.value, path)
-    if value is None or isinstance(value, (str, int)):
+    if isinstance(value, (str, int)):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -262,27 +290,16 @@ def _to_request(value: Any, path: str) -> Any:
     if isinstance(value, numbers.Real):
         return to_request(float(value), path)
     if isinstance(value, JsonObject):
-        value = _object_to_send(value)
-    elif is_record(value):
+        return _object_to_send(value)
+    if is_record(value):
         return _record_to_send(value, path)
-    # Loops rather than comprehensions: one frame for each level, so that what was read can be sent.
     if isinstance(value, Mapping):
-        made: dict[str, Any] = {}
-        for name, item in value.items():
-            if item is not omit:
-                kind = item.__class__
-                if kind is not str and kind is not int and kind is not bool and item is not None:
-                    item = _to_request(item, f"{path}.{name}" if path else str(name))
-                made[_key(name, path)] = item
-        return made
-    plain = plain_form(value)
-    if plain is not value:
-        return _to_request(plain, path)
+        return value
+    other = plain_form(value)
+    if other is not value:
+        return to_request(other, path)
     if is_array(value):
-        listed: list[Any] = []
-        for at, item in enumerate(value):
-            listed.append(_to_request(item, f"{path}[{at}]"))
-        return listed
+        return list(value)
     raise _not_json(value, path)
 
 

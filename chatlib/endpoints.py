@@ -25,7 +25,7 @@ from chatlib.http import HttpRequest, HttpResponse
 from chatlib.pagination import CursorPage
 from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
 from chatlib.streaming import read_chunks
-from chatlib.types.base import JsonObject
+from chatlib.types.base import JsonObject, set_http
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.params import CREATE_PARAMS, LIST_PARAMS, MESSAGE_LIST_PARAMS, UPDATE_PARAMS
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
@@ -164,7 +164,7 @@ def read_completion(response: HttpResponse) -> ChatCompletion:
         value = read_object(response)
         check_choices(value, response, required=True)
         made = converter().structure(value, ChatCompletion)
-    made._http = response.info()
+    set_http(made, response.info())
     return made
 
 
@@ -293,7 +293,7 @@ def read_deleted(response: HttpResponse) -> ChatCompletionDeleted:
     """
     raise_for_status(response)
     made = converter().structure(read_object(response), ChatCompletionDeleted)
-    made._http = response.info()
+    set_http(made, response.info())
     return made
 
 
@@ -312,7 +312,7 @@ def _read_page(response: HttpResponse, item_type: type[JsonItem]) -> CursorPage[
     hook, page._http = converter().get_structure_hook(item_type), response.info()
     page.data = [hook(item, None) for item in items]
     for made in page.data:
-        made._http = page._http
+        set_http(made, page._http)
     return page
 
 

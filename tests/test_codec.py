@@ -22,6 +22,7 @@ from chatlib import (
     structure,
     to_request,
 )
+from chatlib.accumulate import Accumulator
 from chatlib.codec import from_json, to_json
 from chatlib.types import (
     ChatCompletion,
