@@ -61,7 +61,7 @@ def _check_depth(value: Any, most: int, opened: int) -> None:
     Args:
         opened: How many brackets the text has: no more containers can be in the value.
     """
-    level = [value] if value.__class__ in _CONTAINERS else []
+    level: list[Any] = [value] if value.__class__ in _CONTAINERS else []
     for depth in range(1, most + 1):
         opened -= len(level)
         if not level or depth + opened <= most:

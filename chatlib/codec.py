@@ -390,7 +390,8 @@ def _message_to_send(message: ChatCompletionMessage) -> dict[str, Any]:
     wants it back.
     """
     extra = message._extra or {}
-    sent = {"role": message.role or "assistant", **vars(message), **extra}
+    sent = {"role": None, **vars(message), **extra}
+    sent["role"] = message.role or "assistant"
     if not message.tool_calls:  # an empty list is refused by OpenAI
         sent.pop("tool_calls", None)
     calls = sent.get("tool_calls") or sent.get("function_call")
