@@ -5,39 +5,78 @@ from __future__ import annotations
 import json
 from typing import Any
 
+MOST_DEPTH = 200
+"""How many levels deep JSON may be nested. What is no deeper can be copied, pickled, shown, dumped
+and sent back, below a deep stack too. No server nests half as deep on purpose."""
 
-def read_json(text: str | bytes) -> Any:
+
+def read_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
     """Return the value of a JSON text. ``NaN`` and ``Infinity``, which some servers send, are read.
 
+    Args:
+        text: The JSON text.
+        depth: How many levels deep it may be nested.
+
     Raises:
-        ValueError: It is not JSON, or nested too deeply to be read.
+        ValueError: It is not JSON, or nested too deeply.
     """
     try:
         try:
-            return json.loads(text)
+            value = json.loads(text)
         except (json.JSONDecodeError, UnicodeDecodeError):
             raise
         except ValueError:  # an integer with more digits than Python converts
-            return json.loads(text, parse_int=_integer)
+            value = json.loads(text, parse_int=_integer)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    if isinstance(text, bytes):
+        _check_depth(value, depth, text.count(b"{") + text.count(b"["))
+    else:
+        _check_depth(value, depth, text.count("{") + text.count("["))
+    return value
 
 
 def read_first_json(text: str, start: int = 0) -> tuple[Any, int]:
     """Return the JSON value that begins at ``start``, and where it ends.
 
     Raises:
-        ValueError: There is none, or it is nested too deeply to be read.
+        ValueError: There is none, or it is nested too deeply.
     """
     try:
         try:
-            return _DECODER.raw_decode(text, start)
+            value, end = _DECODER.raw_decode(text, start)
         except json.JSONDecodeError:
             raise
         except ValueError:
-            return _LENIENT.raw_decode(text, start)
+            value, end = _LENIENT.raw_decode(text, start)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    _check_depth(value, MOST_DEPTH, text.count("{") + text.count("["))
+    return value, end
+
+
+def _check_depth(value: Any, most: int, opened: int) -> None:
+    """Refuse plain JSON values that are nested more than ``most`` levels deep.
+
+    Args:
+        opened: How many brackets the text has: no more containers can be in the value.
+    """
+    level: list[Any] = [value] if value.__class__ in _CONTAINERS else []
+    for depth in range(1, most + 1):
+        opened -= len(level)
+        if not level or depth + opened <= most:
+            return
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if outer.__class__ is dict else outer)
+            if item.__class__ in _CONTAINERS
+        ]
+    if level:
+        raise ValueError(_TOO_DEEP)
+
+
+_CONTAINERS = frozenset({dict, list})
 
 
 def _integer(digits: str) -> int | float:
@@ -50,3 +89,4 @@ def _integer(digits: str) -> int | float:
 
 _DECODER = json.JSONDecoder()
 _LENIENT = json.JSONDecoder(parse_int=_integer)
+_TOO_DEEP = "it is nested too deeply"

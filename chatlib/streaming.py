@@ -23,6 +23,7 @@ from chatlib.http import HttpRequest, HttpResponse
 from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
 from chatlib.sse import ServerSentEvent, SSEDecoder
 from chatlib.surrogates import Halves
+from chatlib.types.base import set_http
 from chatlib.types.chunk import ENDS, FIRST, MANY, ONE, OPENS, ChatCompletionChunk, mark
 
 
@@ -217,7 +218,7 @@ class ChunkReader:
         if "\\" in data or self._halves.held:
             self._halves.mend(data, value["choices"])
         chunk: ChatCompletionChunk = self._hook(value, None)
-        chunk._http = self._info
+        set_http(chunk, self._info)
         self._chunk = chunk
         choices = chunk.choices
         if self._opened and not (choices and choices[0].index):
@@ -279,7 +280,7 @@ class ChunkReader:
             choice["delta"] = choice.pop("message", None)
         value["object"] = "chat.completion.chunk"
         chunk: ChatCompletionChunk = self._hook(value, None)
-        chunk._http = self._info
+        set_http(chunk, self._info)
         self._place(chunk)
         self._chunk = chunk
         self._end_of_answer()

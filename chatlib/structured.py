@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeGuard, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 from chatlib._omit import omit
-from chatlib.codec import to_request
+from chatlib.codec import from_json, to_request
 from chatlib.errors import (
+    APIResponseValidationError,
     ContentFilterFinishReasonError,
     LengthFinishReasonError,
     OpenAIError,
     shortened,
 )
+from chatlib.foreign import is_record
 from chatlib.schema import response_schema
 from chatlib.shapes import show_type
 from chatlib.tools import Tool
 from chatlib.typed import DecodeError, decode_response
-from chatlib.types.base import JsonObject
+from chatlib.types.base import JsonObject, set_extra, set_fields, set_http
 from chatlib.types.completion import (
     ChatCompletion,
     ChatCompletionMessage,
     ChatCompletionMessageFunctionToolCall,
     Choice,
+    Function,
 )
 from chatlib.types.parsed import (
     ParsedChatCompletion,
@@ -37,6 +40,7 @@ from chatlib.types.parsed import (
     ParsedFunction,
     ParsedFunctionToolCall,
 )
+from chatlib.types.text import json_text
 
 T = TypeVar("T")
 J = TypeVar("J", bound=JsonObject)
@@ -74,7 +78,7 @@ def is_typed(response_format: object) -> bool:
     """Whether a response format is a type to answer with, rather than a value to send."""
     if response_format is None or response_format is omit:
         return False
-    return not isinstance(response_format, (Mapping, JsonObject))
+    return not (isinstance(response_format, (Mapping, JsonObject)) or is_record(response_format))
 
 
 def response_format_of(kind: Any) -> dict[str, Any]:
@@ -145,13 +149,33 @@ def parse_completion(
     tools = list(tools or ())
     parseable = is_parseable(response_format, tools)
     choices = []
-    for choice in completion.choices:
+    for choice in _choices_of(completion):
         if parseable and choice.finish_reason == "length":
             raise LengthFinishReasonError(completion=completion)
         if parseable and choice.finish_reason == "content_filter":
             raise ContentFilterFinishReasonError(completion=completion)
         choices.append(_parse_choice(choice, response_format, tools, completion))
     return _as(ParsedChatCompletion, completion, choices=choices)
+
+
+def _choices_of(completion: ChatCompletion) -> list[Choice]:
+    """Return the choices of a completion.
+
+    Raises:
+        APIResponseValidationError: one of them is no object, or has no message.
+    """
+    choices: Any = completion.choices or []
+    what = None if isinstance(choices, list) else "choices is not a list"
+    for at, choice in enumerate([] if what else choices):
+        if not isinstance(getattr(choice, "message", None), ChatCompletionMessage):
+            what = f"choices[{at}] is not an object with a message"
+            break
+    if what is None:
+        return list(choices)
+    plain = completion.to_dict()
+    error = APIResponseValidationError(None, plain, message=f"The completion's {what}")
+    error.completion = completion
+    raise error
 
 
 def _parse_choice(
@@ -192,7 +216,7 @@ def parse_call(call: Any, tools: list[Any], where: str, completion: ChatCompleti
     Raises:
         ParseError: they can't be read.
     """
-    if not isinstance(call, ChatCompletionMessageFunctionToolCall):
+    if not _is_function_call(call):
         return call
     function = call.function
     tool = find_tool(tools, function.name)
@@ -200,7 +224,7 @@ def parse_call(call: Any, tools: list[Any], where: str, completion: ChatCompleti
     if tool is not None and _is_strict(tool):
         read = tool.read if isinstance(tool, Tool) else _plain_object
         place = f"{where}.function.arguments ({function.name})"
-        text = function.arguments or ""
+        text = json_text(function.arguments)
         arguments = _read(read, text if text.strip() else "{}", place, completion)
     return _with_arguments(call, arguments)
 
@@ -217,18 +241,23 @@ def as_parsed(
         arguments: The value of the arguments of a call, given the function's name and them.
     """
     choices = []
-    for choice in completion.choices:
+    for choice in _choices_of(completion):
         changes: dict[str, Any] = {"parsed": content(choice.message.text)}
-        if choice.message.tool_calls:
+        if isinstance(choice.message.tool_calls, list):
             changes["tool_calls"] = [
                 _with_arguments(call, arguments(call.function.name, call.function.arguments))
-                if isinstance(call, ChatCompletionMessageFunctionToolCall)
+                if _is_function_call(call)
                 else call
                 for call in choice.message.tool_calls
             ]
         message = _as(ParsedChatCompletionMessage, choice.message, **changes)
         choices.append(_as(ParsedChoice, choice, message=message))
     return _as(ParsedChatCompletion, completion, choices=choices)
+
+
+def _is_function_call(call: Any) -> TypeGuard[ChatCompletionMessageFunctionToolCall]:
+    is_call = isinstance(call, ChatCompletionMessageFunctionToolCall)
+    return is_call and isinstance(call.function, Function)
 
 
 def _with_arguments(
@@ -260,10 +289,7 @@ def _is_strict(tool: Any) -> bool:
 
 
 def _plain_object(text: str) -> Any:
-    try:
-        value = json.loads(text)
-    except RecursionError:
-        raise DecodeError("the JSON is nested too deeply", path="$", value=text) from None
+    value = from_json(text)
     if not isinstance(value, dict):
         raise DecodeError("is not an object", path="$", value=value)
     return value
@@ -293,9 +319,7 @@ def _read(
 def _diagnosis(text: str) -> tuple[Any, str]:
     """Why a text could not be read."""
     try:
-        json.loads(text)
-    except RecursionError:
-        return "not_json", "is nested too deeply"
+        from_json(text)
     except json.JSONDecodeError as error:
         if error.msg.startswith("Unterminated string"):
             return "truncated", "is incomplete: it ends inside a string"
@@ -310,6 +334,7 @@ def _diagnosis(text: str) -> tuple[Any, str]:
 def _as(cls: type[J], value: JsonObject, **changes: Any) -> J:
     """An object of another class with the fields of this one and some changed."""
     made = cls.__new__(cls)
-    made.__dict__ = {**vars(value), **changes}
-    made._extra, made._http = dict(value._extra) if value._extra else None, value._http
+    set_fields(made, {**vars(value), **changes})
+    set_extra(made, dict(value._extra) if value._extra else None)
+    set_http(made, value._http)
     return made

@@ -1118,12 +1118,12 @@ def test_arguments_that_are_an_object() -> None:
 
 
 def test_arguments_that_are_an_object_in_a_plain_answer() -> None:
-    """Arguments sent as JSON stay as they came, and go back as the text that the API wants."""
+    """Arguments sent as JSON are the text that they stand for, and go back as it."""
     body = completion(None, "tool_calls")
     call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
     body["choices"][0]["message"]["tool_calls"] = [call]
     seen = see(Reply.json(body))
-    assert [("a", "f", {"x": 1})] == seen.calls
+    assert [("a", "f", '{"x": 1}')] == seen.calls
     sent = to_request(seen.choice.message)["tool_calls"][0]["function"]["arguments"]
     assert {"x": 1} == json.loads(sent)
 

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import attrs
 
+from chatlib._json import MOST_DEPTH
 from chatlib.codec import from_json
 from chatlib.errors import OpenAIError
 from chatlib.many.asked import Job
@@ -30,6 +31,7 @@ EXIT_SECONDS = 5.0
 
 _left: set[ResultsFile] = set()
 """The files of runs that were dropped, which their last requests still write to."""
+_DEPTH = MOST_DEPTH + 20  # of a line, in which an answer stands
 
 
 @attrs.frozen
@@ -255,7 +257,7 @@ def _decoded(line: bytes) -> Any:
     written may be too deep to be read again, and its request is made again.
     """
     try:
-        return from_json(line)
+        return from_json(line, depth=_DEPTH)
     except ValueError as error:
         too_deep = isinstance(error.__context__, RecursionError) and line.startswith(START)
         return _TOO_DEEP if too_deep else None

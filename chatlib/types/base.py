@@ -7,10 +7,12 @@ not sent falls through to the class, where its default stands (``None``, or the 
 ``Literal`` field such as ``role``). So reading costs nothing, "absent" and "null" stay apart
 (:attr:`JsonObject.fields_set`), and :meth:`JsonObject.to_dict` gives back what came. Fields that
 the library does not know live in :attr:`JsonObject.extra`, away from the methods they could shadow,
-and are readable as attributes too.
+and can be read, set and deleted as attributes too.
 
 The decoder fills ``__dict__`` directly and never calls ``__init__``. People do: there, attrs checks
-the names, and a field left out stays left out, while ``None`` means JSON ``null``.
+the names, and a field left out stays left out, while ``None`` means JSON ``null``. Setting an
+attribute looks up where it belongs, which the decoder has no time for: it fills the slots with
+:data:`set_fields`, :data:`set_extra` and :data:`set_http`.
 
 Measured against the plain alternatives (slotted or frozen attrs classes filled through
 ``__init__``), this takes about half the time to decode a chunk.
@@ -19,6 +21,7 @@ Measured against the plain alternatives (slotted or frozen attrs classes filled 
 from __future__ import annotations
 
 import copy
+import enum
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from chatlib._omit import omit
+from chatlib.foreign import is_array, is_record, record_fields
 from chatlib.http import ResponseInfo
 
 if TYPE_CHECKING:
@@ -55,6 +59,19 @@ class JsonObject:
             if self._extra and name in self._extra and not name.startswith("__"):
                 return self._extra[name]
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            # The class has a default for each field that it knows. What it does not know is extra.
+            if hasattr(type(self), name) or name.startswith("__"):
+                object.__setattr__(self, name, value)
+            else:
+                self.extra[name] = value
+
+        def __delattr__(self, name: str) -> None:
+            if self._extra and name in self._extra and not hasattr(type(self), name):
+                del self._extra[name]
+            else:
+                object.__delattr__(self, name)
 
     def __attrs_post_init__(self) -> None:
         fields = vars(self)
@@ -115,7 +132,7 @@ class JsonObject:
     ) -> str:
         """:meth:`model_dump` as JSON text."""
         dumped = self.model_dump(exclude_unset=exclude_unset, exclude_none=exclude_none)
-        return json.dumps(dumped, ensure_ascii=False, indent=indent)
+        return json.dumps(dumped, ensure_ascii=False, indent=indent, default=_json_default)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed; ``omit`` leaves a field out. The original stays.
@@ -124,7 +141,7 @@ class JsonObject:
             TypeError: a name is neither a field of the class nor in ``extra``.
         """
         twin = copy.copy(self)
-        twin._extra = extra = dict(self._extra or {})
+        extra = twin.extra
         known = attrs.fields_dict(type(self))  # type: ignore[arg-type]
         for name, value in changes.items():
             if name not in known and name not in extra:
@@ -133,6 +150,18 @@ class JsonObject:
             home[name] = value
             if value is omit:
                 del home[name]
+        return twin
+
+    def __copy__(self) -> Self:
+        reduced: Any = self.__reduce_ex__(2)
+        made, arguments, state, *_ = reduced
+        fields, slots = state if isinstance(state, tuple) else (state, None)
+        twin: Self = made(*arguments)
+        vars(twin).update(fields or {})
+        for name, value in (slots or {}).items():
+            setattr(twin, name, value)
+        if self._extra:
+            set_extra(twin, dict(self._extra))  # each has its own: editing one leaves the other
         return twin
 
     def _items(self) -> Iterator[tuple[str, Any]]:
@@ -156,12 +185,40 @@ class JsonObject:
         return f"{type(self).__name__}({shown})"
 
 
+# Set a slot of an object at the speed of C, past ``__setattr__``.
+set_fields: Callable[[JsonObject, dict[str, Any]], None] = vars(JsonObject)["__dict__"].__set__
+set_extra: Callable[[JsonObject, dict[str, Any] | None], None]
+set_extra = vars(JsonObject)["_extra"].__set__
+set_http: Callable[[JsonObject, ResponseInfo | None], None] = vars(JsonObject)["_http"].__set__
+
+
+# Loops rather than comprehensions: one frame for each level, so that nothing that was read is too
+# deep for them.
+
+
 def _dumped(value: Any, **how: Any) -> Any:
     if isinstance(value, JsonObject):
         return value.model_dump(**how)
     if isinstance(value, list):
-        return [_dumped(item, **how) for item in value]
-    return value
+        made = []
+        for item in value:
+            made.append(_dumped(item, **how))
+        return made
+    if is_record(value):  # a parsed value, of a class of the caller's
+        try:
+            return record_fields(value, to_plain)
+        except (TypeError, ValueError):
+            return value
+    return to_plain(value)
+
+
+def _json_default(value: Any) -> Any:
+    """A part of a parsed value that is no JSON, as JSON."""
+    if is_record(value):
+        return record_fields(value, to_plain)
+    if isinstance(value, enum.Enum):
+        return value.value
+    return list(value) if is_array(value) else str(value)
 
 
 def to_plain(value: Any) -> Any:
@@ -169,9 +226,15 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, JsonObject):
         return value.to_dict()
     if isinstance(value, Mapping):
-        return {key: to_plain(item) for key, item in value.items()}
+        fields = {}
+        for key, item in value.items():
+            fields[key] = to_plain(item)
+        return fields
     if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
+        made = []
+        for item in value:
+            made.append(to_plain(item))
+        return made
     return value
 
 

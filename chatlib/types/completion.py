@@ -231,6 +231,13 @@ class ChatCompletion(JsonObject):
     @property
     def text(self) -> str:
         """The text of the first choice, ``""`` where there is none."""
-        for choice in self.choices or ():
-            return choice.message.text if choice.message else ""
-        return ""
+        message = message_of(self)
+        return message.text if message is not None else ""
+
+
+def message_of(completion: ChatCompletion) -> ChatCompletionMessage | None:
+    """Return the message of a completion's first choice; None where there is none, or no object."""
+    choices = completion.choices
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.message if isinstance(choice, Choice) else None
+    return message if isinstance(message, ChatCompletionMessage) else None
