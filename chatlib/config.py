@@ -17,6 +17,7 @@ from chatlib._omit import Omit, omit
 from chatlib.errors import OpenAIError
 from chatlib.headers import HIDDEN, redact_url
 from chatlib.http import Timeout
+from chatlib.urls import parse_url
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_TIMEOUT = Timeout(600, connect=5)
@@ -84,14 +85,9 @@ def _timeout(timeout: TimeoutLike) -> Timeout:
 def _base_url(url: str) -> str:
     url = str(url).strip()
     try:
-        parts = urlsplit(url)
-        usable = (
-            not re.search(r"[\x00-\x20\x7f]", url)
-            and parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and parts.port != 0
-        )
-    except ValueError:  # an IPv6 address without its bracket, a port that is none
+        parse_url(url)
+        usable = not re.search(r"[\x00-\x20\x7f]", url)
+    except ValueError:
         usable = False
     if not usable:
         raise OpenAIError(
