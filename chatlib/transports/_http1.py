@@ -188,33 +188,30 @@ class ChunkDecoder:
     def __init__(self) -> None:
         self.done = False
         """Whether the body has ended."""
+        self.error: MalformedResponse | None = None
+        """What is wrong behind that which was returned."""
         self._held = b""  # a line that has not come whole
         self._left = 0  # how much of a chunk is to come
         self._after_chunk = False  # whether its line end is to come
         self._trailers: int | None = None  # how many bytes of them came; None before the last chunk
 
     def feed(self, data: bytes) -> bytes:
-        """Take what came of the body; return what of the chunks came with it.
-
-        Raises:
-            MalformedResponse: These are no chunks.
-        """
+        """Take what came of the body; return what of the chunks came with it."""
         if self._held:
             data, self._held = self._held + data, b""
         parts: list[bytes] = []
         at, end = 0, len(data)
-        while at < end:
+        while at < end and not self.done and self.error is None:
             if self._left:
                 part = data[at : at + self._left]
                 parts.append(part)
                 at += len(part)
                 self._left -= len(part)
                 self._after_chunk = not self._left
-                if self._left or at == end:
-                    break
+                continue
             if self._trailers is not None:
-                at = self._skip_trailers(data, at)
-                break
+                at = self._skip_trailer(data, at)
+                continue
             found = (_SIZE_AFTER_CHUNK if self._after_chunk else _SIZE).match(data, at)
             if found is None:
                 self._hold(data[at:])
@@ -237,25 +234,26 @@ class ChunkDecoder:
 
     def _hold(self, line: bytes) -> None:
         so_far = _SIZE_AFTER_CHUNK_SO_FAR if self._after_chunk else _SIZE_SO_FAR
-        if not so_far.fullmatch(line) or len(line) > LONGEST_LINE:
-            shown = line[:40].decode("latin-1")
-            where = "behind a chunk stands" if self._after_chunk else "a chunk begins with"
-            raise MalformedResponse(f"the answer is not in chunks, as it says: {where} {shown!r}")
-        self._held = line
+        if so_far.fullmatch(line) and len(line) <= LONGEST_LINE:
+            self._held = line
+            return
+        where = "behind a chunk stands" if self._after_chunk else "a chunk begins with"
+        self.error = MalformedResponse(
+            f"the answer is not in chunks, as it says: {where} {line[:40].decode('latin-1')!r}"
+        )
 
-    def _skip_trailers(self, data: bytes, at: int) -> int:
+    def _skip_trailer(self, data: bytes, at: int) -> int:
+        """Return where the line of a trailer ends, or the data."""
         assert self._trailers is not None
-        while not self.done:
-            newline = data.find(b"\n", at)
-            if self._trailers > LONGEST_HEAD or (newline < 0 and len(data) - at > LONGEST_LINE):
-                raise MalformedResponse("the trailers of the answer are too long")
-            if newline < 0:
-                self._held = data[at:]
-                return len(data)
-            self.done = data[at:newline] in (b"", b"\r")
-            self._trailers += newline + 1 - at
-            at = newline + 1
-        return at
+        after = data.find(b"\n", at) + 1
+        if after:
+            self.done = data[at:after] in (b"\n", b"\r\n")
+            self._trailers += after - at
+        else:
+            after, self._held = len(data), data[at:]
+        if self._trailers > LONGEST_HEAD or len(self._held) > LONGEST_LINE:
+            self.error = MalformedResponse("the trailers of the answer are too long")
+        return after
 
 
 _SIZE_LINE = rb"[ \t]*([0-9a-fA-F]{1,16})[ \t]*(?:;[^\n]*)?\r?\n"

@@ -203,6 +203,8 @@ class _Response(http.client.HTTPResponse):
             return super().read1(n)
         chunks, data = self._chunks, b""
         while self.fp is not None and not data:
+            if chunks.error is not None:
+                raise chunks.error
             came = self.fp.read1(n)
             data = chunks.feed(came) if came else chunks.feed_end()
             if chunks.done:

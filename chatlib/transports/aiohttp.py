@@ -2,8 +2,8 @@
 
 aiohttp opens, keeps and reads the connections; what it would decide by itself (cookies, redirects,
 ``.netrc``, its own idea of the environment) is switched off. Heads of responses are read as by all
-transports (:mod:`chatlib.transports._http1`): its own parser, which refuses a length beside chunks
-among others, gets them with no other headers than those of the framing. Its sessions belong to one event loop
+transports (:mod:`chatlib.transports._http1`), and so are chunks: its own parser, which refuses a
+length beside chunks among others, gets them spelled strictly. Its sessions belong to one event loop
 each, so there is one for each loop that the transport is used from, made when it is first needed.
 A session whose loop has been closed is disposed of when the next one is made.
 """
@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -42,7 +42,7 @@ from chatlib.transports._environment import (
     tls_context,
     without_credentials,
 )
-from chatlib.transports._http1 import Head, HeadReader, MalformedResponse
+from chatlib.transports._http1 import ChunkDecoder, Head, HeadReader, MalformedResponse
 from chatlib.transports._wire import STALE_SECONDS, Decoder, codings_of, sent_headers, undecodable
 
 ENCODINGS = "gzip, deflate"
@@ -285,43 +285,66 @@ _used: ContextVar[_Used] = ContextVar("used")
 
 
 class _Protocol(ResponseHandler):
-    """Reads heads of responses as all transports do; bodies are left to aiohttp's parser."""
+    """Reads responses as all transports do, and gives aiohttp's strict parser strict HTTP."""
 
     used_before = False
     used: _Used | None = None
     """What the request is told; None of a proxy's tunnel."""
     _heads: HeadReader | None = None
+    _chunks: ChunkDecoder | None = None
 
     def set_response_params(self, **params: Any) -> None:
         self._heads = HeadReader("HEAD" if params.get("skip_payload") else None)
+        self._chunks = None
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        if self._heads is not None:
-            head_and_body = self._of_head(self._heads, data)
-            if head_and_body is None:
-                return
-            data = head_and_body
-        super().data_received(data)
-
-    def _of_head(self, heads: HeadReader, data: bytes) -> bytes | None:
-        if self.used is not None:
-            self.used.came = True
+        if not data or (self._heads is None and self._chunks is None):
+            super().data_received(data)
+            return
         try:
-            head = heads.feed(data)
+            data = self._strict(data)
+            if data:
+                super().data_received(data)
+            else:
+                self.start_timeout()
+            if self._chunks is not None and self._chunks.error is not None:
+                raise self._chunks.error
         except MalformedResponse as error:
-            self._heads = None
+            self._heads = self._chunks = None
+            self.set_exception(error)
             if self.transport is not None:
                 self.transport.abort()
-            self.set_exception(error)
-            return None
-        if head is None:
-            self.start_timeout()
-            return None
-        self._heads = None
-        if self.used is not None:
-            self.used.head = head
-        return head.canonical() + heads.rest
+
+    def eof_received(self) -> None:
+        chunks, self._chunks = self._chunks, None
+        if chunks is not None:
+            with suppress(IncompleteRead):
+                chunks.feed_end()
+                super().data_received(b"0\r\n\r\n")
+        super().eof_received()
+
+    def _strict(self, data: bytes) -> bytes:
+        """Return what came as a strict parser takes it."""
+        start = b""
+        if self._heads is not None:
+            if self.used is not None:
+                self.used.came = True
+            head = self._heads.feed(data)
+            if head is None:
+                return b""
+            start, data, self._heads = head.canonical(), self._heads.rest, None
+            if self.used is not None:
+                self.used.head = head
+            self._chunks = ChunkDecoder() if head.chunked else None
+        if self._chunks is None:
+            return start + data
+        piece = self._chunks.feed(data)
+        chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+        if not self._chunks.done:
+            return start + chunk
+        self._chunks = None
+        return b"%b%b0\r\n\r\n" % (start, chunk)
 
     def set_exception(self, exc: Any, *cause: Any) -> None:
         """Tell also whoever reads the body, who would wait for it in vain."""
@@ -467,6 +490,9 @@ class _Body:
                 piece = await content.readany()
                 self._set_timer(None)
         except (*_FAILURES, RuntimeError) as error:
+            # An error comes before what is held; but that came before the error.
+            if piece := content._read_nowait(-1):
+                return piece
             self.close()
             raise _transport_error(error, self._url) from _showable(error, self._url)
         except BaseException:  # a cancellation
