@@ -200,8 +200,9 @@ def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest
     """The request to send next, where the response is a redirect that may be followed, else None.
 
     Followed are, method and body kept, 307 and 308 within the origin, and from http to https on the
-    same host, if both ports are the default ones or the same; and all kinds for a GET. Anything else would hand the key and the prompt to someone
-    who was not meant to have them, or turn a POST into a GET.
+    same host, where both ports are the default ones or the same; and all kinds for a GET. Anything
+    else would hand the key and the prompt to someone who was not meant to have them, or turn a POST
+    into a GET.
 
     Raises:
         APIStatusError: the redirect is refused; the message names its target.

@@ -135,9 +135,7 @@ def without_credentials(proxy: str) -> tuple[str, str | None]:
     return f"{scheme}://{where}", f"Basic {b64encode(both).decode()}"
 
 
-def authorities(
-    given: bool | str | None, trust_env: bool, *, secure: bool = True
-) -> bool | str:
+def authorities(given: bool | str | None, trust_env: bool, *, secure: bool = True) -> bool | str:
     """Return whom to trust: a bundle's path, True for the usual authorities, False for anybody.
 
     Args:

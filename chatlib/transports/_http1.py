@@ -96,7 +96,9 @@ class HeadReader:
 
     def _look_at_status_line(self) -> None:
         held = self._held
-        if held[:1] in (b"\r", b"\n"):  # some servers end the body before it by a line too many
+        if held.startswith(
+            (b"\r", b"\n")
+        ):  # some servers end the body before it by a line too many
             del held[: len(held) - len(held.lstrip(b"\r\n"))]
         line, newline, _ = held[:1000].partition(b"\n")
         if not b"HTTP/".startswith(held[:5]) or (len(line) == 1000 and not newline):

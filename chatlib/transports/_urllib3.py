@@ -180,7 +180,7 @@ class _Response(http.client.HTTPResponse):
     def begin(self) -> None:
         if self.headers is not None:
             return
-        heads = HeadReader(self._method)  # type: ignore[attr-defined]
+        heads = HeadReader(self._method)
         head = None
         while head is None:
             data = self._reader.read(io.DEFAULT_BUFFER_SIZE)
@@ -195,11 +195,11 @@ class _Response(http.client.HTTPResponse):
         self.headers = self.msg = http.client.HTTPMessage()
         for name, text in head.headers:
             self.headers[name] = text
-        self.chunked, self.chunk_left = head.chunked, None  # type: ignore[attr-defined]
+        self.chunked, self.chunk_left = head.chunked, None
         self.length, self.will_close = head.length, head.will_close
 
     def read1(self, n: int = -1) -> bytes:
-        if not self.chunked:  # type: ignore[attr-defined]
+        if not self.chunked:
             return super().read1(n)
         chunks, data = self._chunks, b""
         while self.fp is not None and not data:
@@ -295,7 +295,7 @@ class _KeepsTime:
         end = None if limit is None else time.monotonic() + limit
         for part in parts:
             for start in range(0, len(part), SENT_AT_ONCE):  # TLS begins its time anew with each
-                if end is not None:
+                if end is not None and self.sock is not None:
                     self.sock.settimeout(max(end - time.monotonic(), 0.001))
                 super().send(part[start : start + SENT_AT_ONCE])  # type: ignore[misc]
 
@@ -438,7 +438,8 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
         abort.watch(lambda: None if reader.closed else _wake(sock))
 
     def limit_wait(seconds: float | None) -> None:
-        reader.wait = seconds
+        if reader is not None:
+            reader.wait = seconds
 
     return HttpResponse(
         raw.status,

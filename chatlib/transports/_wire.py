@@ -31,8 +31,8 @@ KNOWN_CODINGS = frozenset(
     "aes128gcm br bzip2 compress dcb dcz deflate exi gzip lz4 lzma pack200-gzip sdch snappy xz "
     "zstd".split()
 )
-"""What a body can be encoded by. Any other name in ``Content-Encoding``, such as ``UTF-8``, ``none``
-or ``aws-chunked``, names no coding; one of ``x-`` does."""
+"""What a body can be encoded by; so does a name that begins with ``x-``. Any other in
+``Content-Encoding``, such as ``UTF-8``, ``none`` or ``aws-chunked``, names no coding."""
 
 MOST_CODINGS = 5
 """How many codings, one over the other, are decoded."""
@@ -54,7 +54,7 @@ def undecodable(codings: list[str], accepted: str, decoded: str) -> TransportErr
     """Return the error that a response is where its codings can't be decoded; None where they can.
 
     Args:
-        accepted: The ``Accept-Encoding`` that was sent: the caller decodes what the caller asked for.
+        accepted: The ``Accept-Encoding`` that was sent; who asked for a coding can decode it.
         decoded: The codings that can be decoded, as an ``Accept-Encoding``.
     """
     known = set(f"{accepted},{decoded},x-gzip".lower().replace(" ", "").split(","))

@@ -346,10 +346,10 @@ class _Protocol(ResponseHandler):
         self._chunks = None
         return b"%b%b0\r\n\r\n" % (start, chunk)
 
-    def set_exception(self, exc: Any, *cause: Any) -> None:
+    def set_exception(self, exc: Any, exc_cause: Any = None) -> None:
         """Tell also whoever reads the body, who would wait for it in vain."""
         body = self._payload
-        super().set_exception(exc, *cause)
+        super().set_exception(*filter(None, (exc, exc_cause)))
         if body is not None and body.exception() is None and not body.is_eof():
             if not isinstance(exc, _FAILURES):  # what the parser says
                 exc = aiohttp.ClientPayloadError(getattr(exc, "message", None) or str(exc))
@@ -361,7 +361,8 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._factory = functools.partial(_Protocol, loop=self._loop)
+        made: Any = functools.partial(_Protocol, loop=self._loop)
+        self._factory = made
 
     async def connect(self, req: ClientRequest, *args: Any, **kwargs: Any) -> Connection:
         connection = await super().connect(req, *args, **kwargs)
@@ -490,9 +491,10 @@ class _Body:
                 piece = await content.readany()
                 self._set_timer(None)
         except (*_FAILURES, RuntimeError) as error:
-            # An error comes before what is held; but that came before the error.
-            if piece := content._read_nowait(-1):
-                return piece
+            with suppress(asyncio.TimeoutError, TimeoutError):
+                # aiohttp puts an error before what it holds; but that came before the error.
+                if piece := content._read_nowait(-1):
+                    return piece
             self.close()
             raise _transport_error(error, self._url) from _showable(error, self._url)
         except BaseException:  # a cancellation

@@ -161,4 +161,3 @@ def _through(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
     return urllib3.ProxyManager(
         url, proxy_headers=headers, proxy_ssl_context=options.get("ssl_context"), **options
     )
-
