@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from http.client import IncompleteRead
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ quickly = settings(max_examples=300, deadline=None, database=None, derandomize=T
 def in_parts(data: bytes, cuts: list[int]) -> Iterator[bytes]:
     """Some bytes, cut at some places."""
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         yield data[start:end]
 
 
@@ -271,7 +272,7 @@ def test_a_bundle_that_is_gone(
         assert b"ok" in transport.send(request_to(server)).read()
         with pytest.raises(TransportError) as caught:
             transport.send(request_to(server.url.replace("http:", "https:")))
-        assert re.search(f"gone.pem.*{name}", str(caught.value))
+        assert re.search(rf"gone\.pem.*{name}", str(caught.value))
         assert not caught.value.retryable
         assert 1 == len(server.requests)
         transport.close()
@@ -285,7 +286,7 @@ def test_a_certificate_that_is_gone(kind: Any, setting: str, tmp_path: Path) -> 
     with Server(OK) as server:
         transport = kind(**{setting: gone})
         assert b"ok" in transport.send(request_to(server)).read()
-        with pytest.raises(TransportError, match="gone.pem"):
+        with pytest.raises(TransportError, match=r"gone\.pem"):
             transport.send(request_to(server.url.replace("http:", "https:")))
         transport.close()
 

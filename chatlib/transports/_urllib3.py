@@ -59,9 +59,6 @@ SENT_AT_ONCE = 1 << 20
 LONGEST_WORDS = 1000
 """How much of an exception's text is looked at."""
 
-limits: ContextVar[Limits] = ContextVar("limits")
-"""The limits of the request that is being sent."""
-
 
 class Limits:
     """The limits of one attempt, as they are at any moment of it."""
@@ -88,6 +85,10 @@ class Limits:
         """Raise a TimeoutError once the whole call has taken too long."""
         if self._end is not None and time.monotonic() > self._end:
             raise TimeoutError("the call took longer than its total timeout")
+
+
+limits: ContextVar[Limits] = ContextVar("limits", default=Limits(Timeout()))
+"""The limits of the request that is being sent."""
 
 
 class OverUrllib3(Configured):
@@ -172,16 +173,17 @@ class _Response(http.client.HTTPResponse):
     of the headers, and knows no more than a hundred of them.
     """
 
-    def __init__(self, reader: _Reader, *args: Any, **kwargs: Any) -> None:
-        super().__init__(reader, *args, **kwargs)  # type: ignore[arg-type]
-        self._reader = reader
+    def __init__(
+        self, reader: _Reader, debuglevel: int = 0, method: str | None = None, url: Any = None
+    ) -> None:
+        super().__init__(reader, debuglevel, method, url)  # type: ignore[arg-type]
+        self._reader, self._heads = reader, HeadReader(method)
         self._chunks = ChunkDecoder()
 
     def begin(self) -> None:
         if self.headers is not None:
             return
-        heads = HeadReader(self._method)
-        head = None
+        heads, head = self._heads, None
         while head is None:
             data = self._reader.read(io.DEFAULT_BUFFER_SIZE)
             if not data and self._reader.came:
