@@ -22,10 +22,12 @@ MOST_HEADERS = 2000
 LONGEST_LINE = 1 << 14
 """How many bytes a line between two chunks may have."""
 
-_FRAMING = ("connection", "transfer-encoding", "content-length")
 _END = re.compile(rb"\n\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
 _NAME = re.compile(r"[!-9;-~]+")
 _VERSION = re.compile(rb"HTTP/[0-9](\.[0-9])?")
+_STATUS = re.compile(rb"[1-9][0-9]{2}")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _LENGTH = re.compile(r"[0-9]{1,18}")
 
 
@@ -115,14 +117,16 @@ def _not_http(came: bytes | bytearray) -> MalformedResponse:
 
 def _parse_status(line: bytes) -> tuple[int, int, str]:
     version, status, reason = [*line.split(None, 2), b"", b"", b""][:3]
-    if not _VERSION.fullmatch(version) or not re.fullmatch(rb"[1-9][0-9]{2}", status):
+    if not _VERSION.fullmatch(version) or not _STATUS.fullmatch(status):
         raise _not_http(line)
-    words = re.sub(r"[\x00-\x1f\x7f]", " ", reason.decode("latin-1")).strip()
+    words = _CONTROLS.sub(" ", reason.decode("latin-1")).strip()
     return 10 if version in (b"HTTP/1.0", b"HTTP/0.9") else 11, int(status), words
 
 
 def _parse_head(came: bytes, method: str | None) -> Head | None:
     """Return the head; None for an informational one, which another will follow."""
+    if b"\n " in came or b"\n\t" in came:
+        came = _FOLD.sub(b" ", came)
     first, *lines = came.split(b"\n", MOST_HEADERS + 1)
     if len(lines) > MOST_HEADERS:
         raise MalformedResponse("the answer has too many headers")
@@ -131,42 +135,30 @@ def _parse_head(came: bytes, method: str | None) -> Head | None:
         if status == 101:
             raise MalformedResponse("the server switched protocols, which was not asked for")
         return None
-    headers = _parse_headers(line.decode("latin-1") for line in lines)
-    said: dict[str, list[str]] = {name: [] for name in _FRAMING}
-    for name, text in headers:
+    headers: list[tuple[str, str]] = []
+    said: dict[str, list[str]] = {"connection": [], "transfer-encoding": [], "content-length": []}
+    for line in lines:
+        name, colon, value = line.decode("latin-1").partition(":")
+        name, value = name.rstrip(" \t"), value.strip(" \t\r")
+        if not colon or not _NAME.fullmatch(name):
+            continue  # a line that is no header
+        headers.append((name, value))
         words = said.get(name.lower())
         if words is not None:
-            words += [word.strip() for word in text.lower().split(",")]
+            words += [word.strip() for word in value.lower().split(",")]
     connection = said["connection"]
     will_close = "close" in connection or (version == 10 and "keep-alive" not in connection)
     chunked, length = False, None
-    codings = [word for word in said["transfer-encoding"] if word != "identity"]
+    codings = [word for word in said["transfer-encoding"] if word not in ("", "identity")]
     # https://www.rfc-editor.org/rfc/rfc9112#section-6.3
     if status in (204, 304) or method == "HEAD":
         length = 0
-    elif any(codings):
+    elif codings:
         chunked = codings[-1] == "chunked"
     else:
         length = _length(said["content-length"], will_close)
-    return Head(
-        version, status, reason, headers, chunked, length,
-        will_close or (length is None and not chunked),
-    )  # fmt: skip
-
-
-def _parse_headers(lines: Iterable[str]) -> list[tuple[str, str]]:
-    """Return names and values; lines that are no headers are left out."""
-    found: list[tuple[str, list[str]]] = []
-    folded: list[str] = []  # where a line that begins with a blank goes on
-    for line in lines:
-        if line[:1] in (" ", "\t"):
-            folded.append(line.strip(" \t\r"))
-            continue
-        name, colon, value = line.partition(":")
-        name, folded = name.rstrip(" \t"), [value.strip(" \t\r")]
-        if colon and _NAME.fullmatch(name):
-            found.append((name, folded))
-    return [(name, " ".join(parts) if parts[1:] else parts[0]) for name, parts in found]
+    will_close = will_close or (length is None and not chunked)
+    return Head(version, status, reason, headers, chunked, length, will_close)
 
 
 def _length(given: Iterable[str], will_close: bool) -> int | None:

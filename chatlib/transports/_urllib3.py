@@ -87,7 +87,9 @@ class Limits:
             raise TimeoutError("the call took longer than its total timeout")
 
 
-limits: ContextVar[Limits] = ContextVar("limits", default=Limits(Timeout()))
+_NO_LIMITS = Limits(Timeout())
+
+limits: ContextVar[Limits] = ContextVar("limits", default=_NO_LIMITS)
 """The limits of the request that is being sent."""
 
 
