@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import gzip
+import http.client
+import inspect
 import re
 import socket
 import threading
@@ -15,9 +18,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+import urllib3.contrib.socks
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from urllib3.connection import HTTPConnection
 
 from chatlib import OpenAI, TransportError
 from chatlib.headers import Headers
@@ -299,17 +305,22 @@ def test_private_names() -> None:
 
     Without one of them a transport would fail, or be blind to stale connections.
     """
-    used = {
-        "urllib3.connection": ["HTTPConnection._new_conn"],
-        "http.client": ["HTTPResponse._close_conn"],
-        "aiohttp": ["BaseConnector._close", "StreamReader._read_nowait"],
-        "aiohttp.client_proto": ["ResponseHandler.set_exception"],
-    }
-    for module, names in used.items():
-        for name in names:
-            owner, _, attribute = name.partition(".")
-            assert hasattr(getattr(__import__(module, fromlist=["_"]), owner), attribute), name
-    root = Path(__file__).parent.parent
-    wanted = (root / "setup.cfg").read_text()
+
+    async def of_aiohttp() -> None:
+        async with aiohttp.TCPConnector() as connector:
+            for name in ("_factory", "_loop", "_conns", "_acquired", "_close"):
+                assert hasattr(connector, name), name
+            protocol = connector._factory()
+            assert hasattr(protocol, "_payload")
+            reader = aiohttp.StreamReader(protocol, 1, loop=asyncio.get_running_loop())
+            assert b"" == reader._read_nowait(-1)
+
+    asyncio.run(of_aiohttp())
+    connection = HTTPConnection("a.test")
+    assert callable(connection._new_conn)
+    assert "a.test" == connection._dns_host
+    assert "_socks_options" in inspect.getsource(urllib3.contrib.socks.SOCKSConnection)
+    assert callable(http.client.HTTPResponse._close_conn)  # type: ignore[attr-defined]
+    wanted = (Path(__file__).parent.parent / "setup.cfg").read_text()
     assert re.search(r"^ +urllib3 >= [\d.]+, < 3$", wanted, re.MULTILINE)
     assert re.search(r"^ +aiohttp >= [\d.]+, < 4$", wanted, re.MULTILINE)
