@@ -87,9 +87,7 @@ def _parse_origin(origin: str) -> Url:
         raise ValueError("the URL does not begin with a scheme, such as https://")
     scheme = scheme.lower()
     if "\\" in authority or " " in authority or not authority.isprintable():
-        raise ValueError(
-            "the host of the URL has a backslash, a blank or a control character before or after it"
-        )
+        raise ValueError("the URL has a backslash, a blank or a control character in its authority")
     user, _, where = authority.rpartition("@")
     if where.startswith("["):
         literal, bracket, port_text = where.partition("]")

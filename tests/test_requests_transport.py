@@ -790,6 +790,26 @@ def test_redirects_that_would_make_a_get(status: int) -> None:
         "http://127.0.0.1:99999999/",
         "http://[::1",
         "http://user:secret@evil.test/",
+        "http://evil.test\\@127.0.0.1:{port}/v1",
+        "http://127.0.0.1:{port}\\@evil.test/v1",
+        "//evil.test\\@127.0.0.1:{port}/v1",
+        "http://evil.test @127.0.0.1:{port}/",
+        "http://evil.test\t@127.0.0.1:{port}/",
+        "http://evil.test%2f@127.0.0.1:{port}:80/",
+        "http:/\\evil.test/",
+        "http:evil.test/",
+        "http:\\\\evil.test/",
+        "http:///evil.test/",
+        "http://[::1]@evil.test/",
+        "http://[127.0.0.1]:{port}/",
+        "http://127.0.0.1:{port}0/",
+        "http://127.0.0.1.:{port}/",
+        "http://127.1:{port}/",
+        "http://2130706433:{port}/",
+        "http://127.0.0.1:+{port}/",
+        "http://127.0.0.1%2eevil.test:{port}/",
+        "http://127.0.0.1\x00.evil.test:{port}/",
+        "https://127.0.0.1/",
     ],
 )
 def test_redirects_that_play_tricks(location: str) -> None:
@@ -988,13 +1008,26 @@ def test_plain_http_in_place_of_tls() -> None:
 
 def test_a_redirect_from_http_to_https(authority: Authority) -> None:
     """From http to https on the same host a redirect is followed, method and body kept."""
+    redirect = Reply(308, {"location": "https://api.example.test/v1/x"})
+    context = authority.context("api.example.test")
+    with Server(redirect, OK, tunnel=context) as proxy:
+        transport = Kind(verify=authority.bundle, proxies={"all": proxy.origin})
+        assert "ok" == ask("http://api.example.test/v1", transport=transport)
+        plain, connect, secure = proxy.requests
+        assert ("CONNECT", "/v1/x") == (connect.method, secure.target)
+        assert plain.body == secure.body
+        assert f"Bearer {KEY}" == secure.headers["authorization"]
+
+
+def test_a_redirect_from_http_to_https_on_another_port(authority: Authority) -> None:
+    """Another port is another server, be it on the same host."""
     with (
-        Server(Reply.json(completion("ok")), tls=authority.context()) as secure,
+        Server(OK, tls=authority.context()) as secure,
         Server(Reply(308, {"location": f"{secure.url}/x"})) as server,
     ):
-        assert "ok" == ask(server, transport=Kind(verify=authority.bundle))
-        assert server.last.body == secure.last.body
-        assert f"Bearer {KEY}" == secure.last.headers["authorization"]
+        error = failure(server, transport=Kind(verify=authority.bundle))
+        assert isinstance(error, APIStatusError)
+        assert 0 == secure.connections
 
 
 def test_a_redirect_from_https_to_http(authority: Authority) -> None:

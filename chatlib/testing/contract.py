@@ -50,12 +50,16 @@ from chatlib.testing.loopback import (
 from chatlib.testing.scenarios import (
     ASK,
     BREAKS,
+    CHUNKED,
     DRIBBLE,
     ELSEWHERE,
     KEY,
+    LAX,
     LONGEST,
     OK,
     PASSWORD,
+    SLOW,
+    UNREADABLE,
     Authority,
     Silent,
     as_asked,
@@ -219,6 +223,34 @@ class TransportContract:
             response = transport.send(request_to(server))
             assert (200, b"ok") == (response.status, response.read())
 
+    def test_responses_that_break_rules(self) -> None:
+        """What can be understood is taken, by each transport alike."""
+        self.need("sockets")
+        for name, raw in LAX.items():
+            with self.serve(Reply(raw=raw)) as server, self.made() as transport:
+                response = transport.send(request_to(server))
+                assert (name, 200, b"whole") == (name, response.status, response.read())
+
+    def test_headers_that_break_rules(self) -> None:
+        """The other headers are read, and long lines are joined."""
+        self.need("sockets")
+        lines = b"X-A: 1\r\nnonsense\r\n continued\r\nX-B: 2\r\n  3\r\nX-C: 4\x01\r\n"
+        raw = b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 0\r\n\r\n"
+        with self.serve(Reply(raw=raw)) as server, self.made() as transport:
+            headers = transport.send(request_to(server)).headers
+        assert {"X-A": "1", "X-B": "2 3", "X-C": "4\x01", "Content-Length": "0"} == headers
+
+    def test_responses_that_can_not_be_read(self) -> None:
+        """The error comes at once, though the connection stays open, and is short."""
+        self.need("sockets")
+        for name, raw in UNREADABLE.items():
+            with self.serve(Reply(raw=raw, hold=30)) as server, self.made() as transport:
+                with taking(0, 4.0), raising() as caught:
+                    transport.send(request_to(server)).read()
+                assert not isinstance(caught[0], TransportTimeout), name
+                assert len(str(caught[0])) < 1500, name
+                assert server.wait(lambda server=server: server.open == 0), name
+
     def test_cookies_are_not_sent_back(self) -> None:
         """Nothing that a response says is part of the next request."""
         with self.serve(Reply(200, {"set-cookie": "a=1; path=/"})) as server:
@@ -294,6 +326,19 @@ class TransportContract:
                 assert time.monotonic() - start < 4
                 response.close()
 
+    def test_pieces_inside_a_chunk(self) -> None:
+        """A chunk is not waited for: what came of it can be read."""
+        self.need("sockets", "streams")
+        reply = Reply(raw=[CHUNKED + b"1000\r\ndata: 1\n\n", 0.05, b"data: 2\n\n", 30.0])
+        with self.serve(reply) as server, self.made() as transport:
+            response = transport.send(request_to(server))
+            pieces, got = iter(response), b""
+            with taking(0, 4.0):
+                while len(got) < 18:
+                    got += next(pieces)
+            assert b"data: 1\n\ndata: 2\n\n" == got
+            response.close()
+
     # Time -----------------------------------------------------------------------------------
 
     def test_connect_timeout(self) -> None:
@@ -359,6 +404,16 @@ class TransportContract:
             with taking(0.3, 4.0), raising(TransportTimeout):
                 transport.send(request_to(server, total=0.4))
             assert server.wait(lambda: server.open == 0)
+
+    def test_total_bounds_all_of_a_response(self) -> None:
+        """Whatever comes drop by drop is given up when the whole time is over."""
+        self.need("sockets")
+        for name, (start, drop) in SLOW.items():
+            drops: list[bytes | float] = [drop, 0.05]
+            with self.serve(Reply(raw=[start, *drops * 400])) as server, self.made() as transport:
+                with taking(0.2, 4.0), raising(TransportTimeout):
+                    transport.send(request_to(server, total=0.3)).read()
+                assert server.wait(lambda server=server: server.open == 0), name
 
     def test_no_limit(self) -> None:
         """None is no limit."""

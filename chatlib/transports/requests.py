@@ -116,10 +116,13 @@ class RequestsTransport(OverUrllib3):
         if found is None:
             proxy = proxy_for(url, session.proxies, session.trust_env)
             told = session.verify
+            secure = url.startswith("https:") or (proxy or "").startswith("https:")
             found = {
                 "proxies": {} if proxy is None else {"all": proxy},
-                "verify": authorities(None if told is True else told, session.trust_env),
-                "cert": session.cert,
+                "verify": authorities(
+                    None if told is True else told, session.trust_env, secure=secure
+                ),
+                "cert": session.cert if secure else None,
             }
             with self._lock:
                 self._settings[origin] = found

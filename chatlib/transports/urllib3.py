@@ -89,7 +89,7 @@ class Urllib3Transport(OverUrllib3):
             way.pool.close()
 
     def _open(self, request: HttpRequest, headers: Headers) -> HTTPResponse:
-        url, timeout = request.url.partition("#")[0], request.timeout
+        url, timeout = request.url, request.timeout
         origin = origin_of(url)
         way = self._ways.get(origin) or self._find_way(origin)
         path = url[len(origin) :]
@@ -118,10 +118,7 @@ class Urllib3Transport(OverUrllib3):
             return way
 
     def _make_way(self, origin: str) -> _Way:
-        scheme = origin.partition(":")[0].lower()
-        if scheme not in ("http", "https"):
-            raise TransportError("the URL begins neither with http nor https", retryable=False)
-        secure = scheme == "https"
+        secure = origin.startswith("https:")
         proxy = proxy_for(origin, self._proxies, self._trust_env)
         options: dict[str, Any] = {"maxsize": self._pool_size}
         if secure or (proxy or "").startswith("https:"):
@@ -130,7 +127,7 @@ class Urllib3Transport(OverUrllib3):
         keep_time(manager)
         pool = manager.connection_from_url(origin)
         forwarded = proxy is not None and not secure and not proxy.startswith("socks")
-        return _Way(pool, _without_user(origin) if forwarded else "")
+        return _Way(pool, origin if forwarded else "")
 
     def _tls(self) -> ssl.SSLContext:
         if self._ssl_context is not None:
@@ -164,8 +161,3 @@ def _through(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
     return urllib3.ProxyManager(
         url, proxy_headers=headers, proxy_ssl_context=options.get("ssl_context"), **options
     )
-
-
-def _without_user(origin: str) -> str:
-    scheme, _, where = origin.partition("//")
-    return f"{scheme}//{where.rpartition('@')[2]}"
