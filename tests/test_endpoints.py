@@ -330,7 +330,7 @@ def test_no_key() -> None:
     [
         ("http://h/b", "http://h/a", 307, "/b"),
         ("http://h/b", "http://h/a", 308, "http://h:80/b".replace(":80", "")),
-        ("http://h:80/b", "http://h/a", 308, "http://h:80/b"),
+        ("http://h/b", "http://h/a", 308, "http://h:80/b"),
         ("https://h/a", "http://h/a", 307, "https://h/a"),
     ],
 )

@@ -64,7 +64,7 @@ def see(*parts: Any, reply: Any = None, how: str = "create", **options: Any) -> 
                     chunks.append(piece)
             except APIError as raised:
                 error = raised
-        return Seen(joined(chunks), error, time.monotonic() - start)
+        return Seen(joined(chunks, partial=True), error, time.monotonic() - start)
 
 
 def begun(client: Any, how: str, asked: dict[str, Any]) -> Any:
