@@ -32,6 +32,7 @@ from urllib3.util.request import ACCEPT_ENCODING as _COMPRESSED
 from chatlib.headers import Headers, redact_url
 from chatlib.http import HttpRequest, HttpResponse, Timeout, TransportError, TransportTimeout
 from chatlib.transports._configured import Configured
+from chatlib.transports._replaced import replaced_response
 from chatlib.transports._wire import STALE_SECONDS, sent_headers, undecodable
 from chatlib.transports.aborting import Abort, aborting
 
@@ -316,10 +317,22 @@ def keep_time(manager: urllib3.PoolManager) -> None:
 @cache
 def _keeping_time(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
     """A pool of the same kind, be it for TLS or for SOCKS, whose connections keep time."""
-    if issubclass(pool.ConnectionCls, _KeepsTime):
-        return pool
-    connection = type("Connection", (_KeepsTime, pool.ConnectionCls), {})
-    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+    return pool if issubclass(pool, _TimedPool) else type(pool.__name__, (_TimedPool, pool), {})
+
+
+class _TimedPool:
+    """Mixed into urllib3's pools: connections that keep time, unless a tool has replaced them."""
+
+    @property
+    def ConnectionCls(self) -> Any:  # noqa: N802  (urllib3's name for it)
+        """The class of a new connection, looked up each time: vcrpy replaces it for a while."""
+        return _timed_connection(super().ConnectionCls)  # type: ignore[misc]
+
+
+@cache
+def _timed_connection(kind: type[Any]) -> type[Any]:
+    is_replaced = kind.__module__.partition(".")[0] != "urllib3"
+    return kind if is_replaced else type("Connection", (_KeepsTime, kind), {})
 
 
 def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
@@ -328,6 +341,8 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
     Args:
         accepted: The ``Accept-Encoding`` that was sent.
     """
+    if getattr(raw, "sock", None) is None:  # no connection of ours made it
+        return replaced_response(raw, accepted, transport_error)
     headers = Headers(raw.headers.items())
     refused = undecodable(headers, accepted)
     if refused is not None:
