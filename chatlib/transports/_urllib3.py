@@ -14,6 +14,7 @@ import http.client
 import os
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -415,15 +416,21 @@ def transport_error(error: BaseException, url: str = "") -> TransportError:
     why, host = _why(chain), _host_of(url)
     if host not in why:
         why = f"{host}: {why}"
-    if any(
-        isinstance(link, (TimeoutError, urllib3.exceptions.TimeoutError))
-        and not isinstance(link, urllib3.exceptions.NewConnectionError)
-        for link in chain
-    ):
+    if any(map(_is_timeout, chain)):
         return TransportTimeout(why)
     final = (urllib3.exceptions.LocationValueError, urllib3.exceptions.DecodeError, ValueError)
     hopeless = "CERTIFICATE_VERIFY_FAILED" in why or any(isinstance(e, final) for e in chain)
     return TransportError(why, retryable=not hopeless)
+
+
+def _is_timeout(error: BaseException) -> bool:
+    if isinstance(error, urllib3.exceptions.NewConnectionError):  # a timeout only by its class
+        return False
+    kinds = [TimeoutError, urllib3.exceptions.TimeoutError]
+    requests = sys.modules.get("requests")  # which need not be loaded
+    if requests is not None:
+        kinds.append(requests.Timeout)
+    return isinstance(error, tuple(kinds))
 
 
 def _host_of(url: str) -> str:

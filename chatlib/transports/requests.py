@@ -104,7 +104,10 @@ class RequestsTransport(OverUrllib3):
             **self._settings_for(request.url),
         )
         raw: Any = answer.raw
-        return raw if hasattr(raw, "sock") else cast("HTTPResponse", _Replaced(answer))
+        if hasattr(raw, "sock") and raw.connection is not None:
+            return cast("HTTPResponse", raw)
+        # No connection of ours made it, or its body has been read: perhaps by a hook.
+        return cast("HTTPResponse", _Replaced(answer))
 
     def _start_anew(self) -> None:
         self._lock = threading.Lock()
