@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import attrs
@@ -17,6 +18,7 @@ from chatlib._omit import Omit, omit
 from chatlib.errors import OpenAIError
 from chatlib.headers import HIDDEN, redact_url
 from chatlib.http import Timeout
+from chatlib.redaction import conceal, concealed, concealed_url, private_frames
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_TIMEOUT = Timeout(600, connect=5)
@@ -24,6 +26,8 @@ DEFAULT_MAX_RETRIES = 2
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+T = TypeVar("T")
 
 TimeoutLike: TypeAlias = "float | Timeout | None"
 KeyFunction: TypeAlias = "Callable[[], str] | Callable[[], Awaitable[str]]"
@@ -70,6 +74,38 @@ class Secret:
     __str__ = __repr__
 
 
+_SECRETS = ("api_key", "azure_ad_token")
+
+
+def hide(settings: dict[str, Any]) -> None:
+    """Make secrets, in place, of what is secret in some settings: no traceback shall show them.
+
+    Raises:
+        TypeError, OpenAIError: a key is none; it is in the settings no more.
+    """
+    conceal(settings)
+    for name in _SECRETS:
+        given = settings.get(name)
+        if given is None or callable(given) or isinstance(given, Secret):
+            continue
+        given = None
+        settings[name] = Secret(settings.pop(name))
+
+
+def hiding(made: type[T]) -> type[T]:
+    """Let a class hide what it is made with, should its making fail."""
+    init = made.__init__
+
+    @wraps(init)
+    def __init__(self: object, **fields: Any) -> None:
+        hide(fields)
+        with private_frames():
+            init(self, **fields)
+
+    made.__init__ = __init__  # type: ignore[assignment]
+    return made
+
+
 def _key(key: KeyLike | None) -> Secret | KeyFunction | None:
     try:
         return key if key is None or callable(key) or isinstance(key, Secret) else Secret(key)
@@ -98,7 +134,7 @@ def _base_url(url: str) -> str:
             f"base_url is {redact_url(url)!r}; it must be a whole address "
             "such as https://api.openai.com/v1 or http://localhost:8080/v1"
         )
-    return url
+    return concealed_url(url)
 
 
 def path_segment(value: object, name: str) -> str:
@@ -128,13 +164,16 @@ def retries(count: int) -> int:
 
 
 def _headers(headers: Mapping[str, str | None] | None) -> Mapping[str, str | None]:
-    return dict(headers or {})
+    made: Mapping[str, str | None] = concealed(dict(headers or {}))
+    return made
 
 
 def _query(query: Mapping[str, object] | None) -> Mapping[str, object]:
-    return dict(query or {})
+    made: Mapping[str, object] = concealed(dict(query or {}))
+    return made
 
 
+@hiding
 @attrs.frozen(kw_only=True)
 class Config:
     """Everything that stays the same from call to call.
@@ -190,6 +229,11 @@ class Config:
             set_default_query: Takes its place.
             fields: Others of the config.
         """
+        default_headers, set_default_headers = map(
+            concealed, (default_headers, set_default_headers)
+        )
+        default_query, set_default_query = map(concealed, (default_query, set_default_query))
+        hide(fields)
         for added, replaced, name in (
             (default_headers, set_default_headers, "default_headers"),
             (default_query, set_default_query, "default_query"),
@@ -273,13 +317,14 @@ def config_from_env(
             default_query=default_query,
         )
         return made.with_key_from(environ) if api_key is None else made
-    finally:
-        del api_key, environ  # some tools print the variables of a traceback
+    finally:  # some tools print the variables of a traceback
+        del api_key, environ, base_url, default_headers, default_query
 
 
 # Azure ----------------------------------------------------------------------------------------
 
 
+@hiding
 @attrs.frozen(kw_only=True, repr=False)
 class AzureConfig(Config):
     """As :class:`Config`, for a resource of Azure OpenAI.
@@ -316,6 +361,9 @@ class AzureConfig(Config):
         **fields: Any,
     ) -> Self:
         """A copy with some settings changed, by their names as in :func:`azure_config_from_env`."""
+        azure_ad_token = _key(azure_ad_token)
+        azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
+        hide(fields)
         name = (
             "set_default_query" if fields.get("set_default_query") is not None else "default_query"
         )
@@ -388,10 +436,14 @@ def azure_config_from_env(
         OpenAIError: the endpoint, the version or the credentials are missing.
     """
     environ = os.environ if environ is None else environ
+    base_url = base_url and concealed_url(base_url)
+    azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
+    default_query = concealed(default_query)
+    hide(settings)
     try:
         if base_url is not None and azure_endpoint is not None:
             raise ValueError("base_url and azure_endpoint can't both be given")
-        endpoint = azure_endpoint or environ.get("AZURE_OPENAI_ENDPOINT")
+        endpoint = azure_endpoint or concealed_url(environ.get("AZURE_OPENAI_ENDPOINT") or "")
         if base_url is None and not endpoint:
             raise OpenAIError(
                 "There is no endpoint. Set the environment variable AZURE_OPENAI_ENDPOINT, or give "
@@ -423,4 +475,4 @@ def azure_config_from_env(
 
 def _azure_base_url(endpoint: str) -> str:
     parts = urlsplit(_base_url(endpoint))
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/openai"))
+    return concealed_url(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/openai")))

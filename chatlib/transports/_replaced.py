@@ -16,6 +16,7 @@ import urllib3
 
 from chatlib.headers import Headers
 from chatlib.http import HttpResponse, TransportError
+from chatlib.redaction import private
 from chatlib.transports._wire import undecodable
 
 PIECE = 65536
@@ -72,7 +73,7 @@ def replaced_response(
         finally:
             close()
 
-    return HttpResponse(raw.status, headers, pieces(), on_close=close)
+    return HttpResponse(raw.status, headers, private(pieces()), on_close=close)
 
 
 def pieces_of(raw: Any) -> Iterator[bytes]:

@@ -32,6 +32,7 @@ from urllib3.util.request import ACCEPT_ENCODING as _COMPRESSED
 
 from chatlib.headers import Headers, redact_url
 from chatlib.http import HttpRequest, HttpResponse, Timeout, TransportError, TransportTimeout
+from chatlib.redaction import private, private_frames
 from chatlib.transports._configured import Configured
 from chatlib.transports._replaced import replaced_response
 from chatlib.transports._wire import STALE_SECONDS, sent_headers, undecodable
@@ -83,6 +84,10 @@ class OverUrllib3(Configured):
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; see :meth:`chatlib.http.Transport.send`."""
+        with private_frames():
+            return self._send(request)
+
+    def _send(self, request: HttpRequest) -> HttpResponse:
         self.in_this_process()
         headers = sent_headers(request, ACCEPT_ENCODING)
         if "user-agent" not in headers:  # or else urllib3 would name itself
@@ -325,7 +330,7 @@ class _TimedPool:
     """Mixed into urllib3's pools: connections that keep time, unless a tool has replaced them."""
 
     @property
-    def ConnectionCls(self) -> Any:  # noqa: N802  (urllib3's name for it)
+    def ConnectionCls(self) -> Any:
         """The class of a new connection, looked up each time: vcrpy replaces it for a while."""
         return _timed_connection(super().ConnectionCls)  # type: ignore[misc]
 
@@ -361,7 +366,7 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
     return HttpResponse(
         raw.status,
         headers,
-        _pieces(raw, process),
+        private(_pieces(raw, process)),
         on_close=lambda: _give_back(raw, process),
         limit_wait=limit_wait if sock is not None else None,
     )

@@ -25,6 +25,7 @@ from requests.utils import get_encoding_from_headers
 
 from chatlib.headers import Headers
 from chatlib.http import HttpRequest
+from chatlib.redaction import concealed_urls
 from chatlib.transports._environment import Certificate, authorities, origin_of, proxy_for
 from chatlib.transports._replaced import pieces_of
 from chatlib.transports._urllib3 import OverUrllib3, keep_time
@@ -60,6 +61,7 @@ class RequestsTransport(OverUrllib3):
         trust_env: bool = True,
         pool_size: int = 1000,
     ) -> None:
+        proxies = concealed_urls(proxies)
         super().__init__(
             session=session,
             verify=verify,
@@ -77,8 +79,7 @@ class RequestsTransport(OverUrllib3):
             session.verify = verify
         if cert is not None:
             session.cert = cert
-        if proxies is not None:
-            session.proxies.update(proxies)
+        session.proxies.update(proxies)
         self.session = session
         self._pool_size = pool_size
         self._settings: dict[str, dict[str, Any]] = {}
@@ -91,7 +92,7 @@ class RequestsTransport(OverUrllib3):
     def _open(self, request: HttpRequest, headers: Headers) -> HTTPResponse:
         prepared = requests.PreparedRequest()
         prepared.method = request.method
-        prepared.url = request.url
+        prepared.url = str(request.url)
         prepared.body = request.content or None
         prepared.headers = CaseInsensitiveDict(headers.reveal())
         session, timeout = self.session, request.timeout
@@ -127,7 +128,7 @@ class RequestsTransport(OverUrllib3):
             proxy = proxy_for(url, session.proxies, session.trust_env)
             told = session.verify
             found = {
-                "proxies": {} if proxy is None else {"all": proxy},
+                "proxies": {} if proxy is None else {"all": str(proxy)},
                 "verify": authorities(None if told is True else told, session.trust_env),
                 "cert": session.cert,
             }
