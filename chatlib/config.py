@@ -456,7 +456,7 @@ def azure_config_from_env(
                 "api_version= to the client, such as 2024-10-21."
             )
         made = AzureConfig(
-            base_url=base_url if base_url is not None else _azure_base_url(str(endpoint)),
+            base_url=base_url if base_url is not None else _azure_base_url(endpoint),
             deployment=azure_deployment,
             default_query={**(default_query or {}), "api-version": version},
             organization=settings.pop("organization", None) or environ.get("OPENAI_ORG_ID") or None,
@@ -474,5 +474,6 @@ def azure_config_from_env(
 
 
 def _azure_base_url(endpoint: str) -> str:
-    parts = urlsplit(_base_url(endpoint))
+    with private_frames():
+        parts = urlsplit(_base_url(endpoint))
     return concealed_url(urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/openai")))

@@ -61,7 +61,19 @@ def concealed_url(url: str) -> str:
 
 
 def conceal(settings: Any) -> None:
-    """Conceal, in place, what is secret in a dict of settings of a client or options of a call."""
+    """Conceal, in place, what is secret in a dict of settings of a client or options of a call.
+
+    Where that is interrupted, nothing is left in it: frames of the caller's still hold the dict.
+    """
+    try:
+        with private_frames():
+            _conceal(settings)
+    except BaseException:
+        settings.clear()
+        raise
+
+
+def _conceal(settings: dict[str, Any]) -> None:
     for name in settings.keys() - _SHOWN:
         value = settings[name]
         if name in _WITH_SECRETS:

@@ -79,9 +79,9 @@ class AiohttpTransport(Configured):
         proxies: Mapping[str, str] | None = None,
         trust_env: bool = True,
     ) -> None:
+        proxies = concealed_urls(proxies)
         if ssl_context is not None and not (verify is None and cert is None):
             raise ValueError("ssl_context: it takes the place of verify and cert; give one of them")
-        proxies = concealed_urls(proxies)
         super().__init__(
             verify=verify, cert=cert, ssl_context=ssl_context, proxies=proxies, trust_env=trust_env
         )
