@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import attrs
@@ -97,12 +97,12 @@ def hiding(made: type[T]) -> type[T]:
     init = made.__init__
 
     @wraps(init)
-    def __init__(self: object, **fields: Any) -> None:
+    def __init__(self: T, **fields: Any) -> None:
         hide(fields)
         with private_frames():
             init(self, **fields)
 
-    made.__init__ = __init__  # type: ignore[assignment]
+    made.__init__ = __init__  # type: ignore[assignment, method-assign]
     return made
 
 
@@ -361,7 +361,7 @@ class AzureConfig(Config):
         **fields: Any,
     ) -> Self:
         """A copy with some settings changed, by their names as in :func:`azure_config_from_env`."""
-        azure_ad_token = _key(azure_ad_token)
+        azure_ad_token = azure_ad_token and cast("Secret", _key(azure_ad_token))
         azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
         hide(fields)
         name = (

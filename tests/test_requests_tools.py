@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import io
 import json
@@ -28,6 +29,7 @@ from chatlib import (
     AsyncOpenAI,
     AuthenticationError,
     OpenAI,
+    transports,
 )
 from chatlib.testing.loopback import Reply, Server, chunk, completion, sse
 from chatlib.transports.requests import RequestsTransport
@@ -394,10 +396,10 @@ def test_vcr(
         assert 1 == replay.play_count
     with (
         vcr.use_cassette(cassette, record_mode="none", **settings),
+        OpenAI(api_key=KEY, base_url=url, transport=kept, max_retries=0) as client,
         pytest.raises(Exception, match="cassette"),
     ):
-        with OpenAI(api_key=KEY, base_url=url, transport=kept, max_retries=0) as client:
-            client.chat.completions.create(**{**ASK, "model": "other"})
+        client.chat.completions.create(**{**ASK, "model": "other"})
 
 
 def test_vcr_of_tls(offline: Callable[[], None], tmp_path: Path) -> None:
@@ -483,3 +485,52 @@ def test_default_adapter_is_mounted() -> None:
     made = RequestsTransport()
     assert requests.Session is type(made.session)
     assert isinstance(made.session.get_adapter(URL), HTTPAdapter)
+
+
+# Private names --------------------------------------------------------------------------------
+
+PRIVATE = {
+    "_urllib3": {
+        "_dns_host",
+        "_new_conn",
+        "_original_response",
+        "_read_status",
+        "_socks_options",
+    },
+    "_replaced": set(),
+    "requests": set(),
+    "urllib3": set(),
+    "aiohttp": {
+        "_acquired",
+        "_close",
+        "_conns",
+        "_loop",
+        "_sock",
+        "_ssl_protocol",
+        "_transport",
+    },
+}
+"""The private names of other packages that a transport uses: the next major versions of urllib3,
+requests and aiohttp, which may do without them, are excluded in setup.cfg."""
+
+
+@pytest.mark.parametrize("module", PRIVATE)
+def test_private_names_of_others(module: str) -> None:
+    """No private name is used that is not in this table, and none is in it that is not used."""
+    tree = ast.parse((Path(transports.__path__[0]) / f"{module}.py").read_text())
+    used: set[str] = set()
+    own: set[str] = set()
+    certain: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            (own if is_own else used).add(node.attr)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            own.add(node.name)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
+            asked, name = ast.unparse(node.args[0]), ast.literal_eval(node.args[1])
+            if asked != "self" or name == "_socks_options":
+                certain.add(name)
+    inherited = {"_new_conn", "_read_status"} & own
+    found = (used - own) | certain | inherited
+    assert PRIVATE[module] == {name for name in found if name[0] == "_" != name[1]}

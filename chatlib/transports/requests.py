@@ -5,8 +5,9 @@ What requests users expect holds: proxies and CA bundles from the environment (`
 Two conveniences of requests are left out on purpose: a ``.netrc`` would replace the API key, and
 redirects would carry key and prompt to wherever they point.
 
-The request is prepared by hand and given to the session's adapter, which takes about half the time
-of ``session.post``.
+The request is prepared by hand and given to ``Session.send``: whatever replaces that, an adapter or
+a connection (requests-mock, responses, vcrpy, OpenTelemetry, a session of yours) sees each call. Of
+a response that such a replacement gave, only public names are used.
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ class RequestsTransport(OverUrllib3):
     connections of their own.
 
     Args:
-        session: A session of yours, for its adapters, proxies and TLS settings. Its headers, auth,
-            hooks and cookies are not used. Where it mounts adapters of its own, a deadline is only
-            noticed between two pieces of a body.
+        session: A session of yours, for its adapters, proxies and TLS settings. Its headers, auth
+            and cookies are not used; its response hooks are called. Where it mounts adapters of its
+            own, a deadline is only noticed between two pieces of a body, and there is no limit for
+            writing.
         verify: False to trust any server, or the path of a file of CA certificates to trust.
         cert: The path of a client certificate, or a pair of the paths of certificate and key.
         proxies: As in requests: ``{"https": "http://proxy:3128"}``.
@@ -149,7 +151,7 @@ class _NotFollowed(requests.Response):
 
 
 class _Answer(_NotFollowed):
-    """A response over a connection of ours; what only hooks and tools ask for is made when asked."""
+    """A response over a connection of ours; what only tools ask for is made when asked."""
 
     def __init__(self, request: requests.PreparedRequest, raw: Any, adapter: HTTPAdapter) -> None:
         super().__init__()
@@ -184,7 +186,7 @@ def _not_followed(answer: requests.Response, **_: object) -> requests.Response |
 class _NoCookies(RequestsCookieJar):
     """A jar that takes nothing: cookies are not sent, and to look for them takes time."""
 
-    def extract_cookies(self, *args: object) -> None:
+    def extract_cookies(self, response: object, request: object) -> None:
         pass
 
 
