@@ -14,7 +14,8 @@ from chatlib._version import __version__
 from chatlib.config import Config, Secret
 from chatlib.errors import APIStatusError
 from chatlib.headers import Headers, redact_url
-from chatlib.http import HttpRequest, HttpResponse, Timeout
+from chatlib.http import HttpRequest, HttpResponse, Timeout, sized
+from chatlib.redaction import conceal, private_frames
 from chatlib.types.params import RequestOptions
 from chatlib.urls import Url, parse_url, redirect_target
 
@@ -26,6 +27,12 @@ USER_AGENT = f"chatlib/{__version__}"
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+def _concealed_options(options: RequestOptions) -> RequestOptions:
+    shown = dict(options)
+    conceal(shown)
+    return cast("RequestOptions", shown)
 
 
 @attrs.frozen(kw_only=True)
@@ -40,9 +47,9 @@ class Operation(Generic[T_co]):
     """What comes after the base URL."""
     read: Callable[[HttpResponse], T_co]
     """A response, whose body is there, to what it says; or raises an exception."""
-    options: RequestOptions
+    options: RequestOptions = attrs.field(converter=_concealed_options)
     """How the call is made, as its caller said."""
-    content: bytes = b""
+    content: bytes = attrs.field(default=b"", repr=sized)
     query: Mapping[str, object] | None = None
     model: object = None
     """The model, where it decides about the path."""
@@ -100,7 +107,22 @@ def build_request(
         options: What the caller gave for this call: its headers, query and timeout win.
         key: In place of the key in ``config``.
     """
-    options = options or {}
+    options = _concealed_options(options) if options else {}
+    key = key or current_key(config)
+    with private_frames():
+        return _build_request(config, method, path, content, query, accept, options, key)
+
+
+def _build_request(
+    config: Config,
+    method: str,
+    path: str,
+    content: bytes,
+    query: Mapping[str, object] | None,
+    accept: str,
+    options: RequestOptions,
+    key: Secret | None,
+) -> HttpRequest:
     headers = Headers({"Accept": accept, "User-Agent": USER_AGENT})
     if content:
         headers = headers.merged({"Content-Type": "application/json"})
@@ -110,7 +132,6 @@ def build_request(
         "Idempotency-Key": options.get("idempotency_key"),
     }
     headers = headers.merged(_checked(own, "a header"))
-    key = key or current_key(config)
     if key:  # no variable holds the header: some tools print the variables of a traceback
         headers = headers.merged(config.credentials(key))
     headers = headers.merged(_checked(config.default_headers, "default_headers"))

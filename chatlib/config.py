@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 import attrs
@@ -17,6 +18,7 @@ from chatlib._omit import Omit, omit
 from chatlib.errors import OpenAIError
 from chatlib.headers import HIDDEN, redact_url
 from chatlib.http import Timeout
+from chatlib.redaction import conceal, concealed, concealed_url, private_frames
 from chatlib.urls import parse_url
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
@@ -25,6 +27,8 @@ DEFAULT_MAX_RETRIES = 2
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+T = TypeVar("T")
 
 TimeoutLike: TypeAlias = "float | Timeout | None"
 KeyFunction: TypeAlias = "Callable[[], str] | Callable[[], Awaitable[str]]"
@@ -71,6 +75,38 @@ class Secret:
     __str__ = __repr__
 
 
+_SECRETS = ("api_key", "azure_ad_token")
+
+
+def hide(settings: dict[str, Any]) -> None:
+    """Make secrets, in place, of what is secret in some settings: no traceback shall show them.
+
+    Raises:
+        TypeError, OpenAIError: a key is none; it is in the settings no more.
+    """
+    conceal(settings)
+    for name in _SECRETS:
+        given = settings.get(name)
+        if given is None or callable(given) or isinstance(given, Secret):
+            continue
+        given = None
+        settings[name] = Secret(settings.pop(name))
+
+
+def hiding(made: type[T]) -> type[T]:
+    """Let a class hide what it is made with, should its making fail."""
+    init = made.__init__
+
+    @wraps(init)
+    def __init__(self: T, **fields: Any) -> None:
+        hide(fields)
+        with private_frames():
+            init(self, **fields)
+
+    made.__init__ = __init__  # type: ignore[assignment, method-assign]
+    return made
+
+
 def _key(key: KeyLike | None) -> Secret | KeyFunction | None:
     try:
         return key if key is None or callable(key) or isinstance(key, Secret) else Secret(key)
@@ -107,7 +143,7 @@ def _base_url(url: str, name: str = "base_url") -> str:
     path = parts.path.rstrip("/")
     if path.endswith("/chat/completions"):  # as providers and portals show it
         url = urlunsplit(parts._replace(path=path.removesuffix("/chat/completions")))
-    return url
+    return concealed_url(url)
 
 
 def path_segment(value: object, name: str) -> str:
@@ -136,13 +172,16 @@ def retries(count: int) -> int:
 
 
 def _headers(headers: Mapping[str, str | None] | None) -> Mapping[str, str | None]:
-    return dict(headers or {})
+    made: Mapping[str, str | None] = concealed(dict(headers or {}))
+    return made
 
 
 def _query(query: Mapping[str, object] | None) -> Mapping[str, object]:
-    return dict(query or {})
+    made: Mapping[str, object] = concealed(dict(query or {}))
+    return made
 
 
+@hiding
 @attrs.frozen(kw_only=True)
 class Config:
     """Everything that stays the same from call to call.
@@ -200,6 +239,11 @@ class Config:
             set_default_query: Takes its place.
             fields: Others of the config.
         """
+        default_headers, set_default_headers = map(
+            concealed, (default_headers, set_default_headers)
+        )
+        default_query, set_default_query = map(concealed, (default_query, set_default_query))
+        hide(fields)
         for added, replaced, name in (
             (default_headers, set_default_headers, "default_headers"),
             (default_query, set_default_query, "default_query"),
@@ -283,13 +327,14 @@ def config_from_env(
             default_query=default_query,
         )
         return made.with_key_from(environ) if api_key is None else made
-    finally:
-        del api_key, environ  # some tools print the variables of a traceback
+    finally:  # some tools print the variables of a traceback
+        del api_key, environ, base_url, default_headers, default_query
 
 
 # Azure ----------------------------------------------------------------------------------------
 
 
+@hiding
 @attrs.frozen(kw_only=True, repr=False)
 class AzureConfig(Config):
     """As :class:`Config`, for a resource of Azure OpenAI.
@@ -326,6 +371,9 @@ class AzureConfig(Config):
         **fields: Any,
     ) -> Self:
         """A copy with some settings changed, by their names as in :func:`azure_config_from_env`."""
+        azure_ad_token = azure_ad_token and cast("Secret", _key(azure_ad_token))
+        azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
+        hide(fields)
         name = (
             "set_default_query" if fields.get("set_default_query") is not None else "default_query"
         )
@@ -407,10 +455,14 @@ def azure_config_from_env(
         OpenAIError: the endpoint, the version or the credentials are missing.
     """
     environ = os.environ if environ is None else environ
+    base_url = base_url and concealed_url(base_url)
+    azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
+    default_query = concealed(default_query)
+    hide(settings)
     try:
         if base_url is not None and azure_endpoint is not None:
             raise ValueError("base_url and azure_endpoint can't both be given")
-        endpoint = azure_endpoint or environ.get("AZURE_OPENAI_ENDPOINT")
+        endpoint = azure_endpoint or concealed_url(environ.get("AZURE_OPENAI_ENDPOINT") or "")
         if base_url is None and not endpoint:
             raise OpenAIError(
                 "There is no endpoint. Set the environment variable AZURE_OPENAI_ENDPOINT, or give "
@@ -458,7 +510,8 @@ def _azure_address(endpoint: str) -> tuple[str, str | None]:
     The endpoint is the address of a resource, or of a gateway in front of one; or the target URI of
     a deployment, with or without the operation.
     """
-    parts = urlsplit(_base_url(endpoint, "azure_endpoint"))
+    with private_frames():
+        parts = urlsplit(_base_url(endpoint, "azure_endpoint"))
     root, _, deployment = parts.path.rstrip("/").partition("/openai/deployments/")
     is_azure = _AZURE_HOST.fullmatch(parts.hostname or "") is not None
     if "/" in deployment or (is_azure and root not in ("", "/openai")):
@@ -468,7 +521,8 @@ def _azure_address(endpoint: str) -> tuple[str, str | None]:
             "(An address with /openai/v1 is one for OpenAI(base_url=...), without api_version.)"
         )
     root = "" if is_azure else root
-    return urlunsplit(parts._replace(path=f"{root}/openai")), unquote(deployment) or None
+    base_url = concealed_url(urlunsplit(parts._replace(path=f"{root}/openai")))
+    return base_url, unquote(deployment) or None
 
 
 def _version_in(url: str | None) -> str | None:

@@ -25,6 +25,11 @@ HIDDEN = "***"
 """What is shown in place of a secret."""
 
 
+def is_secret(name: str) -> bool:
+    """Whether a header, a parameter of a query or a field of this name carries a secret."""
+    return bool(_SECRET_NAME.search(name)) and not _NOT_SECRET.fullmatch(name.lower())
+
+
 class Headers(Mapping[str, str]):
     """HTTP headers: an immutable mapping whose names compare without regard to case.
 
@@ -89,9 +94,7 @@ class Headers(Mapping[str, str]):
     def redacted(self) -> dict[str, str]:
         """All headers as a plain dict that can be shown: secrets struck out."""
         return {
-            name: HIDDEN
-            if _SECRET_NAME.search(lower) and not _NOT_SECRET.fullmatch(lower)
-            else value
+            name: HIDDEN if is_secret(lower) else value
             for lower, (name, value) in self._items.items()
         }
 

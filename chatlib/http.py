@@ -25,6 +25,7 @@ import attrs
 from chatlib._omit import Omit, omit
 from chatlib.headers import Headers as Headers
 from chatlib.headers import RateLimits, as_headers, redact_url
+from chatlib.redaction import concealed_url
 
 LONGEST = 10 * 365 * 86400
 """The longest time limit in seconds: clocks and sockets can't count for ever."""
@@ -90,20 +91,29 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _shown_redacted(url: str) -> str:
+    return concealed_url(url) if "@" in url or "?" in url else url
+
+
+def sized(content: bytes) -> str:
+    """Return what is shown of a body: its size."""
+    return f"<{len(content)} bytes>"
+
+
 @attrs.frozen
 class HttpRequest:
     """One HTTP request: what a transport is given to send."""
 
     method: str
-    url: str
+    url: str = attrs.field(converter=_shown_redacted)
     headers: Headers = attrs.field(factory=Headers, converter=as_headers)
-    content: bytes = b""
+    content: bytes = attrs.field(default=b"", repr=sized)
     timeout: Timeout = attrs.field(factory=Timeout)
 
     def __repr__(self) -> str:
         # Of the body only the size: it is as private as the key, and can be megabytes.
         shown = f"{self.method!r}, {redact_url(self.url)!r}, {self.headers!r}"
-        return f"HttpRequest({shown}, <{len(self.content)} bytes>)"
+        return f"HttpRequest({shown}, {sized(self.content)})"
 
     def json(self) -> Any:
         """The body, read as JSON."""

@@ -15,6 +15,7 @@ from chatlib.config import Secret
 from chatlib.errors import APIError
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.reading import raise_for_status
+from chatlib.redaction import private_frames
 
 T = TypeVar("T")
 Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -27,16 +28,17 @@ async def arun(
     receive: Callable[[HttpResponse, Call[Any]], Awaitable[T]],
 ) -> T:
     """As :func:`chatlib.client.calls.run`. ``sleep`` is awaited where it can be."""
-    while True:
-        try:
-            return await receive(await aexchange(call, send), call)
-        except APIError as error:
-            wait = call.failed(error)
-            if wait is None:
-                raise
-        slept = sleep(wait)
-        if isawaitable(slept):
-            await slept
+    with private_frames(only_exits=True):
+        while True:
+            try:
+                return await receive(await aexchange(call, send), call)
+            except APIError as error:
+                wait = call.failed(error)
+                if wait is None:
+                    raise
+            slept = sleep(wait)
+            if isawaitable(slept):
+                await slept
 
 
 async def aexchange(call: Call[Any], send: Send) -> HttpResponse:

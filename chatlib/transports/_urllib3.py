@@ -35,9 +35,11 @@ from urllib3.util.request import ACCEPT_ENCODING as _COMPRESSED
 
 from chatlib.headers import Headers, redact_url
 from chatlib.http import HttpRequest, HttpResponse, Timeout, TransportError, TransportTimeout
+from chatlib.redaction import private, private_frames
 from chatlib.transports._configured import Configured
 from chatlib.transports._environment import connectable
 from chatlib.transports._http1 import ChunkDecoder, HeadReader, MalformedResponse
+from chatlib.transports._replaced import replaced_response
 from chatlib.transports._wire import STALE_SECONDS, codings_of, sent_headers, undecodable
 from chatlib.transports.aborting import Abort, aborting
 
@@ -101,6 +103,10 @@ class OverUrllib3(Configured):
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; see :meth:`chatlib.http.Transport.send`."""
+        with private_frames():
+            return self._send(request)
+
+    def _send(self, request: HttpRequest) -> HttpResponse:
         self.in_this_process()
         request = connectable(request)
         headers = sent_headers(request, ACCEPT_ENCODING)
@@ -416,10 +422,7 @@ def keep_time(manager: urllib3.PoolManager) -> None:
 @cache
 def _keeping_time(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
     """A pool of the same kind, be it for TLS or for SOCKS, whose connections keep time."""
-    if issubclass(pool.ConnectionCls, _KeepsTime):
-        return pool
-    connection = type("Connection", (_KeepsTime, pool.ConnectionCls), {})
-    return type(pool.__name__, (pool,), {"ConnectionCls": connection, "QueueCls": _Stack})
+    return pool if issubclass(pool, _TimedPool) else type(pool.__name__, (_TimedPool, pool), {})
 
 
 class _Stack:
@@ -448,13 +451,32 @@ class _Stack:
         return len(self._items)
 
 
+class _TimedPool:
+    """Mixed into urllib3's pools: connections that keep time, unless a tool has replaced them."""
+
+    QueueCls = _Stack
+
+    @property
+    def ConnectionCls(self) -> Any:
+        """The class of a new connection, looked up each time: vcrpy replaces it for a while."""
+        return _timed_connection(super().ConnectionCls)  # type: ignore[misc]
+
+
+@cache
+def _timed_connection(kind: type[Any]) -> type[Any]:
+    if issubclass(kind, _KeepsTime):
+        return kind
+    is_replaced = kind.__module__.partition(".")[0] != "urllib3"
+    return kind if is_replaced else type("Connection", (_KeepsTime, kind), {})
+
+
 def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
     """urllib3's response, body unread, as ours.
 
     Args:
         accepted: The ``Accept-Encoding`` that was sent.
     """
-    headers = Headers(raw.headers.items())
+    headers = Headers((name, str(value)) for name, value in raw.headers.items())
     codings = codings_of(headers)
     refused = undecodable(codings, accepted, ACCEPT_ENCODING)
     if refused is not None:
@@ -465,21 +487,22 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
         raw.headers["content-encoding"] = said
     # Both are there where the connection is one of ours.
     sock, reader = getattr(raw, "sock", None), getattr(raw, "reader", None)
+    if sock is None or reader is None:
+        return replaced_response(raw, headers, transport_error)
     abort, process = aborting.get(), os.getpid()
-    if abort is not None and sock is not None and reader is not None:
+    if abort is not None:
         # After the body, the connection may be closed, or in the hands of another call already.
         abort.watch(lambda: None if reader.closed else _wake(sock))
 
     def limit_wait(seconds: float | None) -> None:
-        if reader is not None:
-            reader.wait = seconds
+        reader.wait = seconds
 
     return HttpResponse(
         raw.status,
         headers,
-        _pieces(raw, process),
+        private(_pieces(raw, process)),
         on_close=lambda: _give_back(raw, process),
-        limit_wait=limit_wait if reader is not None else None,
+        limit_wait=limit_wait,
     )
 
 
@@ -539,15 +562,21 @@ def transport_error(error: BaseException, url: str = "") -> TransportError:
     why, host = _why(chain), _host_of(url)
     if host not in why:
         why = f"{host}: {why}"
-    if any(
-        isinstance(link, (TimeoutError, urllib3.exceptions.TimeoutError))
-        and not isinstance(link, urllib3.exceptions.NewConnectionError)
-        for link in chain
-    ):
+    if any(map(_is_timeout, chain)):
         return TransportTimeout(why)
     final = (urllib3.exceptions.LocationValueError, urllib3.exceptions.DecodeError, ValueError)
     hopeless = "CERTIFICATE_VERIFY_FAILED" in why or any(isinstance(e, final) for e in chain)
     return TransportError(why, retryable=not hopeless)
+
+
+def _is_timeout(error: BaseException) -> bool:
+    if isinstance(error, urllib3.exceptions.NewConnectionError):  # a timeout only by its class
+        return False
+    kinds = [TimeoutError, urllib3.exceptions.TimeoutError]
+    requests = sys.modules.get("requests")  # which need not be loaded
+    if requests is not None:
+        kinds.append(requests.Timeout)
+    return isinstance(error, tuple(kinds))
 
 
 def _host_of(url: str) -> str:

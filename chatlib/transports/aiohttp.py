@@ -34,6 +34,7 @@ from yarl import URL
 from chatlib._loop import running_loop
 from chatlib.headers import Headers, redact_url
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
+from chatlib.redaction import concealed_urls, forget_frames, private_frames
 from chatlib.transports._configured import Configured
 from chatlib.transports._environment import (
     Certificate,
@@ -87,13 +88,14 @@ class AiohttpTransport(Configured):
         proxies: Mapping[str, str] | None = None,
         trust_env: bool = True,
     ) -> None:
+        proxies = concealed_urls(proxies)
         if ssl_context is not None and not (verify is None and cert is None):
             raise ValueError("ssl_context: it takes the place of verify and cert; give one of them")
         super().__init__(
             verify=verify, cert=cert, ssl_context=ssl_context, proxies=proxies, trust_env=trust_env
         )
         self._verify, self._cert, self._ssl_context = verify, cert, ssl_context
-        self._proxies = dict(proxies or {})
+        self._proxies = proxies
         self._trust_env = trust_env
         self._made_context = ssl_context
         self._ways: dict[str, _Way] = {}
@@ -102,6 +104,10 @@ class AiohttpTransport(Configured):
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; see :meth:`chatlib.http.AsyncTransport.send`."""
+        with private_frames():
+            return await self._send(request)
+
+    async def _send(self, request: HttpRequest) -> HttpResponse:
         self.in_this_process()
         request = connectable(request)
         headers = sent_headers(request, ENCODINGS)
@@ -509,7 +515,8 @@ class _Body:
                     return piece
             self.close()
             raise _transport_error(error, self._url) from _showable(error, self._url)
-        except BaseException:  # a cancellation
+        except BaseException as error:  # a cancellation
+            forget_frames(error)
             self.close()
             raise
         if piece:

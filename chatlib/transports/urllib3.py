@@ -18,6 +18,7 @@ from urllib3.util import Retry
 
 from chatlib.headers import Headers
 from chatlib.http import HttpRequest, TransportError
+from chatlib.redaction import concealed_urls
 from chatlib.transports._environment import (
     Certificate,
     authorities,
@@ -62,6 +63,7 @@ class Urllib3Transport(OverUrllib3):
         trust_env: bool = True,
         pool_size: int = 1000,
     ) -> None:
+        proxies = concealed_urls(proxies)
         super().__init__(
             verify=verify,
             cert=cert,
@@ -73,7 +75,7 @@ class Urllib3Transport(OverUrllib3):
         if ssl_context is not None and not (verify is None and cert is None):
             raise ValueError("ssl_context: it takes the place of verify and cert; give one of them")
         self._verify, self._cert, self._ssl_context = verify, cert, ssl_context
-        self._proxies = dict(proxies or {})
+        self._proxies = proxies
         self._trust_env = trust_env
         self._pool_size = pool_size
         self._made_context: ssl.SSLContext | None = None
@@ -155,7 +157,7 @@ def _through(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
         except ImportError:
             why = "a SOCKS proxy needs the package PySocks"
             raise TransportError(why, retryable=False) from None
-        return SOCKSProxyManager(proxy, **options)
+        return SOCKSProxyManager(str(proxy), **options)
     url, authorization = without_credentials(proxy)
     headers = {"Proxy-Authorization": authorization} if authorization else None
     return urllib3.ProxyManager(
