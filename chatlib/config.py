@@ -133,7 +133,10 @@ def _base_url(url: str, name: str = "base_url") -> str:
         parse_url(url)
     except ValueError as error:
         why = str(error)
-        shown = f"{HIDDEN}@{url.rpartition('@')[2]}" if "@" in url else redact_url(url)
+        shown = redact_url(url)
+        if "@" in url or shown == url:  # it may not be what it looks like
+            shown = url.rpartition("@")[2].partition("?")[0]
+            shown = f"{HIDDEN}@{shown}" if "@" in url else shown
         url = ""  # it may hold a password, and some tools print the variables of a traceback
         raise OpenAIError(
             f"{name} is {shown[:500]!r}: {why}. It must be a whole address, such as "
@@ -481,7 +484,7 @@ def azure_config_from_env(
                 "api_version= to the client, such as 2024-10-21."
             )
         address, deployment = (
-            (base_url, None) if base_url is not None else _azure_address(str(endpoint))
+            (base_url, None) if base_url is not None else _azure_address(endpoint)
         )
         made = AzureConfig(
             base_url=address,
@@ -515,6 +518,7 @@ def _azure_address(endpoint: str) -> tuple[str, str | None]:
     root, _, deployment = parts.path.rstrip("/").partition("/openai/deployments/")
     is_azure = _AZURE_HOST.fullmatch(parts.hostname or "") is not None
     if "/" in deployment or (is_azure and root not in ("", "/openai")):
+        del parts  # some tools print the variables of a traceback
         raise OpenAIError(
             f"azure_endpoint is {redact_url(endpoint)!r}; it must be the address of the resource, "
             "such as https://name.openai.azure.com, or the target URI of its chat completions. "

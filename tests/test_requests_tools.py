@@ -492,9 +492,9 @@ def test_default_adapter_is_mounted() -> None:
 PRIVATE = {
     "_urllib3": {
         "_dns_host",
+        "_fp",
         "_new_conn",
-        "_original_response",
-        "_read_status",
+        "_pool",
         "_socks_options",
     },
     "_replaced": set(),
@@ -504,7 +504,7 @@ PRIVATE = {
         "_acquired",
         "_close",
         "_conns",
-        "_loop",
+        "_read_nowait",
         "_sock",
         "_ssl_protocol",
         "_transport",
