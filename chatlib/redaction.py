@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, SupportsIndex, TypeVar
 
 from chatlib.headers import HIDDEN, is_secret, redact_url
@@ -172,9 +172,16 @@ def forget_frames(error: BaseException) -> None:
     one of these handles: it happened before, and belongs to somebody else.
     """
     running, frame = set(), inspect.currentframe()
-    while frame is not None:
-        running.add(frame)
-        frame = frame.f_back
+    try:
+        while frame is not None:
+            running.add(frame)
+            frame = frame.f_back
+        _forget_frames(error, running)
+    finally:
+        running.clear()  # this frame is in it: that circle would keep all that the callers hold
+
+
+def _forget_frames(error: BaseException, running: set[FrameType]) -> None:
     seen: set[int] = {id(None)}
     links: list[BaseException | None] = [error]
     while links:
