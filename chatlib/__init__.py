@@ -117,7 +117,6 @@ if TYPE_CHECKING:
     from chatlib.stream_state import ChatCompletionStreamState as ChatCompletionStreamState
     from chatlib.streaming import ChunkReader as ChunkReader
     from chatlib.streaming import read_chunks as read_chunks
-    from chatlib.types.base import configure_converter as configure_converter
     from chatlib.structured import ParseError as ParseError
     from chatlib.structured import parse_completion as parse_completion
     from chatlib.structured import response_format_of as response_format_of
@@ -132,6 +131,7 @@ if TYPE_CHECKING:
     from chatlib.typed import DecodeError as DecodeError
     from chatlib.typed import decode as decode
     from chatlib.typed import decode_json as decode_json
+    from chatlib.types.base import configure_converter as configure_converter
     from chatlib.types.values import AssistantMessage as AssistantMessage
     from chatlib.types.values import DeveloperMessage as DeveloperMessage
     from chatlib.types.values import ImagePart as ImagePart

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
-from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 import attrs
 
@@ -14,8 +14,10 @@ from chatlib._version import __version__
 from chatlib.config import Config, Secret
 from chatlib.errors import APIStatusError
 from chatlib.headers import Headers, redact_url
-from chatlib.http import HttpRequest, HttpResponse, Timeout
+from chatlib.http import HttpRequest, HttpResponse, Timeout, sized
+from chatlib.redaction import conceal, private_frames
 from chatlib.types.params import RequestOptions
+from chatlib.urls import Url, parse_url, redirect_target
 
 REQUEST_OPTIONS = frozenset(RequestOptions.__annotations__)
 """The names of the options that any call takes, and that are no parameters of the API."""
@@ -25,6 +27,12 @@ USER_AGENT = f"chatlib/{__version__}"
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+def _concealed_options(options: RequestOptions) -> RequestOptions:
+    shown = dict(options)
+    conceal(shown)
+    return cast("RequestOptions", shown)
 
 
 @attrs.frozen(kw_only=True)
@@ -39,9 +47,9 @@ class Operation(Generic[T_co]):
     """What comes after the base URL."""
     read: Callable[[HttpResponse], T_co]
     """A response, whose body is there, to what it says; or raises an exception."""
-    options: RequestOptions
+    options: RequestOptions = attrs.field(converter=_concealed_options)
     """How the call is made, as its caller said."""
-    content: bytes = b""
+    content: bytes = attrs.field(default=b"", repr=sized)
     query: Mapping[str, object] | None = None
     model: object = None
     """The model, where it decides about the path."""
@@ -99,7 +107,22 @@ def build_request(
         options: What the caller gave for this call: its headers, query and timeout win.
         key: In place of the key in ``config``.
     """
-    options = options or {}
+    options = _concealed_options(options) if options else {}
+    key = key or current_key(config)
+    with private_frames():
+        return _build_request(config, method, path, content, query, accept, options, key)
+
+
+def _build_request(
+    config: Config,
+    method: str,
+    path: str,
+    content: bytes,
+    query: Mapping[str, object] | None,
+    accept: str,
+    options: RequestOptions,
+    key: Secret | None,
+) -> HttpRequest:
     headers = Headers({"Accept": accept, "User-Agent": USER_AGENT})
     if content:
         headers = headers.merged({"Content-Type": "application/json"})
@@ -109,7 +132,6 @@ def build_request(
         "Idempotency-Key": options.get("idempotency_key"),
     }
     headers = headers.merged(_checked(own, "a header"))
-    key = key or current_key(config)
     if key:  # no variable holds the header: some tools print the variables of a traceback
         headers = headers.merged(config.credentials(key))
     headers = headers.merged(_checked(config.default_headers, "default_headers"))
@@ -174,13 +196,20 @@ def _url(base: str, path: str, *queries: Mapping[str, object] | None) -> str:
             raise TypeError(f"a query is a {type(query).__name__}; it must be a dict")
         for name, value in (query or {}).items():
             _add_pair(pairs, name, value)
-    query_text = "&".join(
-        filter(None, (parts.query, urlencode(pairs, doseq=True, errors="replace")))
-    )
+    # What stands in the base URL stays as it is spelled, unless it is said anew.
+    kept = [
+        pair
+        for pair in parts.query.split("&")
+        if pair and unquote_plus(pair.partition("=")[0]) not in pairs
+    ]
+    said = {name: value for name, value in pairs.items() if value is not None}
+    added = urlencode(said, doseq=True, errors="replace")
+    query_text = "&".join([*kept, added] if added else kept)
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + path, query_text, ""))
 
 
 def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
+    """Set a pair of a query; None stands for one that is left out."""
     # Nested objects are written as the API reads them: metadata[key]=value.
     if isinstance(value, Mapping):
         for key, item in value.items():
@@ -188,7 +217,7 @@ def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
     elif isinstance(value, (list, tuple)):
         pairs[f"{name}[]"] = value
     elif value is None or value is omit:
-        pairs.pop(name, None)
+        pairs[name] = pairs[f"{name}[]"] = None
     elif isinstance(value, bool):
         pairs[name] = "true" if value else "false"
     else:
@@ -199,8 +228,9 @@ def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest
     """The request to send next, where the response is a redirect that may be followed, else None.
 
     Followed are, method and body kept, 307 and 308 within the origin, and from http to https on the
-    same host; and all kinds for a GET. Anything else would hand the key and the prompt to someone
-    who was not meant to have them, or turn a POST into a GET.
+    same host, where both ports are the default ones or the same; and all kinds for a GET. Anything
+    else would hand the key and the prompt to someone who was not meant to have them, or turn a POST
+    into a GET.
 
     Raises:
         APIStatusError: the redirect is refused; the message names its target.
@@ -208,28 +238,34 @@ def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest
     location = response.headers.get("location")
     if not 301 <= response.status <= 308 or location is None:
         return None
+    target = location
     try:
-        target = urljoin(request.url, location)
-        here, there = _origin(request.url), _origin(target)
-    except ValueError:  # not a URL at all
-        target, here, there = location, ("", "", None), ("", None, None)
-    upgraded = (here[0], there[0]) == ("http", "https") and here[1] == there[1]
-    if here != there and not upgraded:
-        why = "it is another origin, which was sent neither the key nor the prompt"
-    elif response.status not in (307, 308) and request.method != "GET":
-        why = f"it would turn the {request.method} into a GET"
+        here, there = parse_url(request.url), redirect_target(request.url, location)
+    except ValueError as error:
+        why = str(error)
     else:
-        return HttpRequest(
-            request.method, target, request.headers, request.content, request.timeout
-        )
+        target = str(there)
+        if here.address != there.address and not _is_upgrade(here, there):
+            why = "it is another origin, which was sent neither the key nor the prompt"
+        elif response.status not in (307, 308) and request.method != "GET":
+            why = f"it would turn the {request.method} into a GET"
+        else:
+            return HttpRequest(
+                request.method, target, request.headers, request.content, request.timeout
+            )
     response.request = response.request or request
     raise APIStatusError(
-        f"Error code: {response.status} - the redirect to {redact_url(target)} was refused: {why}. "
-        "If that is where the API lives now, make it the base_url.",
+        f"Error code: {response.status} - the redirect to {redact_url(target)[:500]} was refused: "
+        f"{why}. If that is where the API lives now, make it the base_url.",
         response=response,
     )
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+def _is_upgrade(here: Url, there: Url) -> bool:
+    """Return whether a redirect leads from http to https on one host, and to no other server."""
+    ports = (here.port, there.port)
+    return (
+        (here.scheme, there.scheme) == ("http", "https")
+        and here.host == there.host
+        and (ports == (80, 443) or here.port == there.port)
+    )

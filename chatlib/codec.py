@@ -11,20 +11,25 @@ What goes is checked, because an error here costs nothing and one at the server 
 from __future__ import annotations
 
 import enum
+import io
 import json
 import math
 import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from chatlib._json import MOST_DEPTH, read_json
 from chatlib._omit import omit
+from chatlib.foreign import is_array, is_record, plain_form, record_fields
 from chatlib.types.base import JsonObject, converter, copied
 from chatlib.types.completion import (
     ChatCompletionAudio,
     ChatCompletionMessage,
     Function,
+    FunctionCall,
 )
 from chatlib.types.stored import ChatCompletionStoreMessage
+from chatlib.types.text import json_text
 
 _DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -35,20 +40,27 @@ T = TypeVar("T")
 # What comes -----------------------------------------------------------------------------------
 
 
-def from_json(text: str | bytes) -> Any:
-    """JSON text to plain values. ``NaN`` and ``Infinity``, which some servers send, are read.
+def from_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
+    """Decode JSON text. ``NaN`` and ``Infinity``, which some servers send, are read.
+
+    Args:
+        text: The JSON text.
+        depth: How many levels deep it may be nested.
 
     Raises:
-        ValueError: it is not JSON, or nested too deeply to be read.
+        ValueError: it is not JSON, or nested too deeply.
     """
-    try:
-        if isinstance(text, str):  # the hot path of a stream
+    if isinstance(text, str):  # the hot path of a stream
+        try:
             value, end = _DECODER.raw_decode(text)
-            if end == len(text):
+            # Each level takes two characters, at least.
+            if end == len(text) and (
+                end <= 2 * depth or text.count("{") + text.count("[") <= depth
+            ):
                 return value
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
+        except (ValueError, RecursionError):
+            pass
+    return read_json(text, depth=depth)
 
 
 def structure(value: Mapping[str, Any], cls: type[T]) -> T:
@@ -57,6 +69,9 @@ def structure(value: Mapping[str, Any], cls: type[T]) -> T:
     Args:
         value: A decoded JSON object. It is not changed.
         cls: Any class of :mod:`chatlib.types`.
+
+    Raises:
+        ValueError: it is nested too deeply.
 
     >>> from chatlib.types import CompletionUsage
     >>> structure({"prompt_tokens": 3, "cache_hits": 1}, CompletionUsage)
@@ -77,10 +92,11 @@ def to_json(plain: Any) -> bytes:
 
 
 def to_request(value: Any, path: str = "") -> Any:
-    """A request value as plain JSON values.
+    """Return a request value as plain JSON values.
 
-    Takes dicts, lists, other iterables, objects of :mod:`chatlib.types` and enums, mixed freely. A
-    message that came from the API becomes a message that can be sent. What is ``omit`` is left out.
+    Takes dicts, lists, iterators, sets, enums, and objects of :mod:`chatlib.types`, pydantic,
+    msgspec, attrs classes, dataclasses and named tuples, mixed freely. A message that came from the
+    API becomes a message that can be sent. What is ``omit`` is left out.
 
     Raises:
         TypeError: something in it is not JSON; the message says where.
@@ -96,11 +112,39 @@ def to_request(value: Any, path: str = "") -> Any:
 
 
 def _to_request(value: Any, path: str) -> Any:
+    kind = value.__class__
+    if kind is not dict and kind is not list:
+        if value is None or kind is str or kind is int or kind is bool:
+            return value
+        plain = _plain(value, path)
+        if not isinstance(plain, (Mapping, list)):
+            return plain
+        value = plain
+    # Loops rather than comprehensions: one frame for each level, so that what was read can be sent.
+    if kind is dict or isinstance(value, Mapping):
+        made: dict[str, Any] = {}
+        for name, item in value.items():
+            if item is not omit:
+                made[_key(name, path)] = _to_request(item, f"{path}.{name}" if path else str(name))
+        return made
+    listed: list[Any] = []
+    for at, item in enumerate(value):
+        listed.append(_to_request(item, f"{path}[{at}]"))
+    return listed
+
+
+def _plain(value: Any, path: str) -> Any:
+    """A value as a scalar of JSON, a mapping or a list, whose items may be anything.
+
+    Raises:
+        TypeError: it is not JSON.
+        ValueError: it is a number that JSON does not have.
+    """
     if value is omit:
         raise TypeError(f"{path or 'the body'} is omit, which only a parameter or a key can be")
     if isinstance(value, enum.Enum):
         return to_request(value.value, path)
-    if value is None or isinstance(value, (str, int)):
+    if isinstance(value, (str, int)):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -110,62 +154,125 @@ def _to_request(value: Any, path: str) -> Any:
         return int(value)
     if isinstance(value, numbers.Real):
         return to_request(float(value), path)
-    if isinstance(value, ChatCompletionMessage):
-        value = _message_to_send(value)
-    elif isinstance(value, Function):
-        arguments = value.arguments or "{}"
-        if not isinstance(arguments, str):  # some servers send the object rather than its text
-            arguments = json.dumps(arguments)
-        value = _without_nulls(value) | {"arguments": arguments}
-        value.pop("parsed_arguments", None)
-    elif isinstance(value, JsonObject):
-        value = dict(value._items())
-        if "function" in value and value.get("type") is None:
-            value["type"] = "function"
+    if isinstance(value, JsonObject):
+        return _object_to_send(value)
+    if is_record(value):
+        return _record_to_send(value, path)
     if isinstance(value, Mapping):
-        return {
-            _key(name, path): to_request(item, f"{path}.{name}" if path else str(name))
-            for name, item in value.items()
-            if item is not omit
-        }
-    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, memoryview)):
-        return [to_request(item, f"{path}[{at}]") for at, item in enumerate(value)]
-    hint = ""
+        return value
+    other = plain_form(value)
+    if other is not value:
+        return to_request(other, path)
+    if is_array(value):
+        return list(value)
+    raise _not_json(value, path)
+
+
+def as_list(value: Any) -> Any:
+    """Return the items of a parameter that is a list, such as ``messages``, as a list.
+
+    Whatever can be iterated will do, such as an object of the caller's that holds a conversation,
+    but for what is one item rather than a list of them: that is returned as it is.
+    """
+    if is_record(value):  # it may stand for a list, as pydantic's RootModel[list[...]] does
+        return to_request(value)
+    one = (str, bytes, bytearray, Mapping, JsonObject, io.IOBase, type)
+    is_list = isinstance(value, Iterable) and not isinstance(value, one)
+    return list(value) if is_list else value
+
+
+def _not_json(value: Any, path: str) -> TypeError:
+    """The error for what is neither JSON nor an object of a class that has JSON."""
+    cls, hint = type(value), ""
     if isinstance(value, (bytes, bytearray, memoryview)):
         hint = "; base64.b64encode(...).decode() makes text of bytes"
-    elif callable(getattr(value, "model_dump", None)):
-        return to_request(value.model_dump(mode="json", exclude_unset=True), path)
-    raise TypeError(f"{path or 'the body'} is a {type(value).__name__}, which JSON has not{hint}")
+    elif isinstance(value, type):
+        hint = f"; it is the class {value.__name__}, where an object is needed"
+    elif hasattr(cls, "isoformat"):
+        hint = "; isoformat() makes text of it"
+    elif hasattr(cls, "read"):
+        hint = "; read() gives what is in it"
+    elif hasattr(cls, "__iter__"):
+        hint = "; list(...) makes an array of it"
+    name = cls.__name__
+    return TypeError(f"{path or 'the body'} is a {name}, which is not JSON serializable{hint}")
+
+
+def _record_to_send(value: Any, path: str) -> Any:
+    """An object of a class that another library made."""
+
+    def convert(inner: Any) -> Any:
+        return to_request(inner, path)
+
+    try:
+        fields = record_fields(value, convert)
+    except (TypeError, ValueError) as error:
+        name = type(value).__name__
+        raise TypeError(
+            f"{path or 'the body'} is a {name}, which is not JSON serializable: {error}"
+        ) from error
+    if isinstance(fields, dict) and any(map(_is_official_message, type(value).__mro__)):
+        fields = structure(fields, ChatCompletionMessage)
+        if "parsed" in type(value).model_fields:
+            fields.extra.pop("parsed", None)
+    return to_request(fields, path)
+
+
+def _is_official_message(cls: type) -> bool:
+    where = f"{cls.__module__}.{cls.__name__}"
+    return where == "openai.types.chat.chat_completion_message.ChatCompletionMessage"
 
 
 def _key(name: Any, path: str) -> str:
+    if isinstance(name, enum.Enum):
+        name = name.value
     if isinstance(name, str):
         return name
-    if isinstance(name, int) and not isinstance(name, bool):  # token ids in logit_bias
-        return str(name)
+    if isinstance(name, numbers.Integral) and not isinstance(name, bool):  # ids in logit_bias
+        return str(int(name))
     raise TypeError(f"{path or 'the body'} has the key {name!r}; keys must be str")
+
+
+def _object_to_send(value: JsonObject) -> dict[str, Any]:
+    """An object of :mod:`chatlib.types` as the fields to send."""
+    if isinstance(value, ChatCompletionMessage):
+        return _message_to_send(value)
+    fields = dict(value._items())
+    if isinstance(value, (Function, FunctionCall)):
+        fields = {**fields, "arguments": json_text(value.arguments) or "{}"}
+        fields.pop("parsed_arguments", None)
+        fields = {name: item for name, item in fields.items() if item is not None}
+    elif "function" in fields and fields.get("type") is None:
+        fields["type"] = "function"
+    return fields
 
 
 def _message_to_send(message: ChatCompletionMessage) -> dict[str, Any]:
     """A message from the API as a message for the API: the request's fields, and no nulls.
 
-    Fields that the library does not know stay: a provider that sent a signature wants it back.
+    Content that is null stays beside calls, where strict servers demand the key; elsewhere it is
+    refused. Fields that the library does not know stay as well: a provider that sent a signature
+    wants it back.
     """
-    fields: dict[str, Any] = {"role": message.role or "assistant", **_without_nulls(message)}
+    extra = message._extra or {}
+    sent = {"role": None, **dict(message._items())}
+    sent["role"] = message.role or "assistant"
+    if not message.tool_calls:  # an empty list is refused by OpenAI
+        sent.pop("tool_calls", None)
+    calls = sent.get("tool_calls") or sent.get("function_call")
+    fields = {
+        name: item
+        for name, item in sent.items()
+        if item is not omit and (item is not None or (name == "content" and calls))
+    }
     for name in ("annotations", "parsed", "id", "content_parts"):
-        if name in fields and name not in message.extra:
+        if name in fields and name not in extra:
             del fields[name]
-    if isinstance(message, ChatCompletionStoreMessage) and message.content_parts:
-        fields.setdefault("content", message.content_parts)
     if isinstance(message.audio, ChatCompletionAudio):
         fields["audio"] = {"id": message.audio.id}
-    if not message.tool_calls:  # an empty list is refused by OpenAI
-        fields.pop("tool_calls", None)
-    if not fields.keys() & {"tool_calls", "function_call", "audio", "refusal"}:
+    parts = getattr(message, "content_parts", None)  # of a stored message
+    if isinstance(message, ChatCompletionStoreMessage) and parts and message.content is None:
+        fields["content"] = parts
+    if not calls and not fields.keys() & {"audio", "refusal"}:
         fields.setdefault("content", "")
     return fields
-
-
-def _without_nulls(value: JsonObject) -> dict[str, Any]:
-    sent = dict(value._items())
-    return {name: item for name, item in sent.items() if item is not None and item is not omit}

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import quote, urlsplit, urlunsplit
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 import attrs
 
@@ -17,6 +18,8 @@ from chatlib._omit import Omit, omit
 from chatlib.errors import OpenAIError
 from chatlib.headers import HIDDEN, redact_url
 from chatlib.http import Timeout
+from chatlib.redaction import conceal, concealed, concealed_url, private_frames
+from chatlib.urls import parse_url
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 DEFAULT_TIMEOUT = Timeout(600, connect=5)
@@ -24,6 +27,8 @@ DEFAULT_MAX_RETRIES = 2
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+T = TypeVar("T")
 
 TimeoutLike: TypeAlias = "float | Timeout | None"
 KeyFunction: TypeAlias = "Callable[[], str] | Callable[[], Awaitable[str]]"
@@ -70,6 +75,38 @@ class Secret:
     __str__ = __repr__
 
 
+_SECRETS = ("api_key", "azure_ad_token")
+
+
+def hide(settings: dict[str, Any]) -> None:
+    """Make secrets, in place, of what is secret in some settings: no traceback shall show them.
+
+    Raises:
+        TypeError, OpenAIError: a key is none; it is in the settings no more.
+    """
+    conceal(settings)
+    for name in _SECRETS:
+        given = settings.get(name)
+        if given is None or callable(given) or isinstance(given, Secret):
+            continue
+        given = None
+        settings[name] = Secret(settings.pop(name))
+
+
+def hiding(made: type[T]) -> type[T]:
+    """Let a class hide what it is made with, should its making fail."""
+    init = made.__init__
+
+    @wraps(init)
+    def __init__(self: T, **fields: Any) -> None:
+        hide(fields)
+        with private_frames():
+            init(self, **fields)
+
+    made.__init__ = __init__  # type: ignore[assignment, method-assign]
+    return made
+
+
 def _key(key: KeyLike | None) -> Secret | KeyFunction | None:
     try:
         return key if key is None or callable(key) or isinstance(key, Secret) else Secret(key)
@@ -81,24 +118,35 @@ def _timeout(timeout: TimeoutLike) -> Timeout:
     return timeout if isinstance(timeout, Timeout) else Timeout(timeout)
 
 
-def _base_url(url: str) -> str:
+_EXAMPLES = {
+    "base_url": "https://api.openai.com/v1 or http://localhost:8080/v1",
+    "azure_endpoint": "https://name.openai.azure.com",
+}
+
+
+def _base_url(url: str, name: str = "base_url") -> str:
+    """Return a base URL, checked; without ``/chat/completions``, which every call adds."""
     url = str(url).strip()
     try:
-        parts = urlsplit(url)
-        usable = (
-            not re.search(r"[\x00-\x20\x7f]", url)
-            and parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and parts.port != 0
-        )
-    except ValueError:  # an IPv6 address without its bracket, a port that is none
-        usable = False
-    if not usable:
+        if "\\" in url or " " in url or not url.isprintable():
+            raise ValueError("the URL has a backslash, a blank or a control character in it")
+        parse_url(url)
+    except ValueError as error:
+        why = str(error)
+        shown = redact_url(url)
+        if "@" in url or shown == url:  # it may not be what it looks like
+            shown = url.rpartition("@")[2].partition("?")[0]
+            shown = f"{HIDDEN}@{shown}" if "@" in url else shown
+        url = ""  # it may hold a password, and some tools print the variables of a traceback
         raise OpenAIError(
-            f"base_url is {redact_url(url)!r}; it must be a whole address "
-            "such as https://api.openai.com/v1 or http://localhost:8080/v1"
-        )
-    return url
+            f"{name} is {shown[:500]!r}: {why}. It must be a whole address, such as "
+            f"{_EXAMPLES[name]}"
+        ) from None
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/")
+    if path.endswith("/chat/completions"):  # as providers and portals show it
+        url = urlunsplit(parts._replace(path=path.removesuffix("/chat/completions")))
+    return concealed_url(url)
 
 
 def path_segment(value: object, name: str) -> str:
@@ -108,16 +156,15 @@ def path_segment(value: object, name: str) -> str:
         name: What it is, for the exception.
 
     Raises:
-        ValueError: it is empty, so that the request would mean something else.
+        ValueError: it is empty, or ``.`` or ``..``, so that the request would mean something else.
         TypeError: it is no text.
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} is a {type(value).__name__}; it must be a str")
-    if not value.strip():
+    # To servers, and to much that is on the way, dots mean another path, percent-encoded or not.
+    if value.strip() in ("", ".", ".."):
         raise ValueError(f"{name} is {value!r}; it must be the id that the server gave")
-    encoded = quote(value, safe="", errors="replace")
-    # To a server, and to much that is on the way, these two mean another path.
-    return {".": "%2E", "..": "%2E%2E"}.get(encoded, encoded)
+    return quote(value, safe="", errors="replace")
 
 
 def retries(count: int) -> int:
@@ -128,13 +175,16 @@ def retries(count: int) -> int:
 
 
 def _headers(headers: Mapping[str, str | None] | None) -> Mapping[str, str | None]:
-    return dict(headers or {})
+    made: Mapping[str, str | None] = concealed(dict(headers or {}))
+    return made
 
 
 def _query(query: Mapping[str, object] | None) -> Mapping[str, object]:
-    return dict(query or {})
+    made: Mapping[str, object] = concealed(dict(query or {}))
+    return made
 
 
+@hiding
 @attrs.frozen(kw_only=True)
 class Config:
     """Everything that stays the same from call to call.
@@ -142,7 +192,9 @@ class Config:
     Args:
         api_key: The key; or a function that gives it, called for each attempt (tokens that
             expire); or None for a server that wants none.
-        base_url: What comes before ``/chat/completions``. A query in it is kept.
+        base_url: What comes before ``/chat/completions`` (which is left out where it is there). A
+            query in it goes with each request; ``default_query``, parameters of a call and
+            ``extra_query`` win over it, in this order.
         organization, project: Sent as ``OpenAI-Organization`` and ``OpenAI-Project``.
         timeout: Seconds, a :class:`~chatlib.http.Timeout`, or None for no limit.
         max_retries: How often a failed call is tried again.
@@ -190,6 +242,11 @@ class Config:
             set_default_query: Takes its place.
             fields: Others of the config.
         """
+        default_headers, set_default_headers = map(
+            concealed, (default_headers, set_default_headers)
+        )
+        default_query, set_default_query = map(concealed, (default_query, set_default_query))
+        hide(fields)
         for added, replaced, name in (
             (default_headers, set_default_headers, "default_headers"),
             (default_query, set_default_query, "default_query"),
@@ -273,13 +330,14 @@ def config_from_env(
             default_query=default_query,
         )
         return made.with_key_from(environ) if api_key is None else made
-    finally:
-        del api_key, environ  # some tools print the variables of a traceback
+    finally:  # some tools print the variables of a traceback
+        del api_key, environ, base_url, default_headers, default_query
 
 
 # Azure ----------------------------------------------------------------------------------------
 
 
+@hiding
 @attrs.frozen(kw_only=True, repr=False)
 class AzureConfig(Config):
     """As :class:`Config`, for a resource of Azure OpenAI.
@@ -316,14 +374,24 @@ class AzureConfig(Config):
         **fields: Any,
     ) -> Self:
         """A copy with some settings changed, by their names as in :func:`azure_config_from_env`."""
+        azure_ad_token = azure_ad_token and cast("Secret", _key(azure_ad_token))
+        azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
+        hide(fields)
         name = (
             "set_default_query" if fields.get("set_default_query") is not None else "default_query"
         )
-        version = api_version or self.default_query.get("api-version")
-        if version is not None:
-            fields[name] = {**(fields.get(name) or {}), "api-version": version}
         if azure_endpoint is not None:
-            fields["base_url"] = _azure_base_url(azure_endpoint)
+            fields["base_url"], deployment = _azure_address(azure_endpoint)
+            azure_deployment = azure_deployment or deployment
+        query = fields.get(name) or {}
+        version = (
+            api_version
+            or query.get("api-version")
+            or _version_in(fields.get("base_url"))
+            or self.default_query.get("api-version")
+        )
+        if version is not None:
+            fields[name] = {**query, "api-version": version}
         credentials = [azure_ad_token, azure_ad_token_provider, fields.get("api_key")]
         given = [at for at, value in enumerate(credentials) if value is not None]
         if len(given) > 1:
@@ -374,7 +442,9 @@ def azure_config_from_env(
 
     Args:
         environ: What to read in place of :data:`os.environ`.
-        azure_endpoint: The address of the resource, such as ``https://name.openai.azure.com``.
+        azure_endpoint: The address of the resource, such as ``https://name.openai.azure.com``; or
+            the target URI that the portal shows, whose deployment and version count where no other
+            is given.
         azure_deployment: The deployment to ask; without it, the one named like the model.
         api_version: The version of the API, such as ``2024-10-21``.
         api_key: A key of the resource, or a function that gives it.
@@ -388,24 +458,35 @@ def azure_config_from_env(
         OpenAIError: the endpoint, the version or the credentials are missing.
     """
     environ = os.environ if environ is None else environ
+    base_url = base_url and concealed_url(base_url)
+    azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
+    default_query = concealed(default_query)
+    hide(settings)
     try:
         if base_url is not None and azure_endpoint is not None:
             raise ValueError("base_url and azure_endpoint can't both be given")
-        endpoint = azure_endpoint or environ.get("AZURE_OPENAI_ENDPOINT")
+        endpoint = azure_endpoint or concealed_url(environ.get("AZURE_OPENAI_ENDPOINT") or "")
         if base_url is None and not endpoint:
             raise OpenAIError(
                 "There is no endpoint. Set the environment variable AZURE_OPENAI_ENDPOINT, or give "
                 "azure_endpoint= or base_url= to the client."
             )
-        version = api_version or environ.get("OPENAI_API_VERSION")
+        version = (
+            api_version
+            or (default_query or {}).get("api-version")
+            or _version_in(base_url if base_url is not None else azure_endpoint)
+            or environ.get("OPENAI_API_VERSION")
+            or _version_in(endpoint)
+        )
         if not version:
             raise OpenAIError(
                 "There is no API version. Set the environment variable OPENAI_API_VERSION, or give "
                 "api_version= to the client, such as 2024-10-21."
             )
+        address, deployment = (base_url, None) if base_url is not None else _azure_address(endpoint)
         made = AzureConfig(
-            base_url=base_url if base_url is not None else _azure_base_url(str(endpoint)),
-            deployment=azure_deployment,
+            base_url=address,
+            deployment=azure_deployment or deployment,
             default_query={**(default_query or {}), "api-version": version},
             organization=settings.pop("organization", None) or environ.get("OPENAI_ORG_ID") or None,
             project=settings.pop("project", None) or environ.get("OPENAI_PROJECT_ID") or None,
@@ -421,6 +502,31 @@ def azure_config_from_env(
         del api_key, azure_ad_token, environ  # some tools print the variables of a traceback
 
 
-def _azure_base_url(endpoint: str) -> str:
-    parts = urlsplit(_base_url(endpoint))
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/openai"))
+_AZURE_HOST = re.compile(r".+\.(openai|cognitiveservices|services\.ai)\.azure\.(com|us|cn)")
+
+
+def _azure_address(endpoint: str) -> tuple[str, str | None]:
+    """Return the base URL that an endpoint means, and the deployment if it names one.
+
+    The endpoint is the address of a resource, or of a gateway in front of one; or the target URI of
+    a deployment, with or without the operation.
+    """
+    with private_frames():
+        parts = urlsplit(_base_url(endpoint, "azure_endpoint"))
+    root, _, deployment = parts.path.rstrip("/").partition("/openai/deployments/")
+    is_azure = _AZURE_HOST.fullmatch(parts.hostname or "") is not None
+    if "/" in deployment or (is_azure and root not in ("", "/openai")):
+        del parts  # some tools print the variables of a traceback
+        raise OpenAIError(
+            f"azure_endpoint is {redact_url(endpoint)!r}; it must be the address of the resource, "
+            "such as https://name.openai.azure.com, or the target URI of its chat completions. "
+            "(An address with /openai/v1 is one for OpenAI(base_url=...), without api_version.)"
+        )
+    root = "" if is_azure else root
+    base_url = concealed_url(urlunsplit(parts._replace(path=f"{root}/openai")))
+    return base_url, unquote(deployment) or None
+
+
+def _version_in(url: str | None) -> str | None:
+    """Return the API version in the query of a URL."""
+    return dict(parse_qsl((url or "").strip().partition("?")[2])).get("api-version")

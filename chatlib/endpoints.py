@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlib._omit import Omit, omit
 from chatlib.accumulate import joined
 from chatlib.building import REQUEST_OPTIONS, Operation, split_options
-from chatlib.codec import to_json, to_request
+from chatlib.codec import as_list, to_json, to_request
 from chatlib.config import Config, path_segment
+from chatlib.foreign import is_record
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.pagination import CursorPage
 from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
 from chatlib.streaming import read_chunks
-from chatlib.types.base import JsonObject, converter
+from chatlib.types.base import JsonObject, converter, set_http
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.params import CREATE_PARAMS, LIST_PARAMS, MESSAGE_LIST_PARAMS, UPDATE_PARAMS
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
@@ -100,26 +101,24 @@ def _create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes
     missing = [name for name in ("messages", "model") if params.get(name, omit) is omit]
     if missing:
         raise TypeError(f"create() needs {' and '.join(map(repr, missing))}")
-    messages = params["messages"]
-    if isinstance(messages, (str, bytes, Mapping, JsonObject)) or not isinstance(
-        messages, Iterable
-    ):
-        raise TypeError(
-            f"messages is a {type(messages).__name__}; it must be a list of messages, "
-            'such as [{"role": "user", "content": "Hello"}]'
-        )
     if inspect.isclass(params.get("response_format")):
         raise TypeError("response_format is a class: create() can't read it back, but parse() can")
-    messages = list(messages)
+    listed = {name: as_list(params[name]) for name in ("messages", "tools") if name in params}
+    messages = listed["messages"]
+    if not isinstance(messages, list):
+        raise TypeError(
+            f"messages is a {type(params['messages']).__name__}; it must be a list of messages, "
+            'such as [{"role": "user", "content": "Hello"}]'
+        )
     for at, message in enumerate(messages):
-        if not (isinstance(message, (Mapping, JsonObject)) or hasattr(message, "model_dump")):
+        if not (isinstance(message, (Mapping, JsonObject)) or is_record(message)):
             raise TypeError(
                 f"messages[{at}] is a {type(message).__name__}; a message is a dict, or an object "
                 "such as chatlib.UserMessage(content=...)"
             )
         if isinstance(message, ChatCompletion):
             raise TypeError(f"messages[{at}] is a completion; send its choices[0].message")
-    return _content({**params, "messages": messages}, options)
+    return _content({**params, **listed}, options)
 
 
 def _content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
@@ -165,7 +164,7 @@ def read_completion(response: HttpResponse) -> ChatCompletion:
         value = read_object(response)
         check_choices(value, response, required=True)
         made = converter().structure(value, ChatCompletion)
-    made._http = response.info()
+    set_http(made, response.info())
     return made
 
 
@@ -294,7 +293,7 @@ def read_deleted(response: HttpResponse) -> ChatCompletionDeleted:
     """
     raise_for_status(response)
     made = converter().structure(read_object(response), ChatCompletionDeleted)
-    made._http = response.info()
+    set_http(made, response.info())
     return made
 
 
@@ -313,7 +312,7 @@ def _read_page(response: HttpResponse, item_type: type[JsonItem]) -> CursorPage[
     hook, page._http = converter().get_structure_hook(item_type), response.info()
     page.data = [hook(item, None) for item in items]
     for made in page.data:
-        made._http = page._http
+        set_http(made, page._http)
     return page
 
 
@@ -372,6 +371,7 @@ def _query(
     """An operation whose parameters go into its query."""
     options, params = split_options(given)
     _check_names(call, params, known, _TO_QUERY)
+    params = {n: to_request(v, n) if is_record(v) else v for n, v in params.items()}
     content = b""
     if options.get("extra_body"):
         if method == "GET":

@@ -5,19 +5,24 @@ are added: a stream that was cut off is an error (:class:`IncompleteStreamError`
 says how many attempts were made and how long the server asked to wait.
 
 Errors come as ``{"error": {...}}``, ``{"error": "text"}``, a list with one such object, flat
-objects, FastAPI's ``{"detail": ...}``, plain text, HTML pages; with an error status, inside a 200
-and inside a stream. :func:`find_error` knows them all.
+objects (``{"code": ..., "msg": ...}``), FastAPI's ``{"detail": ...}``, MiniMax's ``base_resp``,
+inside a choice, as plain text, as HTML pages; with an error status, inside a 200 and inside a
+stream. :func:`find_error` knows them all.
+
+What a server sent may be of any size and depth: texts are cut before they are searched, messages
+have a greatest length, and values are walked to a fixed depth.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from contextlib import suppress
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from chatlib._json import read_json
 from chatlib.headers import HIDDEN, Headers, redact_url, retry_after
 from chatlib.http import HttpRequest, HttpResponse
 
@@ -28,6 +33,13 @@ E = TypeVar("E", bound="APIError")
 
 PREVIEW_LENGTH = 500
 """How many characters of a body a message quotes."""
+
+LONGEST_MESSAGE = 2000
+"""The greatest length of an exception's message in characters."""
+
+_LONGEST_PAGE = 100_000
+_DEEPEST_BODY = 100
+_DEEPEST_ERROR = 8
 
 
 class OpenAIError(Exception):
@@ -65,6 +77,8 @@ class APIError(OpenAIError):
     """How many requests were made, the failed one included."""
     retry_after: float | None
     """How many seconds the server asked to wait."""
+    embedded_status: int | None = None
+    """The HTTP status that an error inside a good response names."""
 
     def __init__(
         self,
@@ -78,8 +92,9 @@ class APIError(OpenAIError):
         if request is None and response is not None:
             request = response.request
         secrets = _secrets(request)
-        with suppress(RecursionError):  # a body that is nested so deeply holds no key of ours
-            message, body = _struck(message, secrets), _struck(body, secrets)
+        message, body = _struck(message, secrets), _struck(body, secrets)
+        if isinstance(message, str):
+            message = shortened(message, LONGEST_MESSAGE)
         super().__init__(message)
         self.message = message
         self.request = request
@@ -204,7 +219,7 @@ class LengthFinishReasonError(OpenAIError):
         used = completion.usage
         super().__init__(
             "Could not parse the answer: it was cut at the token limit"
-            + (f" (usage: {used.to_dict()})." if used is not None else ".")
+            + (f" (usage: {shortened(as_text(used))})." if used is not None else ".")
         )
         self.completion = completion
 
@@ -249,23 +264,43 @@ class ErrorFound:
     """The object that the error is in: beside a text, it may hold the code."""
 
     def on(self, error: E) -> E:
-        """An exception for it, with what the body alone does not say."""
+        """Add to an exception what its body alone does not say."""
         if isinstance(self.body, str):
             for name in ("code", "param", "type"):
                 setattr(error, name, self.around.get(name))
+            return error
+        if error.code is None:
+            codes = (*_given(self.body, _CODES), *_given(self.around, ("code",)))
+            error.code = next(iter(codes), None)
+        if error.type is None and self.around.get("type") != "error":
+            error.type = self.around.get("type")
         return error
 
 
+# Names under which servers put an error: its code, its words, words that nothing else has.
+_CODES = ("code", "error_code", "errcode", "err_code")
+_WORDS = ("message", "error", "detail", "msg")
+_ERROR_WORDS = ("error_msg", "error_message", "errorMessage", "errmsg", "err_msg", "status_msg")
+_SUCCESS = frozenset({"ok", "success", "succeeded", "true"})
+_FAILURE = frozenset({"error", "fail", "failed", "failure"})
+
+
 def find_error(value: Any, *, certain: bool = False) -> ErrorFound | None:
-    """The error that a decoded body or event speaks of; None where it speaks of none.
+    """Return the error that a decoded body or event speaks of; None where it speaks of none.
 
     Args:
         value: Decoded JSON.
         certain: The status or the event's name said already that it is an error, so that a bare
             ``{"message": ...}`` or a text counts.
     """
+    return _find(value, certain, 0)
+
+
+def _find(value: Any, certain: bool, depth: int) -> ErrorFound | None:
+    if depth > _DEEPEST_ERROR:
+        return None
     if isinstance(value, list) and value:
-        return find_error(value[0], certain=certain)
+        return _find(value[0], certain, depth + 1)
     if isinstance(value, str):
         return ErrorFound(value, value) if certain and value.strip() else None
     if not isinstance(value, dict):
@@ -277,17 +312,66 @@ def find_error(value: Any, *, certain: bool = False) -> ErrorFound | None:
             and not error.get("message")
             and isinstance(error.get("error"), dict)
         ):
-            return find_error(error, certain=True)  # a proxy wrapped what it was told
-        words = _message_in(error) or json.dumps(error, ensure_ascii=False)
-        return ErrorFound(words, error, value)
-    if not (certain or value.get("object") == "error" or value.get("type") == "error"):
-        # Nothing says that it is one. What has choices is an answer; what has none, but words
-        # where servers put the words of an error, is not.
-        worded = any(map(value.get, ("message", "detail", "error_msg")))
-        if "choices" in value or not worded:
-            return None
-    message = _message_in(value)
+            inner = _find(error, True, depth + 1)  # a proxy wrapped what it was told
+            if inner is not None:
+                return inner
+        return ErrorFound(_message_in(error) or as_text(error), error, value)
+    choices = value.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        # OpenRouter, where a provider fails after the 200. What Azure's filter failed at stands
+        # one level deeper, in content_filter_result, and is no failure of the answer.
+        error = choice.get("error") if isinstance(choice, dict) else None
+        if not _is_empty(error):
+            return ErrorFound(_message_in(error) or as_text(error), error, choice)
+    status = value.get("base_resp")  # MiniMax
+    if isinstance(status, dict) and _verdict(status.get("status_code")) is False:
+        around = {"code": status["status_code"], **value}
+        return ErrorFound(_message_in(status) or as_text(status), status, around)
+    named = value.get("object") == "error" or value.get("type") == "error"
+    if not (certain or named or _says_failed(value)):
+        return None
+    message = _message_in(value) or (as_text(value) if named and not choices else None)
     return ErrorFound(message, value) if message else None
+
+
+def _says_failed(value: dict[str, Any]) -> bool:
+    """Whether an object is an error although nothing calls it one.
+
+    What has choices is an answer. What has none, but words where servers put the words of an error,
+    is not, unless a code says that all is well: ``{"code": 0, "msg": "ok"}``.
+    """
+    if value.get("choices"):
+        return False
+    verdicts = {_verdict(value.get(name)) for name in (*_CODES, "status_code")}
+    verdicts |= {_verdict(value.get("status"), open_ended=True), _verdict(value.get("success"))}
+    if False in verdicts:
+        return any(map(value.get, (*_WORDS, *_ERROR_WORDS)))
+    if True in verdicts:
+        return False
+    if any(map(value.get, _ERROR_WORDS)):
+        return True
+    return "choices" not in value and any(map(value.get, ("message", "detail")))
+
+
+def _verdict(code: Any, *, open_ended: bool = False) -> bool | None:
+    """Whether a code says success or failure; None where it says neither.
+
+    Args:
+        open_ended: A text is a failure only if it is the word for one or a number: ``status`` may
+            say anything.
+    """
+    if isinstance(code, bool):
+        return code
+    if isinstance(code, (int, float)):
+        return code == 0 or 200 <= code <= 299
+    if not isinstance(code, str) or not code.strip():
+        return None
+    code = code.strip().lower()
+    if code.isdecimal():
+        return not code.strip("0") or (len(code) == 3 and code[0] == "2")
+    if code in _SUCCESS:
+        return True
+    return False if not open_ended or code in _FAILURE else None
 
 
 def _is_empty(error: Any) -> bool:
@@ -297,34 +381,42 @@ def _is_empty(error: Any) -> bool:
     return not error
 
 
-def _message_in(value: Any) -> str | None:
+def _message_in(value: Any, depth: int = 0) -> str | None:
     """The server's words, wherever it put them."""
     if isinstance(value, str):
         return value or None
+    if depth > _DEEPEST_ERROR:
+        return None
     if isinstance(value, list):
-        return "; ".join(filter(None, map(_message_in, value))) or None
+        words = (_message_in(item, depth + 1) for item in value[:20])
+        return "; ".join(filter(None, words)) or None
     if not isinstance(value, dict):
         return None
-    for name in ("message", "error", "detail", "msg", "error_msg", "error_message", "title"):
-        words = _message_in(value.get(name))
-        if words:
+    for name in (*_WORDS, *_ERROR_WORDS, "title"):
+        found = _message_in(value.get(name), depth + 1)
+        if found:
             where = value.get("loc")  # FastAPI: which field {"msg": ...} is about
-            return f"{'.'.join(map(str, where))}: {words}" if isinstance(where, list) else words
+            if not isinstance(where, list):
+                return found
+            return f"{'.'.join(str(at) for at in where if isinstance(at, (str, int)))}: {found}"
     return None
 
 
+def _given(value: Any, names: tuple[str, ...]) -> Iterator[Any]:
+    """What an object holds under some names, unless null."""
+    if isinstance(value, dict):
+        yield from (item for item in map(value.get, names) if item is not None)
+
+
 def error_from_response(response: HttpResponse) -> APIStatusError:
-    """The exception for a response with an error status. Reads its body."""
+    """Return the exception for a response with an error status. Reads its body."""
     request, status = response.request, response.status
     text = response.text
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except ValueError:
         value = None
-    try:
-        found = find_error(value, certain=True)
-    except RecursionError:
-        found = None
+    found = find_error(value, certain=True)
     if found is not None:
         words, body = shortened(found.message), found.body
     else:
@@ -332,7 +424,7 @@ def error_from_response(response: HttpResponse) -> APIStatusError:
         if isinstance(value, dict) and value.get("error") is not None:
             body = value["error"]
         if request is not None:
-            words += f" (from {redact_url(request.url)})"
+            words += f" (from {shortened(redact_url(request.url))})"
         if status == 404:
             words += " Is base_url right? It commonly ends in /v1."
     error = error_class(status)(f"Error code: {status} - {words}", response=response, body=body)
@@ -342,37 +434,88 @@ def error_from_response(response: HttpResponse) -> APIStatusError:
 def error_inside(
     found: ErrorFound, response: HttpResponse | None, completion: ChatCompletion | None = None
 ) -> APIError:
-    """The exception for an error that came inside a good response, or inside a stream."""
+    """Return the exception for an error that came inside a good response, or inside a stream."""
     message, body = shortened(found.message), found.body
-    status = embedded_status(found.around if isinstance(body, str) else body)
+    status = embedded_status(body) or embedded_status(found.around)
+    error: APIError
     if status is not None and response is not None:
         kind = error_class(status)
-        return found.on(kind(message, response=response, body=body, completion=completion))
-    return found.on(APIError(message, body=body, response=response, completion=completion))
+        error = kind(message, response=response, body=body, completion=completion)
+    else:
+        error = APIError(message, body=body, response=response, completion=completion)
+    error.embedded_status = status
+    return found.on(error)
 
 
 def embedded_status(body: Any) -> int | None:
-    """The HTTP status that an error body names as its ``code`` or ``status``."""
-    if isinstance(body, dict):
-        for name in ("code", "status", "status_code"):
-            status = body.get(name)
-            if isinstance(status, str) and status.isdecimal():
-                status = int(status)
-            if isinstance(status, int) and 400 <= status <= 599:
-                return status
+    """Return the HTTP status that an error body names as its code or status."""
+    for status in _given(body, _STATUSES):
+        if isinstance(status, str) and len(status) == 3 and status.isdecimal():
+            status = int(status)
+        if isinstance(status, (int, float)) and 400 <= status <= 599:
+            return int(status)
     return None
 
 
+_STATUSES = ("code", "status", "status_code", "statusCode", "http_code", "http_status")
+
+
 def preview(text: str) -> str:
-    """The start of a body for a message: without markup, on one line, not too long."""
-    if text.lstrip()[:1] == "<":
-        text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<!--.*?-->|<[^>]*>", " ", text[:100_000])
+    """Return the start of a body for a message: without markup, on one line, not too long."""
+    text = text[:_LONGEST_PAGE].lstrip()
+    if text.startswith("<"):
+        text = _without_markup(text)
     return shortened(" ".join(text[:10_000].split()))
 
 
-def shortened(text: str) -> str:
-    """A text cut to a length that fits a message."""
-    return text if len(text) <= PREVIEW_LENGTH else text[:PREVIEW_LENGTH] + "..."
+def _without_markup(page: str) -> str:
+    """Return the text of an HTML page, tags, comments, scripts and styles left out.
+
+    The page is searched from its start to its end once: what opens and is never closed reaches to
+    the end.
+    """
+    text: list[str] = []
+    at = 0
+    while True:
+        start = page.find("<", at)
+        if start < 0:
+            return " ".join((*text, page[at:]))
+        text.append(page[at:start])
+        if page.startswith("<!--", start):
+            end = page.find("-->", start)
+            at = end + 3 if end >= 0 else len(page)
+            continue
+        end = page.find(">", start)
+        if end < 0:
+            return " ".join((*text, page[start:]))
+        at = end + 1
+        opened = _UNSEEN.match(page, start)
+        if opened is not None:
+            closed = _CLOSED[opened[1].lower()].search(page, at)
+            at = closed.end() if closed is not None else len(page)
+
+
+_UNSEEN = re.compile(r"<(script|style)\b", re.IGNORECASE)
+_CLOSED = {
+    name: re.compile(rf"</{name}[^>]{{0,100}}>", re.IGNORECASE) for name in ("script", "style")
+}
+
+
+def shortened(text: str, length: int = PREVIEW_LENGTH) -> str:
+    """Return a text cut to a length that fits a message, and without what can't be printed."""
+    text = text if len(text) <= length else text[:length] + "..."
+    return text.encode(errors="replace").decode()  # half of a surrogate pair
+
+
+def as_text(value: Any) -> str:
+    """Return what came as text for a message: JSON where it can be written as that."""
+    try:
+        plain = value.to_dict() if hasattr(value, "to_dict") else value
+        return json.dumps(plain, ensure_ascii=False)
+    except RecursionError:
+        return "(nested too deeply)"
+    except (TypeError, ValueError):
+        return f"a {type(value).__name__}"
 
 
 def _secrets(request: HttpRequest | None) -> list[str]:
@@ -384,18 +527,26 @@ def _secrets(request: HttpRequest | None) -> list[str]:
     return [key for key in (value.removeprefix("Bearer ") for value in hidden) if len(key) >= 8]
 
 
-def _struck(value: Any, secrets: list[str]) -> Any:
-    """A value without the secrets: a server may quote the key that it does not like."""
+def _struck(value: Any, secrets: list[str], depth: int = 0) -> Any:
+    """Return a value without the secrets: a server may quote the key that it does not like.
+
+    What is nested too deeply for others to walk, print or pickle is left out.
+    """
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, HIDDEN)
     elif isinstance(value, bytes):
         for secret in secrets:
             value = value.replace(secret.encode(), HIDDEN.encode())
+    elif isinstance(value, (list, dict)) and depth > _DEEPEST_BODY:
+        value = "(nested too deeply)"
     elif isinstance(value, list):
-        value = [_struck(item, secrets) for item in value]
+        value = [_struck(item, secrets, depth + 1) for item in value]
     elif isinstance(value, dict):
-        value = {_struck(name, secrets): _struck(item, secrets) for name, item in value.items()}
+        value = {
+            _struck(name, secrets): _struck(item, secrets, depth + 1)
+            for name, item in value.items()
+        }
     return value
 
 

@@ -25,6 +25,11 @@ HIDDEN = "***"
 """What is shown in place of a secret."""
 
 
+def is_secret(name: str) -> bool:
+    """Whether a header, a parameter of a query or a field of this name carries a secret."""
+    return bool(_SECRET_NAME.search(name)) and not _NOT_SECRET.fullmatch(name.lower())
+
+
 class Headers(Mapping[str, str]):
     """HTTP headers: an immutable mapping whose names compare without regard to case.
 
@@ -89,9 +94,7 @@ class Headers(Mapping[str, str]):
     def redacted(self) -> dict[str, str]:
         """All headers as a plain dict that can be shown: secrets struck out."""
         return {
-            name: HIDDEN
-            if _SECRET_NAME.search(lower) and not _NOT_SECRET.fullmatch(lower)
-            else value
+            name: HIDDEN if is_secret(lower) else value
             for lower, (name, value) in self._items.items()
         }
 
@@ -125,11 +128,11 @@ def _until(date: str, now: Callable[[], float]) -> float:
     from email.utils import parsedate_to_datetime  # here, as it loads socket
 
     try:
-        at = parsedate_to_datetime(date)
+        at = parsedate_to_datetime(date[:_LONGEST_VALUE])
         if at.tzinfo is None:  # a date of HTTP is in GMT, whether it says so or not
             at = at.replace(tzinfo=timezone.utc)
         return at.timestamp() - now()
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, LookupError, AttributeError):
         return math.nan
 
 
@@ -173,10 +176,13 @@ class RateLimits:
 
 def _count(text: str) -> int | None:
     try:
-        return int(text)
+        return int(text) if len(text) <= _LONGEST_VALUE else None
     except ValueError:
         return None
 
+
+_LONGEST_VALUE = 64
+"""The longest header that can be a date or a duration: longer ones are not looked at."""
 
 _DURATION = re.compile(
     r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d*)?)s)?(?:(\d+(?:\.\d*)?)ms)?"
@@ -186,6 +192,8 @@ _IN_SECONDS = (86400, 3600, 60, 1, 0.001)
 
 def _seconds(text: str) -> float | None:
     """A duration, such as ``1h2m3.5s``, ``20ms`` or a plain number of seconds, in seconds."""
+    if len(text) > _LONGEST_VALUE:
+        return None
     if re.fullmatch(r"\d+(\.\d*)?", text):
         return float(text)
     found = _DURATION.fullmatch(text)

@@ -25,9 +25,13 @@ import attrs
 from chatlib._omit import Omit, omit
 from chatlib.headers import Headers as Headers
 from chatlib.headers import RateLimits, as_headers, redact_url
+from chatlib.redaction import concealed_url
 
 LONGEST = 10 * 365 * 86400
 """The longest time limit in seconds: clocks and sockets can't count for ever."""
+
+STREAM_END = 15.0
+"""How long a finished stream may be silent before it counts as ended, unless a timeout says so."""
 
 
 @attrs.frozen(init=False)
@@ -38,6 +42,11 @@ class Timeout:
     calls wait for a free connection; those of this library open another one). ``total`` bounds
     the whole call: all attempts, the waits between them and the stream to its end. A read timeout
     alone bounds only the wait for the next bytes, which a server's heartbeats defeat.
+
+    ``stream_end`` bounds the silence after a stream has its finish reasons: a server that then
+    sends neither a byte nor ``[DONE]`` and keeps the connection open for so long has ended the
+    stream. Each byte that comes restarts it. Unless given, it is 15 seconds; with None, ``read``
+    and ``total`` are the only limits.
     """
 
     connect: float | None
@@ -45,6 +54,7 @@ class Timeout:
     write: float | None
     pool: float | None
     total: float | None
+    stream_end: float | None
 
     def __init__(
         self,
@@ -55,10 +65,12 @@ class Timeout:
         write: float | Omit | None = omit,
         pool: float | Omit | None = omit,
         total: float | None = None,
+        stream_end: float | None = STREAM_END,
     ) -> None:
         given = {"connect": connect, "read": read, "write": write, "pool": pool}
         limits = {name: timeout if value is omit else value for name, value in given.items()}
-        self.__attrs_init__(**limits, total=total)  # pyright: ignore[reportAttributeAccessIssue]
+        limits |= {"total": total, "stream_end": stream_end}
+        self.__attrs_init__(**limits)  # pyright: ignore[reportAttributeAccessIssue]
         for name, value in attrs.asdict(self).items():
             if value is not None and not (_is_number(value) and 0 < value <= LONGEST):
                 raise ValueError(
@@ -79,20 +91,29 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _shown_redacted(url: str) -> str:
+    return concealed_url(url) if "@" in url or "?" in url else url
+
+
+def sized(content: bytes) -> str:
+    """Return what is shown of a body: its size."""
+    return f"<{len(content)} bytes>"
+
+
 @attrs.frozen
 class HttpRequest:
     """One HTTP request: what a transport is given to send."""
 
     method: str
-    url: str
+    url: str = attrs.field(converter=_shown_redacted)
     headers: Headers = attrs.field(factory=Headers, converter=as_headers)
-    content: bytes = b""
+    content: bytes = attrs.field(default=b"", repr=sized)
     timeout: Timeout = attrs.field(factory=Timeout)
 
     def __repr__(self) -> str:
         # Of the body only the size: it is as private as the key, and can be megabytes.
         shown = f"{self.method!r}, {redact_url(self.url)!r}, {self.headers!r}"
-        return f"HttpRequest({shown}, <{len(self.content)} bytes>)"
+        return f"HttpRequest({shown}, {sized(self.content)})"
 
     def json(self) -> Any:
         """The body, read as JSON."""

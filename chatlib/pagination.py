@@ -10,7 +10,7 @@ Nothing here sends anything: a page is given a function that fetches the page af
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 import attrs
 
@@ -143,10 +143,9 @@ def walked(
         page = operation.read(response)
         if trail is not None and next_cursor(page) is not None:
             trail.check(page)  # before its items, which came before, are given again
-        made = page._as(cls)
-        made._fetch = fetch  # type: ignore[attr-defined]
-        made._trail = trail or Trail((operation.query or {}).get("after"))  # type: ignore[attr-defined]
-        return made
+        made: Any = page._as(cls)
+        made._fetch, made._trail = fetch, trail or Trail((operation.query or {}).get("after"))
+        return cast("P", made)
 
     return operation.reading(read)
 

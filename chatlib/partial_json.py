@@ -66,6 +66,20 @@ class PartialJson:
             else:
                 self._take_mark(mark)
 
+    def can_go_on(self, text: str) -> bool:
+        """Whether a text can follow, and more after it. Nothing is read."""
+        if self._wants == "nothing":
+            return False
+        twin = PartialJson()
+        # Of what is in the open containers, it only matters whether the last one is empty.
+        twin._open, twin._keys = [type(each)() for each in self._open], self._keys.copy()
+        if self._open and self._open[-1]:
+            twin._open[-1] = {None: None} if isinstance(self._open[-1], dict) else [None]
+        twin._wants, twin._word = self._wants, self._word
+        twin._string = None if self._string is None else self._string[-1:]
+        twin.feed(text)
+        return twin._wants != "nothing"
+
     def value(self) -> Any:
         """What has come so far, as plain JSON values; None before there is anything.
 

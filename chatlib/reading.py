@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from chatlib._json import read_first_json
 from chatlib.accumulate import Accumulator
+from chatlib.codec import structure
 from chatlib.errors import (
     APIResponseValidationError,
+    as_text,
     error_from_response,
     error_inside,
     find_error,
     preview,
 )
 from chatlib.http import HttpResponse
+from chatlib.types.completion import ChatCompletion
 
 
 def raise_for_status(response: HttpResponse) -> None:
@@ -29,21 +32,30 @@ def read_object(response: HttpResponse) -> dict[str, Any]:
     """The JSON object that a response holds, unless it speaks of an error: that is raised."""
     text = response.text
     try:
-        value, end = _first_json(text)
-        found = find_error(value)
+        value, end = read_first_json(text, len(text) - len(text.lstrip("\ufeff \t\r\n")))
     except ValueError as error:
         raise not_promised(response, f"The response is not JSON ({error})", text) from None
-    except RecursionError:
-        raise not_promised(response, "The response is nested too deeply", text) from None
+    found = find_error(value)
     rest = text[end:].strip()
     # Some servers end even a plain answer as if it had been a stream.
     if rest and rest.replace(" ", "") != "data:[DONE]":
         raise not_promised(response, "The response goes on after its JSON", rest)
     if found is not None:
-        raise error_inside(found, response)
+        raise error_inside(found, response, _part_of(value))
     if not isinstance(value, dict):
         raise not_promised(response, "The response is not a JSON object", text)
     return value
+
+
+def _part_of(value: Any) -> ChatCompletion | None:
+    """The part of an answer that stands beside an error: what had come when it failed."""
+    if not isinstance(value, dict) or not value.get("choices"):
+        return None
+    try:
+        check_choices(value, None)
+        return structure(value, ChatCompletion)
+    except (APIResponseValidationError, RecursionError):
+        return None
 
 
 def check_choices(
@@ -77,25 +89,10 @@ def not_promised(
     response: HttpResponse | None, what: str, body: Any, joined: Accumulator | None = None
 ) -> APIResponseValidationError:
     """The exception for a body that is not what it should be; it shows how the body starts."""
-    try:
-        text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-    except RecursionError:
-        text = "(nested too deeply)"
+    text = body if isinstance(body, str) else as_text(body)
     error = APIResponseValidationError(
         response, body, message=f"{what}: {preview(text) or '(empty)'}"
     )
     if joined is not None:
         error.completion = joined.completion()
     return error
-
-
-def _first_json(text: str) -> tuple[Any, int]:
-    """The JSON value that a text begins with, and where it ends."""
-    start = len(text) - len(text.lstrip("\ufeff \t\r\n"))
-    try:
-        return _DECODER.raw_decode(text, start)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-_DECODER = json.JSONDecoder()

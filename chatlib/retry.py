@@ -7,14 +7,48 @@ it, synchronous and not, know nothing else about retries.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 
-from chatlib.errors import APIConnectionError, APIError, APIStatusError, embedded_status
+from chatlib._json import read_json
+from chatlib.errors import APIConnectionError, APIError, APIStatusError
 
 RETRIED_STATUSES = frozenset({408, 409, 429})
 """The statuses below 500 that are worth another try: timeout, conflict, too many requests."""
+
+EMPTY_ACCOUNT = frozenset(
+    {
+        # OpenAI (https://platform.openai.com/docs/guides/error-codes), and many that follow it
+        "insufficient_quota",
+        "credit_balance_exhausted",
+        "billing_not_active",
+        "billing_hard_limit_reached",
+        "account_deactivated",
+        "access_terminated",
+        "exceeded_current_quota_error",  # Moonshot (MoonshotAI/kimi-code#1857)
+        "insufficient_balance_error",  # MiniMax, ModelScope (modelscope/modelscope#1691)
+        "insufficient_balance",  # Venice, CSGHub (OpenCSGs/csghub-server#1369), DeepSeek
+        "insufficient_user_quota",  # one-api, new-api
+        "pre_consume_token_quota_failed",  # one-api, new-api: the key's own limit
+        "insufficient_credits",  # OpenRouter and gateways that sell credits
+        "insufficient_funds",
+        "credits_error",  # OpenCode Zen
+        "payment_required",
+        "1113",  # Zhipu, Z.ai (zai-org/GLM-5#148)
+        "arrearage",  # Alibaba Model Studio
+        "account_overdue_error",  # Volcengine Ark
+        "budget_exceeded",  # LiteLLM
+        "terminal_quota_exhausted",  # LiteLLM (NousResearch/hermes-agent#106427)
+    }
+)
+"""Codes and types of errors of an account without credit, which no wait brings.
+
+They are compared without regard to case, separators and a last word ``error``. Not among them are
+codes that also stand for a limit per minute, such as ``quota_exceeded``.
+"""
 
 
 @attrs.frozen
@@ -68,12 +102,48 @@ def is_retryable(outcome: APIError) -> bool:
     said = outcome.response.headers.get("x-should-retry", "").lower()
     if said in ("true", "false"):
         return said == "true"
-    status = outcome.status_code
-    if status < 400:  # an error inside a 200 counts as the status that it names
-        status = embedded_status({"code": outcome.code}) or embedded_status(outcome.body) or status
-    if "insufficient_quota" in (outcome.code, outcome.type):  # no wait brings credit
+    if is_empty_account(outcome):
         return False
+    status = outcome.embedded_status or outcome.status_code
     return status in RETRIED_STATUSES or status >= 500
+
+
+def is_empty_account(outcome: APIError) -> bool:
+    """Whether an error says, by one of its codes, that the account has no credit left."""
+    said = {"code": outcome.code, "type": outcome.type, "error": outcome.body}
+    return not _LABELS_OF_EMPTY.isdisjoint(_labels(said))
+
+
+def _labels(value: Any, depth: int = 0) -> Iterator[str]:
+    """The codes and types in an error body, also in what a gateway quotes of another server."""
+    if depth > 5:
+        return
+    if isinstance(value, list):
+        for item in value[:20]:
+            yield from _labels(item, depth + 1)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if isinstance(item, (dict, list)):
+                yield from _labels(item, depth + 1)
+            elif name in _LABELLED and isinstance(item, (str, int)):
+                yield _label(item)
+            elif name == "raw" and isinstance(item, str):  # OpenRouter
+                yield from _labels(_json_or_none(item[:10_000]), depth + 1)
+
+
+def _json_or_none(text: str) -> Any:
+    try:
+        return read_json(text)
+    except ValueError:
+        return None
+
+
+def _label(text: str | int) -> str:
+    return re.sub("[^a-z0-9]", "", str(text)[:100].lower()).removesuffix("error")
+
+
+_LABELLED = frozenset({"code", "type", "status", "reason", "error_code", "error_type", "errcode"})
+_LABELS_OF_EMPTY = frozenset(map(_label, EMPTY_ACCOUNT))
 
 
 def backoff(policy: RetryPolicy, attempt: int) -> float:

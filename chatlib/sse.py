@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 _BOM = b"\xef\xbb\xbf"
+_MOST_DIGITS = 18
+"""The longest reconnection time that is read: Python refuses to convert thousands of digits."""
 
 
 @attrs.define
@@ -118,7 +120,7 @@ class SSEDecoder:
             self._event = value
         elif name == b"id" and b"\0" not in value:
             self._id = value
-        elif name == b"retry" and value.isdigit():
+        elif name == b"retry" and value.isdigit() and len(value) <= _MOST_DIGITS:
             self.retry = int(value)
         elif name == b"error":  # not in the standard: llama.cpp
             self._event = b"error"

@@ -30,8 +30,13 @@ from chatlib.structured import (
     parse_content,
     strict_tool,
 )
-from chatlib.types.chunk import ChatCompletionChunk, ChunkChoice
-from chatlib.types.completion import ChatCompletion, ChoiceLogprobs
+from chatlib.surrogates import Halves
+from chatlib.types.chunk import ChatCompletionChunk, ChoiceDelta, ChunkChoice
+from chatlib.types.completion import (
+    ChatCompletion,
+    ChatCompletionMessageFunctionToolCall,
+    ChoiceLogprobs,
+)
 from chatlib.types.events import (
     ChatCompletionStreamEvent,
     ChunkEvent,
@@ -111,16 +116,19 @@ class ChatCompletionStreamState(Generic[T]):
                 and it will not be whole.
             ParseError: what has ended is not what was asked for.
         """
-        self._log.append(_entry(chunk) if self._log else chunk)  # the first one has the head
+        pieces = _choices_of(chunk)
+        # The first one has the head.
+        self._log.append(_entry(chunk, pieces) if self._log else chunk)
         events: list[ChatCompletionStreamEvent[T]] = [
             ChunkEvent(chunk, partial(self._snapshot_at, len(self._log)))
         ]
-        for part in _parts(chunk):
+        for part, inside in _parts(chunk, pieces):
             self._folded.add(part)
-            for piece in part.choices:
-                choice = self._choices.get(piece.index)
+            for piece in inside:
+                index = self._folded.place(piece.index)
+                choice = self._choices.get(index)
                 if choice is None:
-                    choice = self._choices[piece.index] = _ChoiceEvents(piece.index, self)
+                    choice = self._choices[index] = _ChoiceEvents(index, self)
                 events.extend(choice.events(piece))
         return events
 
@@ -131,7 +139,7 @@ class ChatCompletionStreamState(Generic[T]):
     def _snapshot_at(self, length: int) -> ParsedChatCompletion[T]:
         if length == len(self._log):
             return self.current_completion_snapshot
-        folded = Accumulator()
+        folded = self._folded.empty()
         for entry in self._log[:length]:
             if isinstance(entry, str):
                 folded.add_text(entry)
@@ -165,24 +173,40 @@ def so_far(text: str) -> Any:
     return reader.value()
 
 
-def _parts(chunk: ChatCompletionChunk) -> list[ChatCompletionChunk]:
+def _parts(
+    chunk: ChatCompletionChunk, pieces: list[ChunkChoice]
+) -> list[tuple[ChatCompletionChunk, list[ChunkChoice]]]:
     """A chunk in parts that hold each choice at most once: nearly always the chunk as it is."""
+    if len(pieces) < 2 or len(pieces) == len({_index(piece) for piece in pieces}):
+        return [(chunk, pieces)]
+    return [(chunk.replace(choices=[piece]), [piece]) for piece in pieces]
+
+
+def _index(piece: ChunkChoice) -> int:
+    return piece.index if isinstance(piece.index, int) else 0
+
+
+def _choices_of(chunk: ChatCompletionChunk) -> list[ChunkChoice]:
+    """The pieces of choices in a chunk, whatever else a server put there."""
     pieces = chunk.choices
-    if len(pieces) < 2 or len(pieces) == len({piece.index for piece in pieces}):
-        return [chunk]
-    return [chunk.replace(choices=[piece]) for piece in pieces]
+    if not isinstance(pieces, list):
+        return []
+    if len(pieces) == 1 and isinstance(pieces[0], ChunkChoice):
+        return pieces
+    return [piece for piece in pieces if isinstance(piece, ChunkChoice)]
 
 
-def _entry(chunk: ChatCompletionChunk) -> str | ChatCompletionChunk:
+def _entry(chunk: ChatCompletionChunk, pieces: list[ChunkChoice]) -> str | ChatCompletionChunk:
     """What a later fold needs of a chunk: for a piece of the only choice's text, just that."""
-    if len(chunk.choices) == 1 and not (chunk._extra or chunk.usage or chunk.moderation):
-        piece = chunk.choices[0]
+    if len(pieces) == 1 and not (chunk._extra or chunk.usage or chunk.moderation):
+        piece = pieces[0]
         delta = piece.delta
         if (
             piece.index == 0
+            and isinstance(delta, ChoiceDelta)
             and delta._names == ("content",)
             and delta.content.__class__ is str
-            and not (piece.finish_reason or piece.logprobs or piece._extra or piece.delta._extra)
+            and not (piece.finish_reason or piece.logprobs or piece._extra or delta._extra)
         ):
             return str(delta.content)
     return chunk
@@ -194,6 +218,7 @@ class _Growing:
     def __init__(self, typed: bool) -> None:
         self.length = 0
         self._pieces: list[str] = []
+        self._halves = Halves()
         self._reader = PartialJson() if typed else None
         self._unread: deque[str] = deque()  # the pieces that the reader has not been fed
 
@@ -202,11 +227,15 @@ class _Growing:
         """Whether its JSON is read as it comes."""
         return self._reader is not None
 
-    def append(self, piece: str) -> None:
+    def append(self, piece: str) -> str:
+        """Take in a piece; the answer is the text that it adds: half a character is held back."""
+        if self._halves.held or not piece.isascii():
+            piece = self._halves.feed(piece)
         self._pieces.append(piece)
         self.length += len(piece)
         if self._reader is not None:
             self._unread.append(piece)
+        return piece
 
     def upto(self, length: int) -> str:
         if len(self._pieces) > 1:
@@ -225,6 +254,9 @@ class _Growing:
         return self._reader.value()
 
 
+_NOTHING = ChoiceDelta()
+
+
 class _ChoiceEvents:
     """The events of one choice."""
 
@@ -239,10 +271,10 @@ class _ChoiceEvents:
         self._done: set[str] = set()
 
     def events(self, piece: ChunkChoice) -> Iterator[Any]:
-        delta, index = piece.delta, self._index
+        delta: Any = piece.delta if isinstance(piece.delta, ChoiceDelta) else _NOTHING
+        index = self._index
         if delta.content is not None:
-            text = text_of(delta.content)
-            self._content.append(text)
+            text = self._content.append(text_of(delta.content))
             length = self._content.length
             yield ContentDeltaEvent(
                 text,
@@ -251,47 +283,43 @@ class _ChoiceEvents:
                 partial(self._content.value_upto, length),
             )
         if isinstance(delta.refusal, str):
-            self._refusal.append(delta.refusal)
-            yield RefusalDeltaEvent(
-                delta.refusal, index, partial(self._refusal.upto, self._refusal.length)
-            )
-        touched = self._touched(piece)
-        for position, name, text in touched:
-            yield self._call_delta(position, name, text)
+            text = self._refusal.append(delta.refusal)
+            yield RefusalDeltaEvent(text, index, partial(self._refusal.upto, self._refusal.length))
+        touched = self._touched(delta)
+        for call, text, restarts in touched:
+            yield self._call_delta(call, text, restarts)
         if isinstance(piece.logprobs, ChoiceLogprobs):
             yield from self._logprob_deltas(piece.logprobs)
         # The first tool call ends the text, each further one ends the one before it, and a finish
         # reason ends whatever is open.
-        for position, _, _ in touched:
-            if position != self._current:
+        for call, _, _ in touched:
+            if call.position != self._current:
                 yield from self._text_done()
                 yield from self._call_done(self._current)
-                self._current = position
+                self._current = call.position
         if piece.finish_reason:
             self._check_finish(piece.finish_reason)
             yield from self._text_done()
             for position in sorted(self._arguments):
                 yield from self._call_done(position, finished=True)
 
-    def _touched(self, piece: ChunkChoice) -> list[tuple[int, str, str]]:
-        """The function calls that this piece brought something for: position, name, text."""
-        if not isinstance(piece.delta.tool_calls, list):
+    def _touched(self, delta: ChoiceDelta) -> list[tuple[Any, str, bool]]:
+        """The function calls that this delta brought something for, and the text of it."""
+        if not isinstance(delta.tool_calls, list):
             return []
-        return [
-            (call.position, call.name or "", text)
-            for call, text in self._state._folded.touched(self._index)
-            if call.type != "custom"
-        ]
+        touched = self._state._folded.touched(self._index)
+        return [each for each in touched if not each[0].is_custom]
 
-    def _call_delta(self, position: int, name: str, text: str) -> Any:
-        growing = self._arguments.get(position)
-        if growing is None:
+    def _call_delta(self, call: Any, text: str, restarts: bool) -> Any:
+        growing = self._arguments.get(call.position)
+        name = call.name or ""
+        if growing is None or restarts:
             typed = strict_tool(self._state._tools, name)
-            growing = self._arguments[position] = _Growing(typed)
-        growing.append(text)
+            growing = self._arguments[call.position] = _Growing(typed)
+        text = growing.append(text)
         return FunctionToolCallArgumentsDeltaEvent(
             name,
-            position,
+            call.position,
             text,
             self._index,
             partial(growing.upto, growing.length),
@@ -304,7 +332,7 @@ class _ChoiceEvents:
             ("refusal", LogprobsRefusalDeltaEvent),
         ):
             tokens = getattr(logprobs, name)
-            if tokens:
+            if tokens and isinstance(tokens, list):
                 held = self._logprobs[name]
                 held.extend(tokens)
                 yield event(tokens, self._index, partial(_first, held, len(held)))
@@ -340,6 +368,8 @@ class _ChoiceEvents:
         if not self._ends(f"call.{position}"):
             return
         call: Any = (self._state._folded.choice(self._index).message.tool_calls or [])[position]
+        if not isinstance(call, ChatCompletionMessageFunctionToolCall):
+            return  # a later piece said that it is of another kind
         where = f"choices[{self._index}].message.tool_calls[{position}]"
         parsed = parse_call(call, self._state._tools, where, self._state.completion_so_far())
         function = parsed.function

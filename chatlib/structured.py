@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeGuard, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 from chatlib._omit import omit
-from chatlib.codec import to_request
+from chatlib.codec import from_json, to_request
 from chatlib.errors import (
+    APIResponseValidationError,
     ContentFilterFinishReasonError,
     LengthFinishReasonError,
     OpenAIError,
     shortened,
 )
+from chatlib.foreign import is_record
 from chatlib.schema import response_schema
 from chatlib.shapes import show_type
 from chatlib.tools import Tool
@@ -29,6 +31,7 @@ from chatlib.types.completion import (
     ChatCompletionMessage,
     ChatCompletionMessageFunctionToolCall,
     Choice,
+    Function,
 )
 from chatlib.types.parsed import (
     ParsedChatCompletion,
@@ -37,6 +40,7 @@ from chatlib.types.parsed import (
     ParsedFunction,
     ParsedFunctionToolCall,
 )
+from chatlib.types.text import json_text
 
 T = TypeVar("T")
 
@@ -73,7 +77,7 @@ def is_typed(response_format: object) -> bool:
     """Whether a response format is a type to answer with, rather than a value to send."""
     if response_format is None or response_format is omit:
         return False
-    return not isinstance(response_format, (Mapping, JsonObject))
+    return not (isinstance(response_format, (Mapping, JsonObject)) or is_record(response_format))
 
 
 def response_format_of(kind: Any) -> dict[str, Any]:
@@ -144,13 +148,33 @@ def parse_completion(
     tools = list(tools or ())
     parseable = is_parseable(response_format, tools)
     choices = []
-    for choice in completion.choices:
+    for choice in _choices_of(completion):
         if parseable and choice.finish_reason == "length":
             raise LengthFinishReasonError(completion=completion)
         if parseable and choice.finish_reason == "content_filter":
             raise ContentFilterFinishReasonError(completion=completion)
         choices.append(_parse_choice(choice, response_format, tools, completion))
     return completion._as(ParsedChatCompletion, choices=choices)
+
+
+def _choices_of(completion: ChatCompletion) -> list[Choice]:
+    """Return the choices of a completion.
+
+    Raises:
+        APIResponseValidationError: one of them is no object, or has no message.
+    """
+    choices: Any = completion.choices or []
+    what = None if isinstance(choices, list) else "choices is not a list"
+    for at, choice in enumerate([] if what else choices):
+        if not isinstance(getattr(choice, "message", None), ChatCompletionMessage):
+            what = f"choices[{at}] is not an object with a message"
+            break
+    if what is None:
+        return list(choices)
+    plain = completion.to_dict()
+    error = APIResponseValidationError(None, plain, message=f"The completion's {what}")
+    error.completion = completion
+    raise error
 
 
 def _parse_choice(
@@ -191,7 +215,7 @@ def parse_call(call: Any, tools: list[Any], where: str, completion: ChatCompleti
     Raises:
         ParseError: they can't be read.
     """
-    if not isinstance(call, ChatCompletionMessageFunctionToolCall):
+    if not _is_function_call(call):
         return call
     function = call.function
     tool = find_tool(tools, function.name)
@@ -199,7 +223,7 @@ def parse_call(call: Any, tools: list[Any], where: str, completion: ChatCompleti
     if tool is not None and _is_strict(tool):
         read = tool.read if isinstance(tool, Tool) else _plain_object
         place = f"{where}.function.arguments ({function.name})"
-        text = function.arguments or ""
+        text = json_text(function.arguments)
         arguments = _read(read, text if text.strip() else "{}", place, completion)
     return _with_arguments(call, arguments)
 
@@ -216,18 +240,23 @@ def as_parsed(
         arguments: The value of the arguments of a call, given the function's name and them.
     """
     choices = []
-    for choice in completion.choices:
+    for choice in _choices_of(completion):
         changes: dict[str, Any] = {"parsed": content(choice.message.text)}
-        if choice.message.tool_calls:
+        if isinstance(choice.message.tool_calls, list):
             changes["tool_calls"] = [
                 _with_arguments(call, arguments(call.function.name, call.function.arguments))
-                if isinstance(call, ChatCompletionMessageFunctionToolCall)
+                if _is_function_call(call)
                 else call
                 for call in choice.message.tool_calls
             ]
         message = choice.message._as(ParsedChatCompletionMessage, **changes)
         choices.append(choice._as(ParsedChoice, message=message))
     return completion._as(ParsedChatCompletion, choices=choices)
+
+
+def _is_function_call(call: Any) -> TypeGuard[ChatCompletionMessageFunctionToolCall]:
+    is_call = isinstance(call, ChatCompletionMessageFunctionToolCall)
+    return is_call and isinstance(call.function, Function)
 
 
 def _with_arguments(
@@ -259,10 +288,7 @@ def _is_strict(tool: Any) -> bool:
 
 
 def _plain_object(text: str) -> Any:
-    try:
-        value = json.loads(text)
-    except RecursionError:
-        raise DecodeError("the JSON is nested too deeply", path="$", value=text) from None
+    value = from_json(text)
     if not isinstance(value, dict):
         raise DecodeError("is not an object", path="$", value=value)
     return value
@@ -292,9 +318,7 @@ def _read(
 def _diagnosis(text: str) -> tuple[Any, str]:
     """Why a text could not be read."""
     try:
-        json.loads(text)
-    except RecursionError:
-        return "not_json", "is nested too deeply"
+        from_json(text)
     except json.JSONDecodeError as error:
         if error.msg.startswith("Unterminated string"):
             return "truncated", "is incomplete: it ends inside a string"

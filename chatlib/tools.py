@@ -10,7 +10,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import takewhile
 from typing import Any, get_type_hints
 
@@ -18,16 +18,20 @@ import attrs
 import cattrs
 from cattrs.preconf.json import make_converter
 
-from chatlib.codec import to_request
-from chatlib.errors import OpenAIError
+from chatlib._loop import running_loop
+from chatlib._omit import omit
+from chatlib.codec import as_list, from_json, to_request
+from chatlib.errors import APIResponseValidationError, OpenAIError, preview
 from chatlib.schema import json_schema
 from chatlib.typed import DecodeError, decode_json
-from chatlib.types.base import JsonObject
+from chatlib.types.base import JsonObject, to_plain
 from chatlib.types.completion import (
     ChatCompletion,
     ChatCompletionMessage,
     ChatCompletionMessageCustomToolCall,
+    message_of,
 )
+from chatlib.types.text import json_text
 from chatlib.types.values import ToolMessage
 
 
@@ -60,7 +64,7 @@ class Tool(dict[str, Any]):
         Raises:
             DecodeError: they are not what the tool asks for.
         """
-        value = decode_json(self.kind, arguments.strip() or "{}")
+        value = decode_json(self.kind, json_text(arguments).strip() or "{}")
         if self.function is None:
             return value
         return {field.name: getattr(value, field.name) for field in attrs.fields(self.kind)}
@@ -190,6 +194,10 @@ def tool_results(
     What goes wrong in a tool, or in the arguments that the model wrote, is the content of the
     message: the model can make it good. Arguments that are incomplete are never executed.
 
+    Raises:
+        APIResponseValidationError: what stands in ``tool_calls`` is no call, which nothing can
+            answer. No tool was executed.
+
     >>> from chatlib.codec import structure
     >>> def add(a: int, b: int) -> int:
     ...     return a + b
@@ -197,13 +205,10 @@ def tool_results(
     >>> call = {"id": "call_1", "type": "function", "function": function}
     >>> message = structure({"role": "assistant", "tool_calls": [call]}, ChatCompletionMessage)
     >>> tool_results(message, [add])
-    [ToolMessage(content='5', role='tool', tool_call_id='call_1')]
+    [ToolMessage(role='tool', tool_call_id='call_1', content='5')]
     """
     callables = _callables(tools)
-    return [
-        ToolMessage(tool_call_id=call.id, content=_result(call, callables))
-        for call in tool_calls_of(completion)
-    ]
+    return [_answer_to(call, _result(call, callables)) for call in tool_calls_of(completion)]
 
 
 async def atool_results(
@@ -215,6 +220,7 @@ async def atool_results(
     """
     import asyncio  # here, as only who has a loop needs it
 
+    running_loop()
     callables = _callables(tools)
     calls = tool_calls_of(completion)
     tasks = [asyncio.ensure_future(_aresult(call, callables)) for call in calls]
@@ -225,21 +231,49 @@ async def atool_results(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    return [
-        ToolMessage(tool_call_id=call.id, content=content)
-        for call, content in zip(calls, contents, strict=True)
-    ]
+    return [_answer_to(call, content) for call, content in zip(calls, contents, strict=True)]
 
 
 def tool_calls_of(completion: ChatCompletion | ChatCompletionMessage) -> list[Any]:
-    """The tool calls of an answer's first choice; none is an empty list."""
-    if isinstance(completion, ChatCompletion):
-        if not completion.choices:
-            return []
-        message: Any = completion.choices[0].message
-    else:
-        message = completion
-    return list(message.tool_calls or [])
+    """Return the tool calls of an answer's first choice; none is an empty list.
+
+    Raises:
+        APIResponseValidationError: one of them is no call.
+    """
+    whole = completion if isinstance(completion, ChatCompletion) else None
+    message = completion if whole is None else message_of(whole)
+    calls: Any = getattr(message, "tool_calls", None) or []
+    where = "choices[0].message.tool_calls" if whole is not None else "tool_calls"
+    if not isinstance(calls, list):
+        raise _no_call(f"{where} is not a list", calls, whole)
+    for at, call in enumerate(calls):
+        if not isinstance(call, JsonObject):
+            raise _no_call(f"{where}[{at}] is not an object", call, whole)
+        if not getattr(call, "id", None) and not _called(call):
+            raise _no_call(f"{where}[{at}] has neither an id nor a name", call, whole)
+    return list(calls)
+
+
+def _no_call(
+    what: str, value: Any, completion: ChatCompletion | None
+) -> APIResponseValidationError:
+    plain = to_plain(value)
+    shown = preview(json.dumps(plain, ensure_ascii=False, default=str))
+    error = APIResponseValidationError(None, plain, message=f"{what}: {shown}")
+    error.completion = completion
+    return error
+
+
+def _called(call: Any) -> str | None:
+    """The name of the tool that a call calls; None where it has none."""
+    kind = "custom" if isinstance(call, ChatCompletionMessageCustomToolCall) else "function"
+    name = getattr(getattr(call, kind, None), "name", None)
+    return name if isinstance(name, str) and name else None
+
+
+def _answer_to(call: Any, content: str) -> ToolMessage:
+    name: Any = getattr(call, "id", None) or omit  # a server that gives its calls no ids gets none
+    return ToolMessage(tool_call_id=name, content=content)
 
 
 @attrs.frozen
@@ -282,40 +316,26 @@ def as_tools(tools: Iterable[Any] | Mapping[str, Any]) -> list[Any]:
     """Tools to send: functions among them are made into tools.
 
     Raises:
-        TypeError: only names and functions were given, which say nothing to a model.
+        TypeError: it is no list of tools.
     """
-    if isinstance(tools, Mapping):
-        tools = tools.values()
-    return [function_tool(tool) if inspect.isroutine(tool) else tool for tool in tools]
+    whole = isinstance(tools, Mapping) and not isinstance(tools, Tool)
+    listed = as_list(tools.values() if whole else tools)  # type: ignore[union-attr]
+    if not isinstance(listed, list):
+        raise TypeError(f"tools is a {type(tools).__name__}; it must be a list of tools")
+    return [function_tool(tool) if inspect.isroutine(tool) else tool for tool in listed]
 
 
-def _callables(tools: Iterable[Any] | Mapping[str, Any]) -> dict[str, Callable[[str], Any]]:
-    """What executes a call of each name, given the text of its arguments."""
+def _callables(tools: Iterable[Any] | Mapping[str, Any]) -> dict[str, Any]:
+    """What executes a call of each name: a tool, or a function."""
     if isinstance(tools, Mapping) and not isinstance(tools, Tool):
-        made: dict[str, Callable[[str], Any]] = {}
-        for name, tool in tools.items():
-            made[name] = tool.call if isinstance(tool, Tool) else _ByKeywords(tool)
-        return made
+        return dict(tools)
     listed = [function_tool(tool) if inspect.isroutine(tool) else tool for tool in tools]
-    return {t.name: t.call for t in listed if isinstance(t, Tool) and t.function is not None}
+    return {t.name: t for t in listed if isinstance(t, Tool) and t.function is not None}
 
 
-@attrs.frozen
-class _ByKeywords:
-    """A function that is known by name only: it is given what the model wrote, unchecked."""
-
-    function: Callable[..., Any]
-
-    def __call__(self, arguments: str) -> Any:
-        value = json.loads(arguments.strip() or "{}")
-        if not isinstance(value, dict):
-            raise DecodeError("the arguments are not an object", value=value)
-        return self.function(**value)
-
-
-def _result(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> str:
+def _result(call: Any, callables: Mapping[str, Any]) -> str:
     try:
-        value = _executed(call, callables)
+        value = _prepared(call, callables)()
     except Exception as error:
         return _failure(error)
     if inspect.isawaitable(value):
@@ -327,35 +347,64 @@ def _result(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> str:
     return _as_text(value)
 
 
-async def _aresult(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> str:
+async def _aresult(call: Any, callables: Mapping[str, Any]) -> str:
     try:
-        value = _executed(call, callables)
+        value = _prepared(call, callables)()
         return _as_text(await value if inspect.isawaitable(value) else value)
     except Exception as error:
         return _failure(error)
 
 
-def _executed(call: Any, callables: Mapping[str, Callable[[str], Any]]) -> Any:
-    """What the function of a call returns."""
-    custom = isinstance(call, ChatCompletionMessageCustomToolCall)
-    asked: Any = getattr(call, "custom" if custom else "function", None)
-    name = str(getattr(asked, "name", None))
+def _prepared(call: Any, callables: Mapping[str, Any]) -> Callable[[], Any]:
+    """What executes a call.
+
+    Raises:
+        _BadCall: nothing does; its words are for the model.
+    """
+    name = _called(call)
+    if name is None:
+        kind = getattr(call, "type", None)
+        raise _BadCall(f"the call (of type {kind!r}) does not name a tool")
     if name not in callables:
         known = ", ".join(sorted(callables)) or "none"
-        raise _NoSuchTool(f"there is no tool {name!r} to call; there are: {known}")
-    execute = callables[name]
-    if custom:
-        function = execute.function if isinstance(execute, _ByKeywords) else execute
-        return function(asked.input)
-    return execute(asked.arguments or "")
+        raise _BadCall(f"there is no tool {name!r} to call; there are: {known}")
+    tool = callables[name]
+    try:
+        if isinstance(call, ChatCompletionMessageCustomToolCall):
+            text = json_text(call.custom.input)
+            return partial(tool.call if isinstance(tool, Tool) else tool, text)
+        text = json_text(call.function.arguments)
+        return _of_tool(tool, text) if isinstance(tool, Tool) else _by_keywords(tool, text)
+    except ValueError as error:
+        raise _BadCall(f"the arguments of {name!r} can't be used: {error}") from error
 
 
-class _NoSuchTool(Exception):
-    """The model calls what is not there."""
+def _of_tool(tool: Tool, arguments: str) -> Callable[[], Any]:
+    if tool.function is None or type(tool).call is not Tool.call:
+        return partial(tool.call, arguments)
+    return partial(tool.function, **tool.read(arguments))
+
+
+def _by_keywords(function: Callable[..., Any], arguments: str) -> Callable[[], Any]:
+    """A function that is known by name only: it is given what the model wrote."""
+    value = from_json(arguments.strip() or "{}")
+    if not isinstance(value, dict):
+        raise DecodeError("$: expected an object", value=value)
+    try:
+        inspect.signature(function).bind(**value)
+    except TypeError as error:
+        raise DecodeError(f"$: {error}", value=value) from None
+    except ValueError:  # a builtin, whose signature nobody knows
+        pass
+    return partial(function, **value)
+
+
+class _BadCall(Exception):
+    """The model calls what is not there, or in a way that is not possible."""
 
 
 def _failure(error: Exception) -> str:
-    kind = "" if isinstance(error, _NoSuchTool) else f"{type(error).__name__}: "
+    kind = "" if isinstance(error, _BadCall) else f"{type(error).__name__}: "
     return f"Error: {kind}{error}"
 
 
@@ -373,4 +422,6 @@ def _as_text(value: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _converter() -> cattrs.Converter:
-    return make_converter()  # cattrs' own for JSON: attrs classes, dataclasses, dates, bytes
+    made = make_converter()  # cattrs' own for JSON: attrs classes, dataclasses, dates, bytes
+    made.register_unstructure_hook_func(lambda cls: issubclass(cls, JsonObject), to_plain)
+    return made

@@ -11,13 +11,16 @@ import contextlib
 import inspect
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 import chatlib
 
 T = TypeVar("T")
+
+LONGEST = 60.0
+"""The seconds that a test waits for a thread, a task or a loop."""
 
 
 class LoopThread:
@@ -42,7 +45,7 @@ class LoopThread:
 
         running = asyncio.run_coroutine_threadsafe(main(), self.loop)
         try:
-            result = running.result()
+            result = running.result(LONGEST)
         except BaseException:
             running.cancel()
             raise
@@ -54,7 +57,7 @@ class LoopThread:
         """End the loop, and see that no task is left."""
         left = self.run(_tasks())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
+        self._thread.join(LONGEST)
         self.loop.close()
         assert not left, left
 
@@ -164,6 +167,17 @@ now = Face("sync")
 def client(**settings: Any) -> Any:
     """A client of the face of this test."""
     return now.client(**settings)
+
+
+def run_threads(threads: Sequence[threading.Thread], seconds: float = LONGEST) -> None:
+    """Start some threads, and require that all end in time."""
+    for thread in threads:
+        thread.daemon = True  # the program must not wait for one that hangs
+        thread.start()
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(end - time.monotonic(), 0))
+    assert [] == [thread for thread in threads if thread.is_alive()]
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 5.0) -> bool:

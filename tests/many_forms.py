@@ -58,7 +58,7 @@ def asked(server: InMemoryServer) -> list[str]:
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
     """The lines of a file of results."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def descriptors(path: Path) -> list[str]:

@@ -30,7 +30,8 @@ from chatlib import (
 )
 from chatlib.client.watching import log_to_stderr
 from chatlib.testing import InMemoryServer, answer, error, fault, raw, stream
-from tests.faces import Face
+from tests.faces import Face, run_threads
+from tests.frames import library_frames
 
 ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 LIMITS = {"x-ratelimit-remaining-tokens": "149984", "x-ratelimit-reset-tokens": "6m0s"}
@@ -149,7 +150,7 @@ def test_streamed_whole(face: Face, tmp_path: Path) -> None:
         assert response.text().encode() == response.read()
     with streamed.create(**ASK) as response:
         response.stream_to_file(tmp_path / "body.json")
-    assert "Hello!" in (tmp_path / "body.json").read_text()
+    assert "Hello!" in (tmp_path / "body.json").read_text("utf-8")
     with streamed.create(**ASK, stream=True) as response:
         assert "Hello!" == "".join(chunk.text for chunk in face.wrap(response.parse()))
     assert 0 == server.open_responses
@@ -472,17 +473,14 @@ def test_threads_make_one_transport() -> None:
     """Threads that make the first calls at once share one pool."""
     client = OpenAI(api_key="k")
     seen: list[Any] = []
-    gate = threading.Barrier(8)
+    gate = threading.Barrier(8, timeout=20)
 
     def look() -> None:
         gate.wait()
         seen.append(client.transport)
 
     threads = [threading.Thread(target=look) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(threads)
     assert 1 == len({id(transport) for transport in seen})
 
 
@@ -595,7 +593,7 @@ def exposed(call: Any) -> str:
     """What a tool shows that prints the variables of a traceback, but for this module's."""
     with pytest.raises((OpenAIError, TypeError)) as caught:
         call()
-    shown = [entry.frame.f_locals for entry in caught.traceback if "chatlib" in str(entry.path)]
+    shown = [frame.f_locals for frame in library_frames(caught.value.__traceback__)]
     assert len(shown) > 2
     return repr(shown[1:])
 

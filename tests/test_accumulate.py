@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatlib import Accumulator, APIError, HttpResponse, joined, read_chunks, structure
+from chatlib import Accumulator, APIError, HttpResponse, read_chunks, structure
+from chatlib import joined as joined_or_error
 from chatlib.types import ChatCompletion, ChatCompletionChunk
 from tests.test_codec import likely, names
 
@@ -25,6 +26,11 @@ def chunk(
         if name in fields:
             choice[name] = fields.pop(name)
     return structure({"id": "c", "model": "m", "choices": [choice], **fields}, ChatCompletionChunk)
+
+
+def joined(chunks: Iterable[ChatCompletionChunk]) -> ChatCompletion:
+    """What the chunks fold to, whether it is whole or not."""
+    return joined_or_error(chunks, partial=True)
 
 
 def calls(*deltas: Any) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ the synchronous one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import multiprocessing
 import os
@@ -39,6 +40,7 @@ from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.threads import ThreadTransport
 from chatlib.transports.urllib3 import Urllib3Transport
 from tests.faces import wait_for
+from tests.frames import library_frames
 
 ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 TRANSPORTS: dict[str, Callable[[], Any]] = {
@@ -78,7 +80,8 @@ def streaming(listener: socket.socket) -> None:
 
     async def serve() -> None:
         server = await asyncio.start_server(converse, sock=listener, limit=1 << 20)
-        await server.serve_forever()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(server.serve_forever(), 300)
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -109,12 +112,16 @@ def streams() -> Iterator[str]:
         process.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         process.kill()
-        process.join()
+        process.join(10)
 
 
 def memory() -> int:
     """What this process holds in memory now, in KiB."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    return (
+        int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+        * os.sysconf("SC_PAGE_SIZE")
+        // 1024
+    )
 
 
 def sockets() -> int:
@@ -132,8 +139,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
 @linux
-def test_two_hundred_streams_at_once(streams: str, transport: Any) -> None:
-    """Of 200 chunks each, on one loop: each word arrives, in its place; no socket is left."""
+@pytest.mark.parametrize("many_of", [40, pytest.param(200, marks=pytest.mark.slow)])
+def test_many_streams_at_once(streams: str, transport: Any, many_of: int) -> None:
+    """Of as many chunks each, on one loop: each word arrives, in its place; no socket is left."""
 
     async def one(client: AsyncOpenAI, name: str, count: int) -> None:
         ask = {"model": "m", "messages": [{"role": "user", "content": name}], "max_tokens": count}
@@ -142,7 +150,7 @@ def test_two_hundred_streams_at_once(streams: str, transport: Any) -> None:
         assert [f"{name}-{at} " for at in range(count)] == [text for text in texts if text]
 
     async def many(client: AsyncOpenAI) -> None:
-        await asyncio.gather(*(one(client, f"s{number}", 200) for number in range(200)))
+        await asyncio.gather(*(one(client, f"s{number}", many_of) for number in range(many_of)))
 
     before = sockets()
     run(many, streams, transport)
@@ -150,8 +158,9 @@ def test_two_hundred_streams_at_once(streams: str, transport: Any) -> None:
 
 
 @linux
-def test_memory_is_steady(streams: str, transport: Any) -> None:
-    """Round after round of 200 streams takes no more of it."""
+@pytest.mark.parametrize("many_of", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_memory_is_steady(streams: str, transport: Any, many_of: int) -> None:
+    """Round after round of streams takes no more of it."""
     held: list[int] = []
 
     async def one(client: AsyncOpenAI) -> None:
@@ -160,7 +169,7 @@ def test_memory_is_steady(streams: str, transport: Any) -> None:
 
     async def rounds(client: AsyncOpenAI) -> None:
         for _ in range(10):
-            await asyncio.gather(*(one(client) for _ in range(200)))
+            await asyncio.gather(*(one(client) for _ in range(many_of)))
             gc.collect()
             held.append(memory())
 
@@ -204,7 +213,7 @@ def test_cancelling(reply: Reply, stream: bool, how: str, transport: Any) -> Non
                 task.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await task
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 10
             assert await asyncio.to_thread(server.wait, lambda: server.open == 0)
             return (await client.chat.completions.create(**ASK)).text
 
@@ -509,7 +518,7 @@ def test_a_key_is_in_no_traceback() -> None:
 
     with pytest.raises(AuthenticationError) as caught:
         asyncio.run(main())
-    frames = [entry.frame.f_locals for entry in caught.traceback if "chatlib" in str(entry.path)]
+    frames = [frame.f_locals for frame in library_frames(caught.value.__traceback__)]
     assert len(frames) > 3
     assert not [names for names in frames if "sk-verysecret" in repr(names)]
 

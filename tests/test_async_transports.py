@@ -25,6 +25,7 @@ from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.threads import ThreadTransport
 from chatlib.transports.urllib3 import Urllib3Transport
+from tests.faces import run_threads
 from tests.forking import in_child
 
 OK = Reply.json(completion("ok"))
@@ -114,10 +115,7 @@ def test_loops_in_several_threads(kind: Any) -> None:
 
     with Server(OK) as server:
         threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_threads(threads)
         assert [] == failed
         assert server.wait(lambda: server.open == 0)
 

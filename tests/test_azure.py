@@ -54,6 +54,91 @@ def test_addresses(url: str, settings: dict[str, Any], face: Face) -> None:
         assert "Hello!" == "".join(chunk.text for chunk in chunks)
 
 
+TARGET = HOST + "/openai/deployments/d%201/chat/completions"
+TO_D = "/openai/deployments/d%201/chat/completions?api-version="
+
+
+@pytest.mark.parametrize(
+    ("url", "settings"),
+    [
+        (TO_D + "v1", {"azure_endpoint": TARGET, "api_version": "v1"}),
+        (TO_D + "v2", {"azure_endpoint": TARGET + "?api-version=v2"}),
+        (TO_D + "v1", {"azure_endpoint": TARGET + "?api-version=v2", "api_version": "v1"}),
+        (
+            TO_D + "v3",
+            {
+                "azure_endpoint": TARGET + "?api-version=v2",
+                "default_query": {"api-version": "v3"},
+            },
+        ),
+        (
+            "/openai/deployments/e/chat/completions?api-version=v2",
+            {"azure_endpoint": f" {TARGET}/?api-version=v2\n", "azure_deployment": "e"},
+        ),
+        (TO_D + "v0", {"azure_endpoint": HOST + "/openai/deployments/d%201"}),
+        (
+            "/openai/deployments/m/chat/completions?x=1&api-version=v0",
+            {"azure_endpoint": HOST + "/openai/?x=1"},
+        ),
+        (TO_D + "v2", {"base_url": TARGET + "?api-version=v2"}),
+        (
+            "/openai/deployments/m/chat/completions?x=1&api-version=v1",
+            {"base_url": HOST + "/openai?api-version=v2&x=1", "api_version": "v1"},
+        ),
+    ],
+)
+def test_target_uri(
+    url: str, settings: dict[str, Any], face: Face, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the portal shows may be pasted whole: one deployment and one version are asked."""
+    monkeypatch.setenv("OPENAI_API_VERSION", "v0")
+    server = InMemoryServer("Hello!")
+    client = face.client(azure=True, transport=server, **settings)
+    client.chat.completions.create(**{**ASK, "model": "m"})
+    assert HOST + url == server.requests[0].url
+
+
+def test_target_uri_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version has a variable of its own, which wins; without it, the one in the address."""
+    environ = {"AZURE_OPENAI_ENDPOINT": TARGET + "?api-version=v2", "AZURE_OPENAI_API_KEY": "k"}
+    urls = [
+        chatlib.build_create(azure_config_from_env(variables), **ASK).url
+        for variables in (environ, {**environ, "OPENAI_API_VERSION": "v0"})
+    ]
+    assert [HOST + TO_D + "v2", HOST + TO_D + "v0"] == urls
+
+
+def test_a_gateway() -> None:
+    """Other hosts may have any path before /openai, and one that ends in it."""
+    for endpoint, url in {
+        "https://gate.test/openai": "https://gate.test/openai/openai/deployments/m",
+        "https://gate.test/a/openai/deployments/d": "https://gate.test/a/openai/deployments/d",
+    }.items():
+        config = azure_config_from_env({}, azure_endpoint=endpoint, api_version="v", api_key="k")
+        assert chatlib.build_create(config, model="m", messages=[]).url.startswith(url + "/chat")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/openai/v1", "/openai/responses", "/models", "/openai/deployments/d/embeddings", "/x"],
+)
+def test_other_target_uris(path: str) -> None:
+    """The address of another operation or API is refused, with words."""
+    with pytest.raises(OpenAIError, match=r"azure_endpoint is .* the address of the resource"):
+        AzureOpenAI(azure_endpoint=HOST + path + "?api-version=1", api_version="v", api_key="k")
+
+
+@pytest.mark.parametrize("name", [".", "..", " "])
+def test_names_that_change_the_path(name: str, face: Face) -> None:
+    """They are no deployments, as models neither."""
+    for given, model in (({"azure_deployment": name}, "m"), ({}, name)):
+        server = InMemoryServer()
+        client = face.client(azure=True, transport=server, **GIVEN, **given)
+        with pytest.raises(ValueError, match="the deployment is"):
+            client.chat.completions.create(model=model, messages=[])
+        assert [] == server.requests
+
+
 def test_stored_completions_belong_to_no_deployment(face: Face) -> None:
     """They are asked for without one, whatever the client's is."""
     server = InMemoryServer("Hello!")
@@ -120,7 +205,7 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("only one", {**GIVEN, "api_key": "k", "azure_ad_token": "t"}),
         ("only one", {**GIVEN, "azure_ad_token": "t", "azure_ad_token_provider": lambda: "t"}),
         ("newline", {**GIVEN, "azure_ad_token": "t\n"}),
-        ("base_url is", {"api_version": "v", "azure_endpoint": "name", "api_key": "k"}),
+        ("azure_endpoint is", {"api_version": "v", "azure_endpoint": "name", "api_key": "k"}),
     ],
 )
 def test_what_is_missing(message: str, settings: dict[str, Any]) -> None:
@@ -148,6 +233,10 @@ def test_other_options() -> None:
     assert server.requests[-1].url.endswith("?a=b&api-version=2024-10-21")
     client.with_options(azure_endpoint=" https://other ").chat.completions.create(**ASK)
     assert server.requests[-1].url.startswith("https://other/openai/deployments/")
+    client.with_options(azure_endpoint=TARGET + "?api-version=v3").chat.completions.create(**ASK)
+    assert HOST + TO_D + "v3" == server.requests[-1].url
+    client.with_options(default_query={"api-version": "v4"}).chat.completions.create(**ASK)
+    assert server.requests[-1].url.endswith("?api-version=v4")
 
 
 def test_pickles(monkeypatch: pytest.MonkeyPatch) -> None:

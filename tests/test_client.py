@@ -33,6 +33,7 @@ from chatlib import (
 )
 from chatlib.testing import InMemoryServer, answer, error, fault, raw, stream
 from tests import faces
+from tests.faces import run_threads
 
 pytestmark = pytest.mark.usefixtures("face")  # each test holds for both faces
 
@@ -407,10 +408,7 @@ def test_threads_share_a_client() -> None:
         got[number] = client.chat.completions.create(model="m", messages=[message]).text
 
     threads = [threading.Thread(target=call, args=(number,)) for number in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(threads)
     assert {number: f"answer {number}" for number in range(32)} == got
 
 

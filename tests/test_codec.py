@@ -7,7 +7,6 @@ import enum
 import json
 import math
 import pickle
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatlib import AssistantMessage, UserMessage, omit, structure, to_request
+from chatlib import (
+    AssistantMessage,
+    UserMessage,
+    omit,
+    parse_completion,
+    structure,
+    to_request,
+)
+from chatlib.accumulate import Accumulator
 from chatlib.codec import from_json, to_json
 from chatlib.types import (
     ChatCompletion,
@@ -142,11 +149,18 @@ def test_not_quite_json_numbers_are_read() -> None:
     assert -math.inf == from_json("[-Infinity]")[0]
 
 
-@pytest.mark.parametrize("text", ["", "{", "nope", "[" * 100_000, "9" * 5000])
+@pytest.mark.parametrize("text", ["", "{", "nope", "[" * 100_000, "9" * 5000 + "x"])
 def test_not_json(text: str) -> None:
     """Whatever is wrong with it, it is a ValueError."""
     with pytest.raises(ValueError):  # noqa: PT011  # many kinds of wrong, many words
         from_json(text)
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, b"9" * 5000, '[{"a": %s}]' % ("9" * 5000)])
+def test_an_integer_too_long_to_convert(text: str | bytes) -> None:
+    """An integer of thousands of digits reads as infinity, as one with an exponent does."""
+    assert from_json(text) in (math.inf, [{"a": math.inf}])
+    assert -math.inf == from_json("-" + "9" * 5000)
 
 
 def test_objects_are_values() -> None:
@@ -294,7 +308,11 @@ def test_json_goes_out_as_it_is(value: Any) -> None:
             {"content": "a", "reasoning_content": "why", "reasoning": None},
         ),
         (
-            {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+            {
+                "role": "assistant",
+                "content": None,
+                "function_call": {"name": "f", "arguments": "{}"},
+            },
             {"content": None, "function_call": {"name": "f", "arguments": "{}"}},
         ),
     ],
@@ -318,6 +336,7 @@ def test_tool_calls_that_came_can_be_sent() -> None:
     empty = [{"name": name, "arguments": "{}"} for name in "fg"]
     expected = {
         "role": "assistant",
+        "content": None,
         "tool_calls": [
             {"id": "1", "type": "function", "function": empty[0]},
             {"id": "2", "type": "function", "function": empty[1], **signed},
@@ -326,6 +345,41 @@ def test_tool_calls_that_came_can_be_sent() -> None:
     }
     assert expected == to_request(came)
     assert expected["tool_calls"] == to_request({"tool_calls": came.tool_calls})["tool_calls"]
+
+
+CALLS = [{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+
+
+@pytest.mark.parametrize("content", [{"content": None}, {"content": ""}, {"content": "a"}, {}])
+@pytest.mark.parametrize(
+    "calls", [{"tool_calls": CALLS}, {"function_call": {"name": "f", "arguments": "{}"}}]
+)
+def test_content_beside_calls_is_sent_as_it_came(content: Any, calls: Any) -> None:
+    """Null, empty or absent; in a parsed and a stored message, a copy and a dump too."""
+    expected = {"role": "assistant", **content, **calls}
+    came = message(**content, **calls, refusal=None, audio=None, annotations=[])
+    completion = ChatCompletion(id="c", created=1, model="m", choices=[])
+    completion.choices = structure(
+        {"choices": [{"index": 0, "message": came.to_dict()}]}, ChatCompletion
+    ).choices
+    parsed = parse_completion(completion).choices[0].message
+    stored = structure({**came.to_dict(), "id": "m"}, ChatCompletionStoreMessage)
+    for one in (came, parsed, stored, copy.copy(came), pickle.loads(pickle.dumps(came))):
+        assert expected == to_request(one)
+        assert [expected] == to_request({"messages": (m for m in [one])})["messages"]
+    assert came.to_dict() == to_request(came.to_dict())  # a dict is the caller's, nulls and all
+
+
+def test_content_of_a_joined_message_is_sent() -> None:
+    """The key is there beside tool calls, whether the stream had it or not."""
+    calls = {"tool_calls": [{"index": 0, **CALLS[0]}]}
+    for first in ({"role": "assistant"}, {"role": "assistant", "content": None}):
+        whole = Accumulator()
+        for delta in (first, calls):
+            chunk = {"choices": [{"index": 0, "delta": delta}]}
+            whole.add(structure(chunk, ChatCompletionChunk))
+        sent = to_request(whole.completion().choices[0].message)
+        assert {"role": "assistant", "content": None, "tool_calls": CALLS} == sent
 
 
 def test_content_of_parts_is_sent_back_unchanged() -> None:
@@ -348,14 +402,3 @@ def test_null_of_the_caller_is_sent() -> None:
     """In a message that the caller made, None means null, and left out means left out."""
     assert {"role": "assistant", "content": None} == to_request(AssistantMessage(content=None))
     assert {"role": "assistant"} == to_request(AssistantMessage())
-
-
-def test_foreign_models_are_read() -> None:
-    """An object with pydantic's model_dump is taken by what it dumps."""
-
-    class Foreign:
-        def model_dump(self, **options: Any) -> Mapping[str, Any]:
-            assert {"mode": "json", "exclude_unset": True} == options
-            return {"role": "user", "content": "a"}
-
-    assert [{"role": "user", "content": "a"}] == to_request([Foreign()])

@@ -18,6 +18,7 @@ from chatlib import (
     Timeout,
     UserMessage,
     build_create,
+    build_list,
     config_from_env,
     omit,
     read_chunks,
@@ -142,18 +143,87 @@ def test_identity_headers() -> None:
         ("http://h/chat/completions", "http://h"),
         ("http://h/v1/chat/completions?api-version=1", "http://h/v1?api-version=1"),
         ("http://h/v1/chat/completions", " http://h/v1\n"),
+        ("http://h/v1/chat/completions", "http://h/v1//"),
+        ("http://h/v1/chat/completions", "http://h/v1/chat/completions"),
+        ("http://h/v1/chat/completions?k=v", "http://h/v1/chat/completions/?k=v"),
+        ("http://[::1]:8/v1/chat/completions", "http://[::1]:8/v1"),
+        ("http://a_b.test/v1/chat/completions", "http://a_b.test/v1#part"),
     ],
 )
 def test_base_url(expected: str, base_url: str) -> None:
-    """With or without a slash at its end, and with a query, which is kept."""
+    """With or without a slash or the operation at its end, and with a query, which is kept."""
     assert expected == build(Config(api_key="k", base_url=base_url)).url
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://h/v1", "http://", "/v1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:8080",
+        "localhost:8080/v1",
+        "ftp://h/v1",
+        "http://",
+        "/v1",
+        '"http://h/v1"',
+        "http://one.test\\@two.test/v1",
+        "http://one.test/v1\\x",
+        "http://one.test\t.two.test/v1",
+        "http://one test/v1",
+        "http://h/v1 x",
+        "http://h/v1\u200b",
+        "http://h:99999/v1",
+        "http://[::1/v1",
+    ],
+)
 def test_base_url_that_is_none(url: str) -> None:
     """It is refused at once, and shown."""
-    with pytest.raises(OpenAIError, match="base_url"):
+    with pytest.raises(OpenAIError, match=r"base_url is .* such as https://"):
         Config(api_key="k", base_url=url)
+
+
+def test_base_url_with_a_password_that_is_none() -> None:
+    """The password is not shown."""
+    for url in ("user:sk-secret@h/v1", "http://user:sk-secret@h\\x/v1"):
+        with pytest.raises(OpenAIError, match="base_url is") as caught:
+            Config(api_key="k", base_url=url)
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "settings", "options"),
+    [
+        ("a=1&a=2&b=x%2Fy&c", {}, {}),
+        ("b=x%2Fy&c&a=3", {"default_query": {"a": 3}}, {}),
+        ("b=x%2Fy&c&a=5", {"default_query": {"a": 3}}, {"extra_query": {"a": 5}}),
+        ("a=1&a=2&c&b=0", {}, {"extra_query": {"b": "0"}}),
+        ("a=1&a=2&b=x%2Fy", {}, {"extra_query": {"c": None}}),
+        ("a=1&a=2&b=x%2Fy", {"default_query": {"c": None, "d": [1]}}, {"extra_query": {"d": None}}),
+        ("", {}, {"extra_query": {"a": None, "b": None, "c": None}}),
+    ],
+)
+def test_query_of_the_base_url(
+    query: str, settings: dict[str, Any], options: dict[str, Any]
+) -> None:
+    """Each parameter is as the call says, or else the client, or else the address."""
+    config = Config(api_key="k", base_url="http://h/v1?a=1&a=2&b=x%2Fy&c", **settings)
+    expected = "http://h/v1/chat/completions" + ("?" + query if query else "")
+    assert expected == build(config, **options).url
+
+
+def test_query_of_an_operation() -> None:
+    """A parameter of the call wins over the address and the client, extra_query over it."""
+    config = Config(
+        api_key="k",
+        base_url="http://h/v1?limit=1&metadata%5Bk%5D=1",
+        default_query={"limit": 2},
+    )
+    for url, options in (
+        ("metadata%5Bk%5D=1&limit=3", {"limit": 3}),
+        ("metadata%5Bk%5D=1&limit=4", {"limit": 3, "extra_query": {"limit": 4}}),
+        ("limit=2&metadata%5Bk%5D=3", {"metadata": {"k": "3"}}),
+    ):
+        request = build_list(config, **options)
+        assert f"http://h/v1/chat/completions?{url}" == request.url
 
 
 def test_timeouts() -> None:
@@ -260,7 +330,7 @@ def test_no_key() -> None:
     [
         ("http://h/b", "http://h/a", 307, "/b"),
         ("http://h/b", "http://h/a", 308, "http://h:80/b".replace(":80", "")),
-        ("http://h:80/b", "http://h/a", 308, "http://h:80/b"),
+        ("http://h/b", "http://h/a", 308, "http://h:80/b"),
         ("https://h/a", "http://h/a", 307, "https://h/a"),
     ],
 )

@@ -462,7 +462,7 @@ def test_keys_are_not_in_the_file(tmp_path: Path) -> None:
     client, _ = echoing(error(401, "sk-verysecretkey123 is wrong"))
     client = type(client)(api_key="sk-verysecretkey123", transport=client.transport)
     list(run_many(client, [ask("a")], results=tmp_path / "r.jsonl"))
-    content = (tmp_path / "r.jsonl").read_text()
+    content = (tmp_path / "r.jsonl").read_text("utf-8")
     assert "is wrong" in content
     assert "verysecret" not in content
 

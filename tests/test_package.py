@@ -24,7 +24,12 @@ def loaded_after(code: str) -> set[str]:
     """The modules that a fresh interpreter has loaded after some code."""
     code += "\nimport sys; print(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", code],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        cwd=ROOT,
+        timeout=60,
     )
     return set(done.stdout.splitlines()[-1].split())
 
@@ -63,7 +68,7 @@ def test_names_resolve() -> None:
     for name in chatlib.__all__:
         assert getattr(chatlib, name) is not None
     assert set(chatlib.__all__) <= set(dir(chatlib))
-    tree = ast.parse(Path(chatlib.__file__).read_text())
+    tree = ast.parse(Path(chatlib.__file__).read_text(encoding="utf-8"))
     seen = {
         alias.name
         for node in ast.walk(tree)
@@ -93,8 +98,9 @@ def test_module(name: str) -> None:
 def test_floors() -> None:
     """A room imports only from the floors below it: the types know nothing, the client all."""
     floors = [
-        {"_omit", "_version", "headers"},
-        {"http", "sse", "partial_json", "shapes"},
+        {"_json", "_loop", "_omit", "_version", "foreign", "headers", "surrogates", "urls"},
+        {"partial_json", "redaction", "shapes", "sse"},
+        {"http"},
         {"types", "schema"},
         {"codec", "errors", "typed"},
         {"accumulate", "config", "retry", "tools", "transports"},
@@ -111,7 +117,7 @@ def test_floors() -> None:
         room = path.relative_to(package).with_suffix("").parts[0]
         if room == "__init__":
             continue
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(path.read_text("utf-8"))
         late = {
             inner
             for node in ast.walk(tree)
@@ -128,7 +134,14 @@ def test_floors() -> None:
 
 def test_version_is_in_the_changelog() -> None:
     """The changelog speaks of the version that this is."""
-    assert f"## {chatlib.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {chatlib.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_main_command_of_the_readme() -> None:
+    """It needs neither a key nor a terminal: the demo answers it."""
+    command = re.search(r"(?<=&& )\.venv/bin/chatlib .*", (ROOT / "README.md").read_text("utf-8"))
+    assert command is not None
+    assert " --demo " in command[0]
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -147,5 +160,5 @@ def test_examples_in_pages(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path
     for client in (OpenAI, AsyncOpenAI):
         monkeypatch.setattr(client, "_make_transport", staticmethod(lambda: server))
     names: dict[str, object] = {}
-    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         exec(compile(block, str(page), "exec", dont_inherit=True), names)

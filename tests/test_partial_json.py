@@ -105,3 +105,29 @@ def test_deep_nesting() -> None:
     reader = PartialJson()
     reader.feed("[" * 5000)
     assert [] != reader.value()
+
+
+@given(st.data())
+def test_what_can_go_on(data: st.DataObject) -> None:
+    """Any beginning of a JSON object can go on with any of the rest but the whole of it."""
+    text = json.dumps(data.draw(st.dictionaries(st.text(max_size=5), json_values, min_size=1)))
+    first = data.draw(st.integers(1, len(text) - 1))
+    second = data.draw(st.integers(first, len(text) - 1))
+    reader = PartialJson()
+    reader.feed(text[:first])
+    assert reader.can_go_on(text[first:second])
+    assert not reader.can_go_on(text[first:])
+    assert not reader.can_go_on(text[first:] + "{")
+    reader.feed(text[first:])
+    assert json.loads(text) == reader.value()
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [('{"ci', '{"city":1}'), ('{"city":"Ro', '{"city":"Oslo"}'), ("{", "{"), ('{"a":1', '{"a":2}')],
+)
+def test_what_can_not_go_on(text: str, more: str) -> None:
+    """The beginning of an object inside another is none of its pieces."""
+    reader = PartialJson()
+    reader.feed(text)
+    assert not reader.can_go_on(more)

@@ -41,7 +41,8 @@ def page(*ids: str, **fields: Any) -> dict[str, Any]:
     [
         ("GET", "/chat/completions/c1", chatlib.build_retrieve(CONFIG, "c1")),
         ("GET", "/chat/completions/a%2Fb%20%3F%23", chatlib.build_retrieve(CONFIG, "a/b ?#")),
-        ("GET", "/chat/completions/%2E%2E", chatlib.build_retrieve(CONFIG, "..")),
+        ("GET", "/chat/completions/%252e%252e", chatlib.build_retrieve(CONFIG, "%2e%2e")),
+        ("GET", "/chat/completions/..%2Fc1", chatlib.build_retrieve(CONFIG, "../c1")),
         ("DELETE", "/chat/completions/c1", chatlib.build_delete(CONFIG, "c1")),
         ("POST", "/chat/completions/c1", chatlib.build_update(CONFIG, "c1", metadata={"a": "b"})),
         ("GET", "/chat/completions", chatlib.build_list(CONFIG)),
@@ -76,7 +77,7 @@ def test_update_sends_its_metadata() -> None:
         assert {"metadata": metadata, "z": 1} == request.json()
 
 
-@pytest.mark.parametrize("empty", ["", " ", "\n"])
+@pytest.mark.parametrize("empty", ["", " ", "\n", ".", ".."])
 @pytest.mark.parametrize(
     "build",
     [
@@ -87,7 +88,7 @@ def test_update_sends_its_metadata() -> None:
     ],
 )
 def test_empty_ids(build: Any, empty: str) -> None:
-    """An empty id is refused: it would ask for something else."""
+    """An id that is empty, or dots, is refused: it would ask for something else."""
     with pytest.raises(ValueError, match="completion_id is"):
         build(empty)
     with pytest.raises(TypeError, match="NoneType"):

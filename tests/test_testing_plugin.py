@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import importlib
 import json
@@ -197,8 +198,8 @@ def test_recording_is_replayed_without_key_or_wait(
     run(pytester, "--chatlib-record").assert_outcomes(passed=1)
     monkeypatch.delenv("OPENAI_API_KEY")
     path = pytester.path / "recordings" / "test_it" / "test_it.json"
-    written = json.loads(path.read_text())
-    assert "sk-the-real-key" not in path.read_text()
+    written = json.loads(path.read_text("utf-8"))
+    assert "sk-the-real-key" not in path.read_text("utf-8")
     written["exchanges"][0]["response"]["headers"]["retry-after-ms"] = "60000"
     path.write_text(json.dumps(written))
     done = run(pytester)
@@ -271,8 +272,10 @@ def test_option_is_explained(pytester: pytest.Pytester) -> None:
 
 def test_plugin_is_found() -> None:
     """pytest is told of it by the package's metadata."""
-    setup = (Path(__file__).parents[1] / "setup.cfg").read_text()
-    assert "pytest11 =\n    chatlib = chatlib.testing.plugin\n" in setup
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[1] / "setup.cfg", "utf-8")
+    plugins = setup["options.entry_points"]["pytest11"]
+    assert "chatlib = chatlib.testing.plugin" in map(str.strip, plugins.splitlines())
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from chatlib import (
 from chatlib.testing import InMemoryServer, answer, completion, error, fault, raw, serve, stream
 from chatlib.testing.loopback import Reply, Request, Server, closed_port
 from chatlib.transports.requests import RequestsTransport
+from tests.faces import run_threads
 
 ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -380,10 +381,7 @@ def test_many_clients_at_once() -> None:
             got[number] = joined(chunks).text
 
         threads = [threading.Thread(target=call, args=(number,)) for number in range(64)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        run_threads(threads)
     assert {number: f"answer {number} of many" for number in range(64)} == got
     assert 0 == server.open_responses
 

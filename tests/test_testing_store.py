@@ -13,6 +13,7 @@ import pytest
 from chatlib import HttpRequest, HttpResponse, OpenAI, TransportError, joined
 from chatlib.testing import InMemoryServer, answer, completion, error, fault, raw, stream
 from chatlib.testing.store import Store, operation_of
+from tests.faces import run_threads
 
 BASE = "https://h.test/v1"
 ASK: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
@@ -531,10 +532,7 @@ def test_threads_store_at_once() -> None:
     """Each completion has an id of its own."""
     server = InMemoryServer(default="a")
     threads = [threading.Thread(target=create, args=(server,)) for _ in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(threads)
     assert 32 == len({one["id"] for one in server.store.completions})
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from chatlib.transports._environment import authorities, origin_of, proxy_for, t
 from chatlib.transports.aborting import Abort
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.urllib3 import Urllib3Transport
+from tests.faces import LONGEST
 from tests.forking import in_child
 
 KINDS: dict[str, Any] = {"requests": RequestsTransport, "urllib3": Urllib3Transport}
@@ -140,6 +142,7 @@ class SocksServer:
 
     def __enter__(self) -> str:
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(20)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         return f"socks5h://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -150,14 +153,15 @@ class SocksServer:
 
     def _serve(self) -> None:
         conn = self._listener.accept()[0]
-        with conn, socket.create_connection(("127.0.0.1", self._port)) as server:
+        conn.settimeout(20)
+        with conn, socket.create_connection(("127.0.0.1", self._port), timeout=20) as server:
             conn.recv(3)  # version 5, one method, none
             conn.sendall(b"\5\0")
             head = conn.recv(5)
             self.asked = conn.recv(head[4] + 2)[:-2]
             conn.sendall(b"\5\0\0\1" + bytes(6))
-            while True:
-                for ready in select.select([conn, server], [], [], 5)[0]:
+            while ends := select.select([conn, server], [], [], 20)[0]:
+                for ready in ends:
                     data = ready.recv(65536)
                     (server if ready is conn else conn).sendall(data)
                     if not data:
@@ -200,7 +204,7 @@ def test_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert True is authorities(None, trust_env=True)
     for name in names:
         path = str(tmp_path / name)
-        Path(path).write_text("")
+        Path(path).write_text("", encoding="utf-8")
         monkeypatch.setenv(name, path)
         assert path == authorities(None, trust_env=True) == authorities(True, trust_env=True)
     assert True is authorities(None, trust_env=False)
@@ -366,7 +370,7 @@ if __name__ == "__main__":
     with Server(OK) as server, tempfile.TemporaryDirectory() as folder:
         # In a program of its own, which has no other threads when it forks.
         program = Path(folder, "program.py")
-        program.write_text(code.replace("URL", repr(server.url)))
+        program.write_text(code.replace("URL", repr(server.url)), encoding="utf-8")
         path = {"PYTHONPATH": str(Path(__file__).parents[1])}
         command = [sys.executable, "-W", "ignore", str(program)]
         subprocess.run(command, check=True, timeout=60, env={**os.environ, **path})
@@ -377,24 +381,27 @@ if __name__ == "__main__":
 
 
 @over_both
-def test_closing_while_others_send(kind: Any) -> None:
+@pytest.mark.parametrize("turns", [8, pytest.param(40, marks=pytest.mark.slow)])
+def test_closing_while_others_send(kind: Any, turns: int) -> None:
     """A transport that is closed again and again by one thread works for the others."""
     failed: list[BaseException] = []
 
     def work() -> None:
         try:
-            for _ in range(40):
+            for _ in range(turns):
                 ask(transport, server.url)
         except BaseException as error:
             failed.append(error)
 
     with Server(OK) as server:
         transport = kind()
-        threads = [threading.Thread(target=work) for _ in range(4)]
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(4)]
         for thread in threads:
             thread.start()
-        while any(thread.is_alive() for thread in threads):
+        end = time.monotonic() + LONGEST
+        while any(thread.is_alive() for thread in threads) and time.monotonic() < end:
             transport.close()
+        assert [] == [thread for thread in threads if thread.is_alive()]
         assert [] == failed
         transport.close()
         assert server.wait(lambda: server.open == 0)
@@ -420,4 +427,4 @@ from chatlib.transports.urllib3 import Urllib3Transport
 OpenAI(api_key="k", transport=Urllib3Transport()).close()
 sys.exit("requests" in sys.modules or "asyncio" in sys.modules)
 """
-    assert 0 == subprocess.run([sys.executable, "-c", code]).returncode
+    assert 0 == subprocess.run([sys.executable, "-c", code], timeout=60).returncode

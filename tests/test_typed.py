@@ -31,6 +31,7 @@ from typing_extensions import NotRequired, TypedDict
 
 from chatlib.schema import json_schema
 from chatlib.typed import DecodeError, decode, decode_json, decode_response, make_typed_converter
+from tests.faces import run_threads
 
 T = TypeVar("T")
 
@@ -723,7 +724,7 @@ def test_loads_nothing_of_others() -> None:
         "set(before)"
     )
     code = "import sys, cattrs; before = list(sys.modules)\n" + code
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def test_unsupported() -> None:
@@ -767,10 +768,7 @@ def test_threads() -> None:
     threads = [
         threading.Thread(target=lambda: results.append(decode(made, value))) for _ in range(8)
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_threads(threads)
     assert [made(Node(1, [Node(2, [])]))] * 8 == results
 
 

@@ -396,8 +396,9 @@ def test_import_loads_no_library_that_does_io() -> None:
         [sys.executable, "-c", code, *heavy],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
+        timeout=60,
     )
     assert "" == run.stdout.strip()
 

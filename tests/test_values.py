@@ -38,6 +38,9 @@ CLASSES = sorted(
 )
 every_class = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 
+EXAMPLES = 5 if settings.default is None or settings.default.max_examples <= 50 else 100
+"""For each class and property: the profile "thorough" tries more."""
+
 SCALARS = st.none() | st.booleans() | st.integers(-5, 5) | st.text("abc", max_size=3)
 JSON = st.recursive(
     SCALARS,
@@ -75,12 +78,18 @@ def bodies(draw: st.DrawFn, cls: Any, depth: int = 2, whole: bool = False) -> di
     """A JSON object such as a server may send for a class."""
     hints = typing.get_type_hints(cls)
     names = known(cls)
-    chosen = names if whole else draw(st.lists(st.sampled_from(names), unique=True)) if names else []
-    unknown = draw(st.dictionaries(st.sampled_from(["a1", "b2", "to_dict", "text"]), JSON, max_size=2))
+    chosen = (
+        names if whole else draw(st.lists(st.sampled_from(names), unique=True)) if names else []
+    )
+    unknown = draw(
+        st.dictionaries(st.sampled_from(["a1", "b2", "to_dict", "text"]), JSON, max_size=2)
+    )
     pairs: dict[str, Any] = {}
     for name in draw(st.permutations([*chosen, *unknown])):
         if name in unknown:
             pairs[name] = unknown[name]
+        elif name == cls._json_text:
+            pairs[name] = draw(st.text("abc", max_size=3))  # JSON in place of text becomes text
         elif get_origin(hints[name]) is Literal and len(get_args(hints[name])) == 1:
             pairs[name] = get_args(hints[name])[0]
         else:
@@ -106,7 +115,7 @@ def shown(made: Any) -> list[dict[str, Any]]:
 
 
 @every_class
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_to_dict_gives_back_what_came(cls: Any, data: st.DataObject) -> None:
     """All of it, in its order: absent stays absent and null stays null; nothing is invented."""
@@ -135,7 +144,7 @@ def _objects(cls: Any) -> set[str]:
 
 
 @every_class
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_edits_show_everywhere(cls: Any, data: st.DataObject) -> None:
     """A field that is set, deleted or appended to is read, dumped, shown and sent as it is now."""
@@ -164,7 +173,7 @@ def test_edits_show_everywhere(cls: Any, data: st.DataObject) -> None:
         assert name not in made.fields_set
         assert all(name not in read for read in shown(made))
         if name in _objects(cls):
-            setattr(getattr(made, name), "note", 1)
+            getattr(made, name).note = 1
             assert all({"note": 1} == read[name] for read in shown(made))
             delattr(made, name)
         else:
@@ -172,7 +181,7 @@ def test_edits_show_everywhere(cls: Any, data: st.DataObject) -> None:
 
 
 @every_class
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_copies_lose_nothing(cls: Any, data: st.DataObject) -> None:
     """copy, deepcopy, pickle, evolve and replace keep all: order, absence, unknown fields."""
@@ -198,7 +207,7 @@ def test_copies_lose_nothing(cls: Any, data: st.DataObject) -> None:
 
 
 @every_class
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_asdict_can_be_undone(cls: Any, data: st.DataObject) -> None:
     """attrs.asdict() holds all fields and the unknown ones; the constructor takes it back."""
@@ -212,7 +221,7 @@ def test_asdict_can_be_undone(cls: Any, data: st.DataObject) -> None:
 
 
 @every_class
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_constructors_take_plain_json(cls: Any, data: st.DataObject) -> None:
     """``ChatCompletion(**body)`` makes the objects in it, and keeps what it does not know."""
@@ -231,7 +240,7 @@ def test_constructors_take_plain_json(cls: Any, data: st.DataObject) -> None:
 
 
 @every_class
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_a_converter_of_ones_own(cls: Any, data: st.DataObject) -> None:
     """One call teaches a cattrs converter all classes, in both directions."""
@@ -259,7 +268,7 @@ def test_attrs_sees_an_attrs_class(cls: Any) -> None:
 
 
 @every_class
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_match_reads_fields(cls: Any, data: st.DataObject) -> None:
     """A class pattern reads fields, those that did not come and unknown ones too."""
@@ -274,7 +283,7 @@ def test_match_reads_fields(cls: Any, data: st.DataObject) -> None:
 
 
 @every_class
-@settings(max_examples=20)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_equality_is_by_what_is_read(cls: Any, data: st.DataObject) -> None:
     """Absent and null are equal, unknown fields count."""
@@ -282,7 +291,7 @@ def test_equality_is_by_what_is_read(cls: Any, data: st.DataObject) -> None:
     made, twin = structure(came, cls), structure(came, cls)
     assert made == twin
     for name in known(cls):
-        if name not in came and cls._defaults[name] is None and name not in twin.fields_set:
+        if name not in came and cls._defaults[name] is None and name not in _objects(cls):
             setattr(twin, name, None)
     assert made == twin
     twin.vendor = 1

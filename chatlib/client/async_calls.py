@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import Any, TypeVar
 
+from chatlib._loop import running_loop
 from chatlib.client.calls import Call, connection_error, lost
 from chatlib.client.watching import log_body
 from chatlib.config import Secret
 from chatlib.errors import APIError
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.reading import raise_for_status
+from chatlib.redaction import private_frames
 
 T = TypeVar("T")
 Send = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -26,16 +28,17 @@ async def arun(
     receive: Callable[[HttpResponse, Call[Any]], Awaitable[T]],
 ) -> T:
     """As :func:`chatlib.client.calls.run`. ``sleep`` is awaited where it can be."""
-    while True:
-        try:
-            return await receive(await aexchange(call, send), call)
-        except APIError as error:
-            wait = call.failed(error)
-            if wait is None:
-                raise
-        slept = sleep(wait)
-        if isawaitable(slept):
-            await slept
+    with private_frames(only_exits=True):
+        while True:
+            try:
+                return await receive(await aexchange(call, send), call)
+            except APIError as error:
+                wait = call.failed(error)
+                if wait is None:
+                    raise
+            slept = sleep(wait)
+            if isawaitable(slept):
+                await slept
 
 
 async def aexchange(call: Call[Any], send: Send) -> HttpResponse:
@@ -91,7 +94,13 @@ async def within(seconds: float | None, work: Awaitable[T]) -> T:
     if seconds is None:
         return await work
     # As asyncio.timeout, which Python 3.10 does not have.
-    task, is_over = asyncio.current_task(), False
+    try:
+        loop = running_loop()
+    except RuntimeError:
+        if isinstance(work, Coroutine):
+            work.close()  # or else it would warn that nobody awaited it
+        raise
+    task, is_over = asyncio.current_task(loop), False
     assert task is not None
 
     def end() -> None:
@@ -99,7 +108,7 @@ async def within(seconds: float | None, work: Awaitable[T]) -> T:
         is_over = True
         task.cancel()
 
-    timer = asyncio.get_running_loop().call_later(max(seconds, 0), end)
+    timer = loop.call_later(max(seconds, 0), end)
     try:
         return await work
     except asyncio.CancelledError:

@@ -7,6 +7,7 @@ from functools import cached_property
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
+from chatlib._loop import running_loop
 from chatlib._omit import Omit, omit
 from chatlib.building import Operation
 from chatlib.client.async_calls import arun, awhole
@@ -24,6 +25,7 @@ from chatlib.endpoints import (
 )
 from chatlib.http import AsyncTransport, HttpResponse, Transport
 from chatlib.pagination import AsyncCursorPage, AsyncPaginator, walked
+from chatlib.redaction import conceal
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
@@ -59,7 +61,8 @@ class AsyncPerform(Protocol):
 class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
     """A client of an OpenAI-compatible server, awaited: as :class:`~chatlib.OpenAI`, for asyncio.
 
-    It can be made outside a loop, and used from one loop after another.
+    It can be made outside a loop, and used from one loop after another. Where asyncio does not run,
+    as under trio, a call is a RuntimeError that says what to use.
 
     Args:
         transport: Who carries the requests: any object whose ``send(request)`` is a coroutine
@@ -151,6 +154,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         operation: Operation[Any],
         receive: Callable[[HttpResponse, Call[Any]], Awaitable[R]],
     ) -> R:
+        running_loop()  # also where the transport needs none: limits and waits do
         transport: Any = self.transport
         send = getattr(transport, "asend", None) or transport.send
         return await arun(self._begun(operation), send, self._sleep, receive)
@@ -247,20 +251,24 @@ class AsyncCompletions:
         self, *, stream: bool | Omit | None = omit, **params: Unpack[CreateOptions]
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
         """Ask for a completion; with ``stream=True``, for its chunks as they come."""
+        conceal(params)
         return await self._perform(create_operation({"stream": stream, **params}))
 
     async def retrieve(
         self, completion_id: str, **options: Unpack[RequestOptions]
     ) -> ChatCompletion:
         """Fetch a stored completion."""
+        conceal(options)
         return await self._perform(retrieve_operation(completion_id, options))
 
     async def update(self, completion_id: str, **params: Unpack[UpdateOptions]) -> ChatCompletion:
         """Change the metadata of a stored completion."""
+        conceal(params)
         return await self._perform(update_operation(completion_id, params))
 
     def list(self, **params: Unpack[ListOptions]) -> AsyncPaginator[ChatCompletion]:
         """Fetch a page of the stored completions, by ``await``; all of them, by ``async for``."""
+        conceal(params)
         operation = walked(AsyncCursorPage, list_operation(params), self._client.perform)
         return AsyncPaginator(lambda: self._perform(operation))
 
@@ -268,6 +276,7 @@ class AsyncCompletions:
         self, completion_id: str, **options: Unpack[RequestOptions]
     ) -> ChatCompletionDeleted:
         """Delete a stored completion."""
+        conceal(options)
         return await self._perform(delete_operation(completion_id, options))
 
     @overload
@@ -284,6 +293,7 @@ class AsyncCompletions:
         self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
     ) -> ParsedChatCompletion[Any]:
         """Ask for a completion, and read it as a type."""
+        conceal(params)
         from chatlib.client import typed_calls  # here, as not every program needs it
 
         return await self._perform(typed_calls.parse_operation(response_format, params))
@@ -302,6 +312,7 @@ class AsyncCompletions:
         self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
     ) -> AsyncChatCompletionStreamManager[Any]:
         """Ask for a completion that comes as events, by an ``async with`` and an ``async for``."""
+        conceal(params)
         from chatlib.client import typed_calls
         from chatlib.client.async_typed_stream import AsyncChatCompletionStreamManager
 
@@ -326,6 +337,7 @@ class AsyncCompletions:
 
         Tools may be coroutine functions; those that are called together run at once.
         """
+        conceal(params)
         from chatlib.client import typed_calls
         from chatlib.tools import atool_results
 
@@ -349,6 +361,7 @@ class AsyncMessages:
         self, completion_id: str, **params: Unpack[MessageListOptions]
     ) -> AsyncPaginator[ChatCompletionStoreMessage]:
         """Fetch a page of the messages that a stored completion answers; or all of them."""
+        conceal(params)
         operation = list_messages_operation(completion_id, params)
         walking = walked(AsyncCursorPage, operation, self._client.perform)
         return AsyncPaginator(lambda: self._perform(walking))

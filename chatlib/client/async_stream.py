@@ -12,6 +12,7 @@ from chatlib.client.closing import AsyncClosing
 from chatlib.client.stream import DRAIN_BYTES, DRAIN_SECONDS, Flow
 from chatlib.http import HttpResponse, TransportError
 from chatlib.types.chunk import ChatCompletionChunk
+from chatlib.types.completion import ChatCompletion
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -51,12 +52,10 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
                 if flow.over:
                     self.is_whole = self.is_whole or not self._closed
                     break
-                self._ready = flow.feed(await self._next_piece())
-        except TransportError as error:
-            broken = flow.broke(error)
-            if broken is not None:
-                await self.close()
-                raise broken from error.__cause__
+                try:
+                    self._ready = flow.feed(await self._next_piece())
+                except TransportError as error:
+                    self._ready = flow.broke(error)
         except BaseException as error:
             self._interrupted = not isinstance(error, Exception)
             await self.close()
@@ -67,6 +66,18 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
         finally:
             await self.close()
         raise StopAsyncIteration
+
+    @property
+    def completion(self) -> ChatCompletion:
+        """What has come so far, joined to a completion."""
+        return self._flow.completion()
+
+    async def get_final_completion(self) -> ChatCompletion:
+        """Read to the end and return the whole answer; raises as the synchronous one."""
+        if self._flow.failure is None:
+            async for _ in self:
+                pass
+        return self._flow.final_completion()
 
     async def _next_piece(self) -> bytes | None:
         limit = self._flow.limit

@@ -22,6 +22,7 @@ from chatlib.config import (
     TimeoutLike,
     azure_config_from_env,
     config_from_env,
+    hide,
 )
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class ClientSettings(TypedDict, total=False):
         organization: Without it, ``OPENAI_ORG_ID``.
         project: Without it, ``OPENAI_PROJECT_ID``.
         timeout: Seconds for each wait, or a :class:`~chatlib.http.Timeout` with a limit for each
-            kind of wait and for the whole call, or None for no limit. 600 s for reading and 5 s
-            for connecting, unless given.
+            kind of wait, for the whole call and for the silence at the end of a stream, or None
+            for no limit. 600 s for reading and 5 s for connecting, unless given.
         max_retries: How often a call that failed for a passing reason is tried again: 2, unless
             given.
         default_headers: Headers for each request; None as a value leaves a header out.
@@ -107,8 +108,7 @@ class AzureChanges(AzureSettings, Changes, total=False):
     """What can be changed about a client of Azure OpenAI."""
 
 
-_SECRETS = ("api_key", "azure_ad_token")
-_CREDENTIALS = (*_SECRETS, "azure_ad_token_provider")
+_CREDENTIALS = ("api_key", "azure_ad_token", "azure_ad_token_provider")
 _HOOKS = tuple(field.name for field in attrs.fields(Hooks))
 
 
@@ -153,7 +153,7 @@ class BaseClient(Generic[TransportT]):
     def _set_up(
         self, transport: TransportT | None, sleep: Callable[[float], Any], settings: dict[str, Any]
     ) -> None:
-        _hide(settings)  # some tools print the variables of a traceback
+        hide(settings)  # some tools print the variables of a traceback
         _check_names(type(self).__name__, settings, self._setting_names())
         self._hooks = Hooks(**{name: settings.pop(name, None) for name in _HOOKS})
         self._key_is_from_env = all(settings.get(name) is None for name in _CREDENTIALS)
@@ -205,7 +205,7 @@ class BaseClient(Generic[TransportT]):
         return Call(operation, self.config, self._hooks)
 
     def _changed(self, transport: TransportT | None, changes: dict[str, Any]) -> Self:
-        _hide(changes)
+        hide(changes)
         _check_names(
             "with_options()", changes, self._setting_names() | Changes.__annotations__.keys()
         )
@@ -269,15 +269,6 @@ class AzureClient(BaseClient[TransportT]):
     @classmethod
     def _configured(cls, settings: Mapping[str, Any]) -> AzureConfig:
         return azure_config_from_env(**settings)
-
-
-def _hide(settings: dict[str, Any]) -> None:
-    for name in _SECRETS:
-        given = settings.get(name)
-        if given is None or callable(given) or isinstance(given, Secret):
-            continue
-        given = None
-        settings[name] = Secret(settings.pop(name))
 
 
 def _check_names(call: str, given: Mapping[str, Any], known: frozenset[str]) -> None:

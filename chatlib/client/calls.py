@@ -21,6 +21,7 @@ from chatlib.config import Config, Secret, retries
 from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.reading import raise_for_status
+from chatlib.redaction import forget_frames, private_frames
 from chatlib.retry import RetryPolicy, decide
 
 T = TypeVar("T")
@@ -192,14 +193,15 @@ def run(
     Raises:
         APIError: what the last attempt ended in. Other exceptions pass at once.
     """
-    while True:
-        try:
-            return receive(exchange(call, send), call)
-        except APIError as error:
-            wait = call.failed(error)
-            if wait is None:
-                raise
-        sleep(wait)
+    with private_frames(only_exits=True):
+        while True:
+            try:
+                return receive(exchange(call, send), call)
+            except APIError as error:
+                wait = call.failed(error)
+                if wait is None:
+                    raise
+            sleep(wait)
 
 
 def exchange(call: Call[Any], send: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
@@ -312,6 +314,7 @@ def connection_error(
     error: TransportError, request: HttpRequest | None, response: HttpResponse | None = None
 ) -> APIConnectionError:
     """A transport's exception as the client's."""
+    forget_frames(error)  # of a transport of the user's; ours have done so
     made: APIConnectionError
     if isinstance(error, TransportTimeout):
         message = f"Request timed out: {error}."

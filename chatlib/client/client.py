@@ -24,6 +24,7 @@ from chatlib.endpoints import (
 )
 from chatlib.http import HttpResponse, Transport
 from chatlib.pagination import SyncCursorPage, walked
+from chatlib.redaction import conceal
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
@@ -242,6 +243,7 @@ class Completions:
             APIError: the root of these, and of an error inside an answer.
             TypeError: a parameter is unknown or missing, or a value in it is not JSON.
         """
+        conceal(params)
         return self._perform(create_operation({"stream": stream, **params}))
 
     def retrieve(self, completion_id: str, **options: Unpack[RequestOptions]) -> ChatCompletion:
@@ -256,6 +258,7 @@ class Completions:
             APIError: as for :meth:`create`.
             ValueError: the id is empty.
         """
+        conceal(options)
         return self._perform(retrieve_operation(completion_id, options))
 
     def update(self, completion_id: str, **params: Unpack[UpdateOptions]) -> ChatCompletion:
@@ -268,6 +271,7 @@ class Completions:
 
         Raises: as for :meth:`retrieve`.
         """
+        conceal(params)
         return self._perform(update_operation(completion_id, params))
 
     def list(self, **params: Unpack[ListOptions]) -> SyncCursorPage[ChatCompletion]:
@@ -280,6 +284,7 @@ class Completions:
         Raises:
             APIError: as for :meth:`create`.
         """
+        conceal(params)
         operation = walked(SyncCursorPage, list_operation(params), self._client.perform)
         return self._perform(operation)
 
@@ -287,6 +292,7 @@ class Completions:
         self, completion_id: str, **options: Unpack[RequestOptions]
     ) -> ChatCompletionDeleted:
         """Delete a stored completion. Arguments and exceptions are those of :meth:`retrieve`."""
+        conceal(options)
         return self._perform(delete_operation(completion_id, options))
 
     @overload
@@ -317,6 +323,7 @@ class Completions:
             TypeError: a strict schema can't say the type.
             ValueError: a function tool is not strict.
         """
+        conceal(params)
         from chatlib.client import typed_calls  # here, as not every program needs it
 
         operation = typed_calls.parse_operation(response_format, params)
@@ -345,6 +352,7 @@ class Completions:
                 :meth:`create`.
             params: As for :meth:`create`.
         """
+        conceal(params)
         from chatlib.client import typed_calls
         from chatlib.client.typed_stream import ChatCompletionStreamManager
 
@@ -379,6 +387,7 @@ class Completions:
             ToolRoundsExceededError: the model still calls tools after the last round.
             APIError: as for :meth:`create`.
         """
+        conceal(params)
         from chatlib.client import typed_calls
         from chatlib.tools import tool_results
 
@@ -410,6 +419,7 @@ class Messages:
 
         Raises: as for :meth:`Completions.retrieve`.
         """
+        conceal(params)
         operation = list_messages_operation(completion_id, params)
         walking = walked(SyncCursorPage, operation, self._client.perform)
         return self._perform(walking)

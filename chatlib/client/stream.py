@@ -6,27 +6,26 @@ asynchronous twins are in :mod:`chatlib.client.async_stream`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chatlib.client.calls import Call, Limit, Pieces, lost, whole
 from chatlib.client.closing import Closing
-from chatlib.errors import APIConnectionError, APIError, APITimeoutError
-from chatlib.http import HttpRequest, HttpResponse, TransportError
+from chatlib.errors import (
+    APIConnectionError,
+    APIError,
+    APIResponseValidationError,
+    APITimeoutError,
+)
+from chatlib.http import STREAM_END, HttpResponse, TransportError
 from chatlib.streaming import ChunkReader
 from chatlib.types.chunk import ChatCompletionChunk
+from chatlib.types.completion import ChatCompletion
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 T_co = TypeVar("T_co", covariant=True)
-
-GRACE = 2.0
-"""Seconds to wait, after each choice has finished, for a usage report and ``[DONE]``."""
-
-USAGE_GRACE = 15.0
-"""The same, where a usage report was asked for."""
 
 DRAIN_SECONDS = 0.2
 DRAIN_BYTES = 65536
@@ -41,9 +40,12 @@ class Flow:
         """How long the next piece may take."""
         self.over = False
         """No further piece is wanted."""
+        self.failure: Exception | None = None
+        """What ended the stream early."""
         self._response = response
         self._reader = ChunkReader(response)
-        self._asked: tuple[int, bool] | None = None
+        request = response.request
+        self._longest_silence = request.timeout.stream_end if request is not None else STREAM_END
 
     @property
     def is_done(self) -> bool:
@@ -63,49 +65,61 @@ class Flow:
                 return
             yield from self._reader.feed(piece)
         except APIError as error:
-            error.attempts = self._response.attempts
+            self.failure = error
             raise
         self.over = self._reader.done
-        self._set_limit()
+        self._limit_silence()
 
-    def broke(self, error: TransportError) -> APIConnectionError | None:
-        """The exception for a body that broke off; None where all had come but its end."""
+    def broke(self, error: TransportError) -> Iterator[ChatCompletionChunk]:
+        """The chunks that were still open when the body broke off.
+
+        Raises:
+            APIConnectionError: more than the end of the body was missing.
+            APIError: the last of them speaks of an error.
+        """
         self.over = True
-        if self._reader.finished:
-            return None
+        try:
+            yield from self._reader.rest()
+        except APIResponseValidationError:
+            pass  # a body that is no event stream is cut, too
+        except APIError as found:
+            self.failure = found
+            raise
+        if self._reader.done or self._reader.finished:
+            return
         made = lost(error, self._response)
         if not isinstance(made, APITimeoutError):
             made = self.cut_off(str(error))
         made.completion = self._reader.joined.completion()
-        made.attempts = self._response.attempts
-        return made
+        self.failure = made
+        raise made from error.__cause__
+
+    def completion(self) -> ChatCompletion:
+        """Return what has come so far."""
+        return self._reader.joined.completion()
+
+    def final_completion(self) -> ChatCompletion:
+        """Return the whole answer of a stream that was read to its end.
+
+        Raises:
+            APIError: the stream failed, or was closed before its end.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if not (self._reader.done or self._reader.finished):
+            raise self.cut_off("the stream was closed before its end")
+        return self.completion()
 
     def cut_off(self, why: str) -> APIConnectionError:
         """The exception for a stream that ends here."""
         return self._reader.cut_off(why)
 
-    def _set_limit(self) -> None:
-        if not self._reader.finished:
-            if self.limit.is_shortened:
-                self.limit.lift()
-        elif not self.limit.is_shortened:
-            if self._asked is None:
-                self._asked = _asked_for(self._response.request)
-            if self._reader.joined.begun >= self._asked[0]:
-                self.limit.shorten(USAGE_GRACE if self._asked[1] else GRACE)
-
-
-def _asked_for(request: HttpRequest | None) -> tuple[int, bool]:
-    """How many choices are to come, and whether a usage report is."""
-    content = request.content if request is not None else b""
-    if b'"n"' not in content and b'"include_usage"' not in content:  # read it only if need be
-        return 1, False
-    try:
-        body = json.loads(content)
-        options = body.get("stream_options") or {}
-        return int(body.get("n") or 1), bool(options.get("include_usage"))
-    except (ValueError, TypeError, AttributeError):
-        return 1, False
+    def _limit_silence(self) -> None:
+        """Limit the wait for the next piece where nothing but the end is expected."""
+        if self._longest_silence is not None and self._reader.expects_only_the_end:
+            self.limit.shorten(self._longest_silence)
+        elif self.limit.is_shortened:
+            self.limit.lift()
 
 
 class Stream(Closing, Generic[T_co]):
@@ -115,18 +129,36 @@ class Stream(Closing, Generic[T_co]):
     and when the stream is dropped.
     """
 
-    def __init__(self, response: HttpResponse, items: Iterator[T_co]) -> None:
+    def __init__(self, response: HttpResponse, items: Iterator[T_co], flow: Flow) -> None:
         self.response = response
         """The response, for its status and headers."""
         self.is_closed = False
         """Whether it was closed, before its end or after it."""
         self._items = items
+        self._flow = flow
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T_co:
         return next(self._items)
+
+    @property
+    def completion(self) -> ChatCompletion:
+        """What has come so far, joined to a completion."""
+        return self._flow.completion()
+
+    def get_final_completion(self) -> ChatCompletion:
+        """Read to the end and return the whole answer, with what was read before.
+
+        Raises:
+            IncompleteStreamError: the stream was closed before its end.
+            APIError: the stream failed; the same error when it is asked for again.
+        """
+        if self._flow.failure is None:
+            for _ in self:
+                pass
+        return self._flow.final_completion()
 
     def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
@@ -169,7 +201,7 @@ def open_stream(response: HttpResponse, call: Call[Any]) -> Stream[ChatCompletio
     except BaseException:
         response.close()
         raise
-    return Stream(response, _chunks(response, flow, first, pieces))
+    return Stream(response, _chunks(response, flow, first, pieces), flow)
 
 
 def _chunks(
@@ -179,18 +211,18 @@ def _chunks(
         while True:
             yield from flow.feed(piece)
             if flow.over:
+                # Not where the stream is closed or dropped: that waits for nothing.
+                if flow.is_done and response.limit_wait is not None:
+                    _drain(flow, pieces)
                 return
-            piece = next(pieces, None)
-    except TransportError as error:
-        broken = flow.broke(error)
-        if broken is not None:
-            raise broken from error.__cause__
+            try:
+                piece = next(pieces, None)
+            except TransportError as error:
+                broken = error
+                break
+        yield from flow.broke(broken)
     finally:
-        try:
-            if flow.is_done and response.limit_wait is not None:
-                _drain(flow, pieces)
-        finally:
-            response.close()
+        response.close()
 
 
 def _drain(flow: Flow, pieces: Pieces) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from chatlib._omit import omit
 from chatlib.building import Operation
+from chatlib.codec import as_list
 from chatlib.endpoints import create_operation, read_completion
 from chatlib.http import HttpResponse
 from chatlib.stream_state import ChatCompletionStreamState
@@ -64,7 +65,9 @@ class ToolLoop:
             raise TypeError("on_event is a coroutine function; it is called, not awaited")
         self.tools = as_tools(tools)
         """The tools, which are sent with each question."""
-        self._messages = list(messages)
+        self._messages = as_list(messages)
+        if not isinstance(self._messages, list):
+            create_operation({**params, "messages": messages})  # which says what is wrong with them
         self._max_rounds = max_rounds
         self._tell = on_event or (lambda event: None)
         self._params = params

@@ -23,6 +23,7 @@ import attrs
 from chatlib._omit import omit
 from chatlib.building import split_options
 from chatlib.codec import to_request
+from chatlib.redaction import conceal
 from chatlib.structured import is_typed, response_format_of
 from chatlib.tools import as_tools
 
@@ -67,6 +68,7 @@ class Intake:
                 raise ValueError(f"request {index} has the custom_id {name!r} of an earlier one")
             name = f"{name}-{self._times[name]}"
         self._index += 1
+        conceal(params)
         return Job(index, name, params, digest)
 
 

@@ -9,18 +9,29 @@ Whoever writes it holds a lock on it, where the system has such locks.
 
 from __future__ import annotations
 
+import atexit
 import errno
 import os
 import stat
 import threading
+import time
+from collections.abc import Collection
 from typing import IO, Any
 
 import attrs
 
+from chatlib._json import MOST_DEPTH
 from chatlib.codec import from_json
 from chatlib.errors import OpenAIError
 from chatlib.many.asked import Job
 from chatlib.many.lines import START, has_failed, is_result
+
+EXIT_SECONDS = 5.0
+"""How long the end of a program waits for requests of runs that were dropped."""
+
+_left: set[ResultsFile] = set()
+"""The files of runs that were dropped, which their last requests still write to."""
+_DEPTH = MOST_DEPTH + 20  # of a line, in which an answer stands
 
 
 @attrs.frozen
@@ -53,8 +64,11 @@ class ResultsFile:
         self.path = os.path.realpath(os.fspath(path))
         self._retry_failed, self._fsync = retry_failed, fsync
         self._lock = threading.Lock()
+        self._closing = False
         self._fd: int | None = None
         self._reader: IO[bytes] | None = None
+        self._writers: Collection[threading.Thread] = ()
+        wait_for_left(self.path)
         try:
             self._open()
             if not self._scan():
@@ -83,8 +97,8 @@ class ResultsFile:
                 "or write to another file"
             )
         self._reader.seek(entry.start)
-        line: dict[str, Any] = from_json(self._reader.read(entry.size))
-        return line
+        line = _decoded(self._reader.read(entry.size))
+        return line if isinstance(line, dict) else None
 
     def append(self, line: bytes) -> None:
         """Write a line; once the file is closed, do nothing. Threads may share it.
@@ -92,26 +106,52 @@ class ResultsFile:
         Raises:
             OSError: it could not be written, or not all of it.
         """
-        with self._lock:
-            if self._fd is None:
-                return
-            written = os.write(self._fd, line)
-            if written != len(line):  # what follows must not stick to it
-                os.close(self._fd)
-                self._fd = None
-                raise OSError(errno.ENOSPC, "only part of a result could be written", self.path)
-            if self._fsync:
-                os.fsync(self._fd)
+        try:
+            with self._lock:
+                if self._fd is None or self._closing:
+                    return
+                written = os.write(self._fd, line)
+                if written != len(line):  # what follows must not stick to it
+                    os.close(self._fd)
+                    self._fd = None
+                    raise OSError(errno.ENOSPC, "only part of a result could be written", self.path)
+                if self._fsync:
+                    os.fsync(self._fd)
+        finally:
+            self._close_if_asked()
 
     def close(self) -> None:
-        """Close it. May be called again."""
-        with self._lock:
-            fd, self._fd = self._fd, None
-            reader, self._reader = self._reader, None
-            if reader is not None:
-                reader.close()
-            if fd is not None:
-                os.close(fd)
+        """Close it, or have the thread close it that is writing a line. May be called again.
+
+        It waits for nothing, since a finalizer may call it: a thread that the ending interpreter
+        has stopped while it wrote a line never lets go of the lock.
+        """
+        self._closing = True
+        _left.discard(self)
+        self._close_if_asked()
+
+    def leave_to(self, writers: Collection[threading.Thread]) -> None:
+        """Note which threads will still write to it, the last of which closes it."""
+        if not self._closing:
+            self._writers = writers
+            _left.add(self)
+
+    def _close_if_asked(self) -> None:
+        # Asked before the lock is tried, and looked at after it was let go: so one of two threads
+        # closes the file, whichever comes first.
+        if self._closing and self._lock.acquire(blocking=False):
+            try:
+                self._close_now()
+            finally:
+                self._lock.release()
+
+    def _close_now(self) -> None:
+        fd, self._fd = self._fd, None
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+        if fd is not None:
+            os.close(fd)
 
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
@@ -143,7 +183,7 @@ class ResultsFile:
                 digest, failed = value.get("digest"), has_failed(value)
                 entry = Entry(start, len(line), digest, failed)
                 is_clean &= self._note(value["custom_id"], entry) and line.endswith(b"\n")
-            elif _is_torn(line):
+            elif _is_torn(line) or value is _TOO_DEEP:
                 is_clean = False
             else:
                 raise ValueError(f"{self.path}: line {number} is not the result of a request")
@@ -172,10 +212,29 @@ class ResultsFile:
         os.chmod(made, stat.S_IMODE(os.fstat(self._fd).st_mode))
         if self._locked:  # held until the new file is in place
             os.replace(made, self.path)
-            self.close()
+            self._close_now()
         else:  # Windows replaces no file that is open
-            self.close()
+            self._close_now()
             os.replace(made, self.path)
+
+
+def wait_for_left(path: str | None = None, seconds: float | None = None) -> None:
+    """Wait until runs that were dropped have written their last results.
+
+    Args:
+        path: The file; None for all.
+        seconds: For how long, at most.
+    """
+    end = None if seconds is None else time.monotonic() + seconds
+    for file in list(_left):
+        if path in (None, file.path):
+            for thread in list(file._writers):
+                thread.join(None if end is None else max(end - time.monotonic(), 0))
+
+
+@atexit.register
+def _write_what_is_left() -> None:
+    wait_for_left(seconds=EXIT_SECONDS)
 
 
 def _sync_folder(folder: str) -> None:
@@ -188,11 +247,20 @@ def _sync_folder(folder: str) -> None:
             os.close(fd)
 
 
+_TOO_DEEP = object()
+
+
 def _decoded(line: bytes) -> Any:
+    """The value of a line; None where it is not JSON.
+
+    How deep JSON can be nested to be read depends on how deep the reader is in calls: what could be
+    written may be too deep to be read again, and its request is made again.
+    """
     try:
-        return from_json(line)
-    except ValueError:
-        return None
+        return from_json(line, depth=_DEPTH)
+    except ValueError as error:
+        too_deep = isinstance(error.__context__, RecursionError) and line.startswith(START)
+        return _TOO_DEEP if too_deep else None
 
 
 def _is_torn(line: bytes) -> bool:

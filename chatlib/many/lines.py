@@ -12,8 +12,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatlib import errors
-from chatlib.codec import from_json, structure, to_json, to_request
-from chatlib.errors import APIError, OpenAIError, error_from_response
+from chatlib.codec import structure, to_json, to_request
+from chatlib.errors import (
+    APIError,
+    APIResponseValidationError,
+    OpenAIError,
+    error_from_response,
+)
 from chatlib.headers import Headers
 from chatlib.http import HttpResponse, ResponseInfo
 from chatlib.many.asked import Job
@@ -39,29 +44,49 @@ _UNSAID = {
 # Written ----------------------------------------------------------------------------------------
 
 
+def _unwritable(answer: Any, why: Exception) -> APIResponseValidationError:
+    message = (
+        "The answer can't be written to the file of results: "
+        f"{type(why).__name__}: {_words(why)[:200]}"
+    )
+    error = APIResponseValidationError(None, None, message=message)
+    if isinstance(answer, (ChatCompletion, ToolRun)):
+        error.completion = answer.completion if isinstance(answer, ToolRun) else answer
+    return error
+
+
 def answer_line(job: Job, answer: Any) -> bytes:
     """The line for what a call returned.
 
     Raises:
+        APIResponseValidationError: it is of the right type, but can't be written.
         TypeError: it is neither a completion nor a tool run nor plain JSON values.
     """
-    if isinstance(answer, ChatCompletion):
-        return _line(job, response=_response(answer))
-    if isinstance(answer, ToolRun):
-        run = {"messages": to_request(answer.messages), "rounds": answer.rounds}
-        return _line(job, kind="tool_run", response=_response(answer.completion), run=run)
     try:
-        same = from_json(to_json(answer)) == answer
-    except (TypeError, ValueError):
-        same = False
-    if not same:
-        raise TypeError(
-            f"the call returned a {type(answer).__name__}, which a file of results can't give "
-            "back; let it return a completion, a ToolRun or JSON values, or leave results= out"
-        )
-    return _line(
-        job, kind="json", response={"status_code": 200, "request_id": None, "body": answer}
+        if isinstance(answer, ChatCompletion):
+            return _line(job, response=_response(answer))
+        if isinstance(answer, ToolRun):
+            run = {"messages": to_request(answer.messages), "rounds": answer.rounds}
+            return _line(job, kind="tool_run", response=_response(answer.completion), run=run)
+        if _is_json(answer):
+            response = {"status_code": 200, "request_id": None, "body": answer}
+            return _line(job, kind="json", response=response)
+    except Exception as error:  # whatever a server can bring about, it ends no run
+        raise _unwritable(answer, error) from error
+    raise TypeError(
+        f"the call returned a {type(answer).__name__}, which a file of results can't give "
+        "back; let it return a completion, a ToolRun or JSON values, or leave results= out"
     )
+
+
+def _is_json(value: Any) -> bool:
+    """Whether JSON gives a value back as it is."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(name) is str and _is_json(item) for name, item in value.items())
+    if kind is list:
+        return all(map(_is_json, value))
+    return value is None or kind in (str, int, float, bool)
 
 
 def _words(error: Exception) -> str:
@@ -73,7 +98,14 @@ def _words(error: Exception) -> str:
 
 def error_line(job: Job, error: Exception) -> bytes:
     """The line for what a call raised."""
-    fields: dict[str, Any] = {"code": None, "message": _words(error), "class": type(error).__name__}
+    said = {"code": None, "message": _words(error), "class": type(error).__name__}
+    try:
+        return _error_line(job, error, dict(said))
+    except Exception:  # what it carries can't be written; what it says can
+        return _line(job, error=said)
+
+
+def _error_line(job: Job, error: Exception, fields: dict[str, Any]) -> bytes:
     response = None
     if isinstance(error, (OpenAIError, DecodeError)):
         fields.update(_json_of(error))
@@ -137,6 +169,28 @@ def has_failed(line: Mapping[str, Any]) -> bool:
     """Whether a decoded line says that its request failed."""
     response = line.get("response") or {}
     return line.get("error") is not None or not 200 <= response.get("status_code", 0) <= 299
+
+
+def read_line(line: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[Any, Exception | None]:
+    """The answer in a line, or the error; ``params`` say what type it was asked for.
+
+    A line that says what no line can say gives an error too.
+    """
+    try:
+        if has_failed(line):
+            failed = read_error(line)
+            str(failed)  # which some errors make of their fields
+            return None, failed
+        return read_answer(line, params), None
+    except OpenAIError as error:  # it is not of the type that is asked for now
+        return None, error
+    except Exception as error:
+        found = OpenAIError(
+            f"the line of {line['custom_id']!r} in the file of results can't be read: "
+            f"{type(error).__name__}: {_words(error)[:200]}"
+        )
+        found.__cause__ = error
+        return None, found
 
 
 def read_error(line: Mapping[str, Any]) -> Exception:

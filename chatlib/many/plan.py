@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sized
+import threading
+from collections.abc import Callable, Collection, Mapping, Sized
 from typing import Any, TypedDict
 
-from chatlib.errors import OpenAIError
+from chatlib.errors import APIResponseValidationError
 from chatlib.many.asked import Intake, Job
 from chatlib.many.file import ResultsFile
 from chatlib.many.flow import Flow
-from chatlib.many.lines import answer_line, error_line, has_failed, read_answer, read_error
+from chatlib.many.lines import answer_line, error_line, read_line
 from chatlib.many.progress import bar_for
 from chatlib.many.result import Result
 from chatlib.structured import is_typed
@@ -100,21 +101,22 @@ class Plan:
         line = self._file.find(job) if self._file is not None else None
         if line is None:
             return job
-        answer, error = None, None
-        if has_failed(line):
-            error = read_error(line)
-        else:
-            try:
-                answer = read_answer(line, job.params)
-            except OpenAIError as wrong:  # it is not of the type that is asked for now
-                error = wrong
+        answer, error = read_line(line, job.params)
         self.finish(_result(job, error, answer, resumed=True))
         return None
 
     def answered(self, job: Job, answer: Any) -> Result[Any]:
-        """The result of a call that returned. It is in the file when this returns."""
+        """The result of a call that returned. It is in the file when this returns.
+
+        An answer that can't be written, as it is nested too deeply, say, is a failed request; and
+        its error stands in the file.
+        """
         if self._file is not None:
-            self._file.append(answer_line(job, answer))
+            try:
+                line = answer_line(job, answer)
+            except APIResponseValidationError as error:
+                return self.failed(job, error)
+            self._file.append(line)
         return _result(job, None, answer)
 
     def failed(self, job: Job, error: Exception) -> Result[Any]:
@@ -136,6 +138,20 @@ class Plan:
                 self._bar.close()
         finally:
             if self._file is not None:
+                self._file.close()
+
+    def leave(self, writers: Collection[threading.Thread] = ()) -> None:
+        """:meth:`close`, from a finalizer: it waits for nothing.
+
+        Args:
+            writers: The threads that will still write results, the last of which calls this again.
+        """
+        if self._bar is not None:
+            self._bar.leave()
+        if self._file is not None:
+            if writers:
+                self._file.leave_to(writers)
+            else:
                 self._file.close()
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
+import atexit
+import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +47,8 @@ class Bar:
 
     def start(self) -> None:
         """Show it."""
+        self._process = os.getpid()
+        _shown.add(self)
         self._bar.start()
 
     def count(self, result: Result[Any]) -> None:
@@ -58,7 +64,25 @@ class Bar:
 
     def close(self) -> None:
         """Leave it as it is. May be called again."""
-        self._bar.stop()
+        if self in _shown and self._process == os.getpid():
+            self._bar.stop()
+        _shown.discard(self)
+
+    def leave(self) -> None:
+        """:meth:`close`, from a finalizer: another thread waits for the locks of the terminal."""
+        if self in _shown and not sys.is_finalizing():
+            with suppress(RuntimeError):  # the interpreter is ending
+                _thread.start_new_thread(self.close, ())
+
+
+_shown: set[Bar] = set()
+"""Those that are on the terminal."""
+
+
+@atexit.register
+def _close_all() -> None:
+    for bar in list(_shown):
+        bar.close()
 
 
 def bar_for(total: int | None) -> Bar | None:

@@ -15,6 +15,7 @@ from collections.abc import (
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
+from chatlib._loop import running_loop
 from chatlib._omit import omit
 from chatlib.many.asked import Job
 from chatlib.many.plan import ManyOptions, Plan
@@ -76,7 +77,7 @@ class AsyncResults(Generic[R_co]):
 
     def __del__(self) -> None:
         if hasattr(self, "_items"):
-            self._plan.close()
+            self._plan.leave()
 
 
 @overload
@@ -134,6 +135,7 @@ def arun_many(
 
 
 async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any], None]:
+    running_loop()
     flow = plan.flow
     ended: asyncio.Queue[asyncio.Task[Any]] = asyncio.Queue()
     tasks: set[asyncio.Task[Any]] = set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from queue import SimpleQueue
@@ -15,6 +14,8 @@ from chatlib.many.plan import ManyOptions, Plan
 from chatlib.many.result import Result
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from typing_extensions import Self, Unpack
 
     from chatlib.client.client import OpenAI
@@ -31,14 +32,17 @@ _END: Any = object()
 class Results(Closing, Generic[R_co]):
     """What :func:`run_many` returns: iterate it for results as they come.
 
-    Nothing is sent before the first one is asked for. :meth:`close`, the end of a ``with``, and
-    dropping it (a ``break``, that is) start no further request and wait for those that run: they
-    are paid for, and their results are written to the file.
+    Nothing is sent before the first one is asked for. :meth:`close` and the end of a ``with`` start
+    no further request and wait for those that run: they are paid for, and their results are written
+    to the file. Dropping it (a ``break``, that is) does the same without waiting: the results are
+    written as they come, and the end of the program waits a few seconds for them. An interrupt
+    waits for nothing.
     """
 
     def __init__(self, plan: Plan, requests: Iterable[Mapping[str, object]]) -> None:
         self._plan = plan
-        self._items = _results(plan, requests)
+        self._workers = _Workers(plan)
+        self._items = _results(plan, self._workers, requests)
 
     def __iter__(self) -> Self:
         return self
@@ -48,16 +52,39 @@ class Results(Closing, Generic[R_co]):
 
     def close(self) -> None:
         """Stop; wait for the requests that run; close the file. May be called again."""
+        if self._stop():
+            try:
+                self._workers.wait()
+            finally:
+                self._plan.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None or issubclass(kind, Exception):
+            self.close()
+        elif issubclass(kind, GeneratorExit):  # which may come of a finalizer
+            self.__del__()
+        elif self._stop():
+            self._workers.forget()
+            self._plan.close()
+
+    def __del__(self) -> None:
+        # It must wait for nothing.
+        if hasattr(self, "_items") and self._stop():
+            self._workers.leave()
+
+    def _stop(self) -> bool:
+        """Begin nothing any more; False where another thread iterates, and so will end the run."""
         self._plan.flow.ended = True
         try:
             self._items.close()
-        except ValueError:  # another thread iterates it; nothing begins any more, and it ends there
-            return
-        self._plan.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_items"):
-            self.close()
+        except ValueError:
+            return False
+        return True
 
 
 @overload
@@ -131,59 +158,110 @@ def run_many(
     return Results(Plan(client, requests, call, shared, **options), requests)
 
 
-def _results(
-    plan: Plan, requests: Iterable[Mapping[str, object]]
-) -> Generator[Result[Any], None, None]:
-    flow = plan.flow
-    ended: SimpleQueue[tuple[int, Result[Any] | BaseException]] = SimpleQueue()
-    threads: dict[int, threading.Thread] = {}
+class _Workers:
+    """The threads of a run, one for each request."""
 
-    def work(job: Job) -> None:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._ended: SimpleQueue[tuple[int, Result[Any] | BaseException]] = SimpleQueue()
+        self._threads: dict[int, threading.Thread] = {}
+        # Which of them have not ended: no lock guards it, as each operation on it is atomic.
+        self._busy: set[int] = set()
+        self._is_left = False
+
+    def start(self, job: Job) -> None:
+        """Make a request, in a thread of its own."""
+        # A daemon, so that no call can keep a program from ending.
+        name = f"chatlib-many-{job.index}"
+        thread = threading.Thread(target=self._work, args=(job,), name=name, daemon=True)
+        self._busy.add(job.index)
+        self._threads[job.index] = thread
         try:
-            ended.put((job.index, _perform(plan, job)))
-        except BaseException as error:
-            ended.put((job.index, error))
+            thread.start()
+        except RuntimeError:  # the system starts no more threads
+            self._busy.discard(job.index)
+            del self._threads[job.index]
+            raise
 
-    def wait() -> None:
-        index, outcome = ended.get()
-        threads.pop(index).join()
+    def _work(self, job: Job) -> None:
+        try:
+            self._ended.put((job.index, _perform(self._plan, job)))
+        except BaseException as error:
+            self._ended.put((job.index, error))
+        self._busy.discard(job.index)
+        self._close_if_left()
+
+    def some_have_ended(self) -> bool:
+        """Whether :meth:`next_ended` would not wait."""
+        return not self._ended.empty()
+
+    def next_ended(self) -> Result[Any]:
+        """The result of the next request that has ended.
+
+        Raises:
+            BaseException: what is no failure of a request.
+        """
+        index, outcome = self._ended.get()
+        self._threads.pop(index).join()
         if isinstance(outcome, BaseException):
             raise outcome
-        plan.finish(outcome)
+        return outcome
 
-    at_once = True
+    def wait(self) -> None:
+        """Wait until all have ended."""
+        while self._threads:
+            self._threads.popitem()[1].join()
+
+    def forget(self) -> None:
+        """Leave the threads to themselves; what they still bring is lost."""
+        self._threads.clear()
+
+    def leave(self) -> None:
+        """Have the last of the threads close the file, without waiting."""
+        self._is_left = True
+        self._plan.leave(self._threads.values())
+        self._close_if_left()
+
+    def _close_if_left(self) -> None:
+        # Noted before it is looked at, both here and there: so one of two threads closes the file.
+        if self._is_left and not self._busy:
+            self._plan.leave()
+
+
+def _results(
+    plan: Plan, workers: _Workers, requests: Iterable[Mapping[str, object]]
+) -> Generator[Result[Any], None, None]:
+    flow = plan.flow
     try:
         plan.start()
         source = iter(requests)
         while True:
-            while not ended.empty():
-                wait()
+            while workers.some_have_ended():
+                plan.finish(workers.next_ended())
             while flow.may_begin():
                 request = next(source, _END)
                 if request is _END:
                     flow.ended = True
                 elif (job := plan.take(request)) is not None:
-                    # A daemon, so that no call can keep a program from ending.
-                    name = f"chatlib-many-{job.index}"
-                    thread = threading.Thread(target=work, args=(job,), name=name, daemon=True)
-                    thread.start()
-                    threads[job.index] = thread
+                    workers.start(job)
             if (result := flow.pop()) is not None:
                 yield result
             elif flow.running:
-                wait()
+                plan.finish(workers.next_ended())
             else:
-                return
-    except (Exception, GeneratorExit):
-        at_once = False
-        raise
-    finally:
+                break
+    except GeneratorExit:  # whoever closed or dropped the results sees to what runs
+        return
+    except BaseException as error:
         try:
-            # Threads do not go on when the interpreter has begun to end: nobody may wait for them.
-            while threads and not at_once and not sys.is_finalizing():
-                threads.popitem()[1].join()
+            if isinstance(error, Exception):
+                workers.wait()
+            else:
+                workers.forget()
         finally:
             plan.close()
+        raise
+    plan.close()
 
 
 def _perform(plan: Plan, job: Job) -> Result[Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import wait
 from typing import Any, TypeVar
 
 from chatlib.http import AsyncTransport, HttpRequest, HttpResponse
@@ -17,6 +19,7 @@ class Blocking:
 
     Args:
         transport: The asynchronous transport.
+        longest: The seconds that a step of it may take.
 
     >>> from chatlib.http import HttpResponse
     >>> class Always:
@@ -28,9 +31,10 @@ class Blocking:
     >>> blocking.close()
     """
 
-    def __init__(self, transport: AsyncTransport) -> None:
+    def __init__(self, transport: AsyncTransport, longest: float = 600.0) -> None:
         self.transport = transport
         """The asynchronous transport."""
+        self._longest = longest
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
 
@@ -44,7 +48,7 @@ class Blocking:
             response.status,
             response.headers,
             self._pieces(aiter(response)),
-            on_close=lambda: self.run(response.aclose()),
+            on_close=lambda: self._close(response),
             limit_wait=None if limit is None else lambda seconds: self._call(limit, seconds),
         )
 
@@ -57,12 +61,21 @@ class Blocking:
             self.run(closing())
         loop, self._loop = self._loop, None
         loop.call_soon_threadsafe(loop.stop)
-        self._thread.join()
+        self._thread.join(self._longest)
         loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine returns, run on the loop."""
-        return asyncio.run_coroutine_threadsafe(work, self._running()).result()
+        """What a coroutine returns, run on the loop.
+
+        Raises:
+            AssertionError: it has not come to an end in time.
+        """
+        running = asyncio.run_coroutine_threadsafe(work, self._running())
+        wait([running], self._longest)
+        if not running.done():
+            running.cancel()
+            raise AssertionError(f"it has not come to an end after {self._longest:g} s")
+        return running.result()
 
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -71,6 +84,13 @@ class Blocking:
                 self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
                 self._thread.start()
             return self._loop
+
+    def _close(self, response: HttpResponse) -> None:
+        """Close a response; without waiting, where the loop can't run meanwhile."""
+        if threading.current_thread() is self._thread or sys.is_finalizing():
+            response.close()
+        else:
+            self.run(response.aclose())
 
     def _call(self, function: Any, *args: Any) -> None:
         async def calling() -> None:

@@ -50,11 +50,16 @@ from chatlib.testing.loopback import (
 from chatlib.testing.scenarios import (
     ASK,
     BREAKS,
+    CHUNKED,
     DRIBBLE,
     ELSEWHERE,
     KEY,
+    LAX,
+    LONGEST,
     OK,
     PASSWORD,
+    SLOW,
+    UNREADABLE,
     Authority,
     Silent,
     as_asked,
@@ -98,7 +103,7 @@ class TransportContract:
         tunnel: ssl.SSLContext | None = None,
     ) -> AbstractContextManager[Any]:
         """A server that plays replies, and that the transport can reach."""
-        return Server(*replies, tls=tls, tunnel=tunnel)
+        return Server(*replies, tls=tls, tunnel=tunnel, patience=LONGEST)
 
     # Helpers --------------------------------------------------------------------------------
 
@@ -218,6 +223,34 @@ class TransportContract:
             response = transport.send(request_to(server))
             assert (200, b"ok") == (response.status, response.read())
 
+    def test_responses_that_break_rules(self) -> None:
+        """What can be understood is taken, by each transport alike."""
+        self.need("sockets")
+        for name, raw in LAX.items():
+            with self.serve(Reply(raw=raw)) as server, self.made() as transport:
+                response = transport.send(request_to(server))
+                assert (name, 200, b"whole") == (name, response.status, response.read())
+
+    def test_headers_that_break_rules(self) -> None:
+        """The other headers are read, and long lines are joined."""
+        self.need("sockets")
+        lines = b"X-A: 1\r\nnonsense\r\n continued\r\nX-B: 2\r\n  3\r\nX-C: 4\x01\r\n"
+        raw = b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 0\r\n\r\n"
+        with self.serve(Reply(raw=raw)) as server, self.made() as transport:
+            headers = transport.send(request_to(server)).headers
+        assert {"X-A": "1", "X-B": "2 3", "X-C": "4\x01", "Content-Length": "0"} == headers
+
+    def test_responses_that_can_not_be_read(self) -> None:
+        """The error comes at once, though the connection stays open, and is short."""
+        self.need("sockets")
+        for name, raw in UNREADABLE.items():
+            with self.serve(Reply(raw=raw, hold=30)) as server, self.made() as transport:
+                with taking(0, 4.0), raising() as caught:
+                    transport.send(request_to(server)).read()
+                assert not isinstance(caught[0], TransportTimeout), name
+                assert len(str(caught[0])) < 1500, name
+                assert server.wait(lambda server=server: server.open == 0), name
+
     def test_cookies_are_not_sent_back(self) -> None:
         """Nothing that a response says is part of the next request."""
         with self.serve(Reply(200, {"set-cookie": "a=1; path=/"})) as server:
@@ -284,12 +317,27 @@ class TransportContract:
             with self.serve(as_asked(reply)) as server, self.made() as transport:
                 start = time.monotonic()
                 response = transport.send(request_to(server))
-                pieces, got = iter(response), b""
-                while len(got) < 18:
-                    got += next(pieces)
+                got = b""
+                for piece in response:
+                    got += piece
+                    if len(got) >= 18 or time.monotonic() - start > LONGEST:
+                        break
                 assert b"data: 1\n\ndata: 2\n\n" == got
                 assert time.monotonic() - start < 4
                 response.close()
+
+    def test_pieces_inside_a_chunk(self) -> None:
+        """A chunk is not waited for: what came of it can be read."""
+        self.need("sockets", "streams")
+        reply = Reply(raw=[CHUNKED + b"1000\r\ndata: 1\n\n", 0.05, b"data: 2\n\n", 30.0])
+        with self.serve(reply) as server, self.made() as transport:
+            response = transport.send(request_to(server))
+            pieces, got = iter(response), b""
+            with taking(0, 4.0):
+                while len(got) < 18:
+                    got += next(pieces)
+            assert b"data: 1\n\ndata: 2\n\n" == got
+            response.close()
 
     # Time -----------------------------------------------------------------------------------
 
@@ -343,8 +391,8 @@ class TransportContract:
     def test_sending_may_take_longer_than_connecting(self) -> None:
         """The connect timeout is not for sending, and the read timeout not either."""
         self.need("sockets")
-        with self.serve(Reply(slow_read=1.0)) as server, self.made() as transport:
-            limits = Timeout(9, connect=0.5, read=0.5)
+        with self.serve(Reply(slow_read=1.6)) as server, self.made() as transport:
+            limits = Timeout(20, connect=1.0, read=1.0)
             request = HttpRequest("POST", server.url, {}, b"x" * 20_000_000, limits)
             assert 200 == transport.send(request).status
 
@@ -356,6 +404,16 @@ class TransportContract:
             with taking(0.3, 4.0), raising(TransportTimeout):
                 transport.send(request_to(server, total=0.4))
             assert server.wait(lambda: server.open == 0)
+
+    def test_total_bounds_all_of_a_response(self) -> None:
+        """Whatever comes drop by drop is given up when the whole time is over."""
+        self.need("sockets")
+        for name, (start, drop) in SLOW.items():
+            drops: list[bytes | float] = [drop, 0.05]
+            with self.serve(Reply(raw=[start, *drops * 400])) as server, self.made() as transport:
+                with taking(0.2, 4.0), raising(TransportTimeout):
+                    transport.send(request_to(server, total=0.3)).read()
+                assert server.wait(lambda server=server: server.open == 0), name
 
     def test_no_limit(self) -> None:
         """None is no limit."""
@@ -496,11 +554,15 @@ class TransportContract:
                         failed.append((body, got))
 
         with self.serve(echo) as server, self.made() as transport:
-            threads = [threading.Thread(target=work, args=(number,)) for number in range(16)]
+            threads = [
+                threading.Thread(target=work, args=(number,), daemon=True) for number in range(16)
+            ]
             for thread in threads:
                 thread.start()
+            end = time.monotonic() + LONGEST
             for thread in threads:
-                thread.join()
+                thread.join(max(end - time.monotonic(), 0))
+            assert [] == [thread for thread in threads if thread.is_alive()]
             assert [] == failed
             assert 320 == len(server.requests)
             if self.sockets and self.pools:

@@ -20,6 +20,7 @@ import selectors
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 import zlib
@@ -33,6 +34,9 @@ Piece: TypeAlias = "bytes | float"
 
 EXIT_SECONDS = 1.0
 """How long the end of a server waits for the functions that it was given."""
+
+PATIENCE = 600.0
+"""How long a server waits for a client that neither sends nor reads, unless told otherwise."""
 
 
 class ResetConnection(ConnectionError):
@@ -220,6 +224,8 @@ class Server:
         tls: Speak TLS, by this context.
         tunnel: As a proxy, answer ``CONNECT`` and then play the target itself, by this context.
         port: Where to listen; any free port, unless given.
+        patience: Seconds to wait for a client that neither sends nor reads; its connection is
+            closed then.
     """
 
     def __init__(
@@ -228,6 +234,7 @@ class Server:
         tls: ssl.SSLContext | None = None,
         tunnel: ssl.SSLContext | None = None,
         port: int = 0,
+        patience: float = PATIENCE,
     ) -> None:
         self.requests: list[Request] = []
         """What came, in order."""
@@ -240,6 +247,7 @@ class Server:
         self._replies = replies or (Reply.json(completion()),)
         self._played = 0
         self._tls, self._tunnel = tls, tunnel
+        self._patience = patience
         self._changed = threading.Condition()
         self._stopped = threading.Event()
         self._sockets: set[socket.socket] = set()
@@ -247,6 +255,7 @@ class Server:
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         # Small, so that a slow reader is felt by the sender; a connection inherits it.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
+        self._listener.setblocking(False)  # a client that is gone again must not stop it
         self._bell, self._wake = socket.socketpair()  # readable once the server stops
         self.port: int = self._listener.getsockname()[1]
 
@@ -275,6 +284,8 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if sys.is_finalizing():  # its threads have been stopped, whatever locks they held
+            return
         self._stopped.set()
         self._wake.send(b"!")
         with self._changed:
@@ -301,7 +312,11 @@ class Server:
         while True:
             if self._bell in _readable([self._listener, self._bell], None):
                 return
-            conn, _ = self._listener.accept()
+            try:
+                conn, _ = self._listener.accept()
+            except (BlockingIOError, ConnectionError):
+                continue
+            conn.settimeout(self._patience)
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._changed:
                 self._sockets.add(conn)
@@ -544,7 +559,14 @@ def closed_port() -> int:
 
 
 class Unreachable:
-    """An address that neither accepts nor refuses: a listener whose queue is full."""
+    """An address that neither accepts nor refuses: a listener whose queue is full.
+
+    Args:
+        seconds: How long at most; then it refuses, so that nobody tries for ever.
+    """
+
+    def __init__(self, seconds: float = 30.0) -> None:
+        self._seconds = seconds
 
     def __enter__(self) -> str:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=0)
@@ -555,8 +577,13 @@ class Unreachable:
             waiting.setblocking(False)
             waiting.connect_ex(address)
             self._waiting.append(waiting)
+        self._end = threading.Timer(self._seconds, self._listener.close)
+        self._end.daemon = True
+        self._end.start()
         return f"http://127.0.0.1:{address[1]}/v1"
 
     def __exit__(self, *_: object) -> None:
+        self._end.cancel()
+        self._end.join(1)
         for held in (*self._waiting, self._listener):
             held.close()

@@ -100,6 +100,7 @@ class RecordingTransport:
         self._clock = clock
         self._takes: list[_Take] = []
         self._lock = threading.Lock()
+        self._writing, self._changed = threading.Lock(), False
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and record it; see :meth:`chatlib.http.Transport.send`."""
@@ -154,8 +155,7 @@ class RecordingTransport:
     @contextlib.contextmanager
     def _take(self, request: HttpRequest) -> Iterator[_Take]:
         take = _Take(request, self._clock, self._write)
-        with self._lock:
-            self._takes.append(take)
+        self._takes.append(take)
         try:
             yield take
         except TransportError as error:
@@ -163,18 +163,27 @@ class RecordingTransport:
             raise
 
     def _write(self) -> None:
-        with self._lock:
-            made = [take.exchange for take in self._takes if take.exchange is not None]
-            whole = {"version": VERSION, "exchanges": made}
+        """Write the file, or leave it to whoever writes it now: finalizers, too, record an end."""
+        self._changed = True
+        while self._changed and self._writing.acquire(blocking=False):
             try:
-                content = (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
-            except UnicodeEncodeError:  # half of a character, which JSON allows and UTF-8 does not
-                content = (json.dumps(whole, indent=2) + "\n").encode()
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Never half a file, not even for somebody who reads it right now.
-            part = self.path.with_name(f"{self.path.name}.{os.getpid()}-{id(self):x}.part")
-            part.write_bytes(content)
-            part.replace(self.path)
+                self._changed = False
+                self._write_now()
+            finally:
+                self._writing.release()
+
+    def _write_now(self) -> None:
+        made = [take.exchange for take in self._takes if take.exchange is not None]
+        whole = {"version": VERSION, "exchanges": made}
+        try:
+            content = (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
+        except UnicodeEncodeError:  # half of a character, which JSON allows and UTF-8 does not
+            content = (json.dumps(whole, indent=2) + "\n").encode()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # Never half a file, not even for somebody who reads it right now.
+        part = self.path.with_name(f"{self.path.name}.{os.getpid()}-{id(self):x}.part")
+        part.write_bytes(content)
+        part.replace(self.path)
 
 
 class _Take(Watcher):

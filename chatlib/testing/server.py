@@ -68,8 +68,6 @@ class InMemoryServer:
     ) -> None:
         self.requests: list[HttpRequest] = []
         """What was sent, oldest first."""
-        self.open_responses = 0
-        """How many responses have not been closed: connections that were not given back."""
         self.store = Store()
         """The completions that were asked for with ``store``. ``store.keep()`` adds others."""
         self.slept: list[float] = []
@@ -82,6 +80,12 @@ class InMemoryServer:
         self._ahead = 0.0
         self._meter = Meter(limits, lambda: time.monotonic() + self._ahead)
         self._lock = threading.Lock()
+        self._open: set[object] = set()
+
+    @property
+    def open_responses(self) -> int:
+        """How many responses have not been closed: connections that were not given back."""
+        return len(self._open)
 
     @property
     def replies_left(self) -> int:
@@ -203,14 +207,13 @@ class InMemoryServer:
 
     def _watch(self, response: HttpResponse) -> None:
         inner: Callable[[], object] | None = response.on_close
+        key = object()
 
         def closed() -> object:
-            with self._lock:
-                self.open_responses -= 1
+            self._open.discard(key)  # without a lock: finalizers close responses too
             return inner() if inner is not None else None
 
-        with self._lock:
-            self.open_responses += 1
+        self._open.add(key)
         response.on_close = closed
 
 

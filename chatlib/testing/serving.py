@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -22,15 +21,18 @@ from chatlib.testing.store import operation_of
 if TYPE_CHECKING:
     from chatlib.testing.loopback import Reply, Request
 
+SILENCE = 3600.0
+"""The seconds of silence that stand for a timeout."""
+
 
 @contextlib.contextmanager
 def serve(server: Transport, *, port: int = 0) -> Iterator[str]:
     """Serve a server in memory over HTTP/1.1 on loopback; entered, it gives the base URL.
 
     Everything is on the wire as the script says: the pieces of a stream with their pauses, and
-    failures of the connection: a refusal or a reset as a reset, a timeout as silence. What the
-    server can't answer, because no reply is left or a scripted function fails, is a 500 with the
-    words of the exception, which clients don't try again.
+    failures of the connection: a refusal or a reset as a reset, a timeout as an hour of silence.
+    What the server can't answer, because no reply is left or a scripted function fails, is a 500
+    with the words of the exception, which clients don't try again.
 
     It runs on threads of its own, so it may be used in a program that awaits as well. Leaving the
     ``with`` closes all connections at once.
@@ -66,7 +68,7 @@ def _played(server: Transport, origin: str, came: Request) -> Reply:
         known = operation_of(request) is not None
         response = server.send(request) if known else _unknown(request)
     except TransportTimeout:
-        return loopback.Reply(raw=b"", hold=math.inf)
+        return loopback.Reply(raw=b"", hold=SILENCE)
     except TransportError:
         return loopback.Reply.nothing(abort="rst")
     except BaseException as failed:  # whatever it is, the client must not wait for ever
@@ -95,7 +97,7 @@ class _Served:
         try:
             yield from steps_of(self._response.body)
         except TransportTimeout:
-            yield math.inf
+            yield SILENCE
         except Exception as failed:  # the headers are out: nothing else can tell the client
             raise loopback.ResetConnection(str(failed)) from failed
 

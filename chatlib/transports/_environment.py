@@ -11,11 +11,16 @@ import re
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote
 from urllib.request import getproxies, proxy_bypass
 
-from chatlib.http import TransportError
+import attrs
+
+from chatlib.http import HttpRequest, TransportError
+from chatlib.urls import origin_of as origin_of
+from chatlib.urls import parse_url, sent_url
 
 Certificate = str | tuple[str, str]
 """The path of a client certificate, or those of certificate and key."""
@@ -23,37 +28,61 @@ Certificate = str | tuple[str, str]
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 """The variables that may name a file of CA certificates, in their order."""
 
-_ORIGIN = re.compile(r"[^/?#]*//[^/?#]*")
+PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
-def origin_of(url: str) -> str:
-    """Scheme, host and port of a URL, as they stand in it."""
-    found = _ORIGIN.match(url)
-    return url if found is None else found.group()
+def connectable(request: HttpRequest) -> HttpRequest:
+    """Return a request whose URL is spelled as it is connected to, which all parsers read alike.
+
+    Raises:
+        TransportError: It is no URL of http or https, or an ambiguous one.
+    """
+    try:
+        plain = _plain(request.url)
+    except ValueError as error:
+        raise TransportError(str(error), retryable=False) from None
+    return request if plain == request.url else attrs.evolve(request, url=plain)
+
+
+@lru_cache(maxsize=256)
+def _plain(url: str) -> str:
+    return sent_url(str(parse_url(url)))
 
 
 def proxy_for(url: str, given: Mapping[str, str], trust_env: bool) -> str | None:
-    """The proxy to use for a URL; None for no proxy.
+    """Return the URL of the proxy to use for a URL; None for no proxy.
 
     Args:
         given: As in requests: a proxy for ``"https://host"``, for ``"https"``, ``"all://host"`` or
             ``"all"``, and under ``"no_proxy"`` the hosts that need none.
         trust_env: Whether the environment is asked for what is not given.
+
+    Raises:
+        TransportError: The proxy's URL can't be used.
     """
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        parts = parse_url(url)
     except ValueError:
         return None  # it is no URL, which whoever is to send to it says better
+    host, port = parts.host.strip("[]"), parts.port
     without = given.get("no_proxy")
     if without and _is_listed(host, port, without):
         return None
     found = _select(parts.scheme, host, given)
     if found is None and trust_env and not _is_bypassed(host, port):
         found = _select(parts.scheme, host, getproxies())
-    if not found:
-        return None
-    return found if "://" in found else f"http://{found}"
+    return _proxy_url(found) if found else None
+
+
+def _proxy_url(proxy: str) -> str:
+    """Return the URL of a proxy, in the spelling that all parsers read alike."""
+    try:
+        url = parse_url(proxy if "://" in proxy else f"http://{proxy}", PROXY_SCHEMES)
+    except ValueError as error:
+        why = f"the proxy can't be used: {error}".replace("the URL", "its URL")
+        raise TransportError(why, retryable=False) from None
+    user = quote(url.user, safe="%:!$&'()*+,;=~")
+    return url.origin.replace("://", f"://{user}@" if user else "://")
 
 
 def _select(scheme: str, host: str, proxies: Mapping[str, str]) -> str | None:
@@ -106,20 +135,26 @@ def without_credentials(proxy: str) -> tuple[str, str | None]:
     return f"{scheme}://{where}", f"Basic {b64encode(both).decode()}"
 
 
-def authorities(given: bool | str | None, trust_env: bool) -> bool | str:
-    """Whom to trust: the path of a bundle, True for the usual authorities, False for anybody.
+def authorities(given: bool | str | None, trust_env: bool, *, secure: bool = True) -> bool | str:
+    """Return whom to trust: a bundle's path, True for the usual authorities, False for anybody.
+
+    Args:
+        secure: Whether TLS is spoken at all; a bundle that is gone matters only then.
 
     Raises:
-        TransportError: the bundle is not there.
+        TransportError: The bundle is not there.
     """
     if given is False:
         return False
-    path = given if isinstance(given, str) else None
-    if path is None and trust_env:
-        path = next(filter(None, map(os.environ.get, CA_VARIABLES)), None)
-    if path is None:
-        return True
-    _must_exist(path)
+    if isinstance(given, str):
+        path, whose = given, ""
+    else:
+        named = [name for name in CA_VARIABLES if trust_env and os.environ.get(name)]
+        if not named:
+            return True
+        path, whose = os.environ[named[0]], f", named by {named[0]}"
+    if secure:
+        _must_exist(path, whose)
     return path
 
 
@@ -162,6 +197,7 @@ def _usual_authorities() -> str | None:
     return certifi.where()
 
 
-def _must_exist(path: str) -> None:
+def _must_exist(path: str, whose: str = "") -> None:
     if not os.path.exists(path):
-        raise TransportError(f"no certificates at {path}, which does not exist", retryable=False)
+        why = f"no certificates at {path}{whose}, which does not exist"
+        raise TransportError(why, retryable=False)

@@ -1,7 +1,9 @@
 """An asynchronous transport: HTTP by ``aiohttp`` (``pip install "chatlib[async]"``).
 
 aiohttp opens, keeps and reads the connections; what it would decide by itself (cookies, redirects,
-``.netrc``, its own idea of the environment) is switched off. Its sessions belong to one event loop
+``.netrc``, its own idea of the environment) is switched off. Heads of responses are read as by all
+transports (:mod:`chatlib.transports._http1`), and so are chunks: its own parser, which refuses a
+length beside chunks among others, gets them spelled strictly. Its sessions belong to one event loop
 each, so there is one for each loop that the transport is used from, made when it is first needed.
 A session whose loop has been closed is disposed of when the next one is made.
 """
@@ -9,49 +11,57 @@ A session whose loop has been closed is disposed of when the next one is made.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
+from http.client import HTTPException, IncompleteRead
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from yarl import URL
 
+from chatlib._loop import running_loop
 from chatlib.headers import Headers, redact_url
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
+from chatlib.redaction import concealed_urls, forget_frames, private_frames
 from chatlib.transports._configured import Configured
 from chatlib.transports._environment import (
     Certificate,
     authorities,
+    connectable,
     origin_of,
     proxy_for,
     tls_context,
     without_credentials,
 )
-from chatlib.transports._wire import STALE_SECONDS, sent_headers, sent_url, undecodable
+from chatlib.transports._http1 import ChunkDecoder, Head, HeadReader, MalformedResponse
+from chatlib.transports._wire import STALE_SECONDS, Decoder, codings_of, sent_headers, undecodable
 
 ENCODINGS = "gzip, deflate"
-"""What aiohttp decodes on every installation."""
+"""What is decoded, and so the only encodings to ask for."""
 
 AT_ONCE = 65536
 """Up to how many bytes of a request are sent without a look at the clock."""
 
-LONGEST_LINE = 65536
-"""How long a line of headers may be: what Python's own HTTP client allows."""
+LONGEST_WORDS = 1000
+"""How much of an exception's text is shown."""
 
 IDLE_SECONDS = 60.0
 """How long a connection is kept for the next call."""
 
 _OWN_HEADERS = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)
-_FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError)
+_FAILURES = (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError, HTTPException)
 
 
 class AiohttpTransport(Configured):
@@ -78,13 +88,14 @@ class AiohttpTransport(Configured):
         proxies: Mapping[str, str] | None = None,
         trust_env: bool = True,
     ) -> None:
+        proxies = concealed_urls(proxies)
         if ssl_context is not None and not (verify is None and cert is None):
             raise ValueError("ssl_context: it takes the place of verify and cert; give one of them")
         super().__init__(
             verify=verify, cert=cert, ssl_context=ssl_context, proxies=proxies, trust_env=trust_env
         )
         self._verify, self._cert, self._ssl_context = verify, cert, ssl_context
-        self._proxies = dict(proxies or {})
+        self._proxies = proxies
         self._trust_env = trust_env
         self._made_context = ssl_context
         self._ways: dict[str, _Way] = {}
@@ -93,22 +104,31 @@ class AiohttpTransport(Configured):
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; see :meth:`chatlib.http.AsyncTransport.send`."""
+        with private_frames():
+            return await self._send(request)
+
+    async def _send(self, request: HttpRequest) -> HttpResponse:
         self.in_this_process()
+        request = connectable(request)
         headers = sent_headers(request, ENCODINGS)
-        accepted = headers["Accept-Encoding"]
         try:
-            raw = await self._open(request, headers)
+            raw, head = await self._open(request, headers)
         except _FAILURES as error:
             raise _transport_error(error, request.url) from _showable(error, request.url)
-        came = Headers((k.decode("latin-1"), v.decode("latin-1")) for k, v in raw.raw_headers)
-        refused = undecodable(came, accepted, at_most=1)
+        came = Headers(head.headers)
+        codings = codings_of(came)
+        refused = undecodable(codings, headers["Accept-Encoding"], ENCODINGS)
         if refused is not None:
             _drop(raw)
             raise refused
-        body = _Body(self, raw, request)
-        return HttpResponse(raw.status, came, body, on_close=body.close, limit_wait=body.limit_wait)
+        body = _Body(self, raw, request, codings)
+        return HttpResponse(
+            head.status, came, body, on_close=body.close, limit_wait=body.limit_wait
+        )
 
-    async def _open(self, request: HttpRequest, headers: Headers) -> aiohttp.ClientResponse:
+    async def _open(
+        self, request: HttpRequest, headers: Headers
+    ) -> tuple[aiohttp.ClientResponse, Head]:
         """Send, and again where an idle connection was closed just when it was to be used again."""
         way = self._way_to(request.url)
         timeout, content = request.timeout, request.content
@@ -117,9 +137,9 @@ class AiohttpTransport(Configured):
             used = _Used()
             using = _used.set(used)
             try:
-                return await session.request(
+                raw = await session.request(
                     request.method,
-                    URL(way.origin + sent_url(request.url[len(way.given) :]), encoded=True),
+                    URL(request.url, encoded=True),
                     headers=way.headers(headers),
                     data=_Upload(content, timeout.write) if len(content) > AT_ONCE else content,
                     allow_redirects=False,
@@ -133,12 +153,16 @@ class AiohttpTransport(Configured):
                         ceil_threshold=float("inf"),
                     ),
                 )
+                assert used.head is not None
+                return raw, used.head
             except BaseException as error:
                 used.abort()
                 ended = isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError))
                 if not (ended and used.is_stale()):
                     # Without its frames, whose variables hold the headers with the key.
                     raise error.with_traceback(None) from error.__cause__
+                for link in _chain(error):  # or else the frames would outlive the call
+                    link.__traceback__ = None
             finally:
                 _used.reset(using)
 
@@ -149,7 +173,7 @@ class AiohttpTransport(Configured):
         """
         self.in_this_process()
         with self._lock:
-            session = self._sessions.pop(asyncio.get_running_loop(), None)
+            session = self._sessions.pop(running_loop(), None) if self._sessions else None
             self._sweep()
         if session is not None and session.connector is not None:
             for transport in list(_transports_of(session.connector)):
@@ -161,9 +185,10 @@ class AiohttpTransport(Configured):
     def __del__(self) -> None:
         sessions = getattr(self, "_sessions", {})
         if sessions and self.is_of_this_process:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             for loop, session in sessions.items():
                 _dispose(loop, session)
+            # Last, since a filter may make an exception of it.
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def _start_anew(self) -> None:
         # The parent's sessions are kept, as to forget them would be to close them.
@@ -172,7 +197,7 @@ class AiohttpTransport(Configured):
 
     def _session(self) -> aiohttp.ClientSession:
         """The session of the running loop."""
-        loop = asyncio.get_running_loop()
+        loop = running_loop()
         session = self._sessions.get(loop)
         if session is None or session.closed:
             session = aiohttp.ClientSession(
@@ -180,8 +205,7 @@ class AiohttpTransport(Configured):
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=_OWN_HEADERS,
                 trust_env=False,
-                max_line_size=LONGEST_LINE,
-                max_field_size=LONGEST_LINE,
+                auto_decompress=False,
             )
             with self._lock:
                 self._sweep()
@@ -213,10 +237,7 @@ class AiohttpTransport(Configured):
 class _Way(NamedTuple):
     """How an origin is reached."""
 
-    given: str
-    """The origin as it stands in the URL."""
     origin: str
-    """Without user and password."""
     proxy: URL | None
     proxy_headers: dict[str, str]
 
@@ -235,37 +256,28 @@ class _Way(NamedTuple):
 
 
 def _way_to(origin: str, proxy: str | None) -> _Way:
-    try:
-        parts = urlsplit(origin)
-        host = parts.hostname
-        if not host:
-            raise ValueError("no host")
-        host.encode("idna")
-        URL(origin)  # which looks at the port
-    except ValueError as error:
-        raise TransportError("the URL has no valid host and port", retryable=False) from error
-    if parts.scheme not in ("http", "https"):
-        raise TransportError("the URL begins neither with http nor https", retryable=False)
-    plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     if proxy is None:
-        return _Way(origin, plain, None, {})
+        return _Way(origin, None, {})
     where, authorization = without_credentials(proxy)
     if not where.startswith(("http://", "https://")):
         scheme = where.partition(":")[0]
         raise TransportError(f"aiohttp knows no {scheme} proxies", retryable=False)
     for_proxy = {"Proxy-Authorization": authorization} if authorization else {}
-    return _Way(origin, plain, URL(where), for_proxy)
+    return _Way(origin, URL(where), for_proxy)
 
 
 # Connections ----------------------------------------------------------------------------------
 
 
 class _Used:
-    """What is known of the connection that a request is sent over."""
+    """What is known of the connection that a request is sent over, and of what comes over it."""
 
     before = False
     since = 0.0
     transport: asyncio.Transport | None = None
+    came = False
+    """Whether anything of an answer came."""
+    head: Head | None = None
 
     def abort(self) -> None:
         """Close it now: aiohttp would first send what is left to be sent."""
@@ -274,29 +286,117 @@ class _Used:
 
     def is_stale(self) -> bool:
         """Whether it was idle before, and ended at once."""
-        return self.before and time.monotonic() - self.since < STALE_SECONDS
+        soon = time.monotonic() - self.since < STALE_SECONDS
+        return self.before and soon and not self.came
 
 
 _used: ContextVar[_Used] = ContextVar("used")
 
 
+class _Protocol(ResponseHandler):
+    """Reads responses as all transports do, and gives aiohttp's strict parser strict HTTP."""
+
+    used_before = False
+    used: _Used | None = None
+    """What the request is told; None of a proxy's tunnel."""
+    _heads: HeadReader | None = None
+    _chunks: ChunkDecoder | None = None
+
+    def set_response_params(self, **params: Any) -> None:
+        self._heads = HeadReader("HEAD" if params.get("skip_payload") else None)
+        self._chunks = None
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        if not data or (self._heads is None and self._chunks is None):
+            super().data_received(data)
+            return
+        try:
+            data = self._strict(data)
+            if data:
+                super().data_received(data)
+            else:
+                self.start_timeout()
+            if self._chunks is not None and self._chunks.error is not None:
+                raise self._chunks.error
+        except MalformedResponse as error:
+            self._heads = self._chunks = None
+            self.set_exception(error)
+            if self.transport is not None:
+                self.transport.abort()
+
+    def eof_received(self) -> None:
+        chunks, self._chunks = self._chunks, None
+        if chunks is not None:
+            with suppress(IncompleteRead):
+                chunks.feed_end()
+                super().data_received(b"0\r\n\r\n")
+        super().eof_received()
+
+    def _strict(self, data: bytes) -> bytes:
+        """Return what came as a strict parser takes it."""
+        start = b""
+        if self._heads is not None:
+            if self.used is not None:
+                self.used.came = True
+            head = self._heads.feed(data)
+            if head is None:
+                return b""
+            start, data, self._heads = head.canonical(), self._heads.rest, None
+            if self.used is not None:
+                self.used.head = head
+            self._chunks = ChunkDecoder() if head.chunked else None
+        if self._chunks is None:
+            return start + data
+        piece = self._chunks.feed(data)
+        chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+        if not self._chunks.done:
+            return start + chunk
+        self._chunks = None
+        return b"%b%b0\r\n\r\n" % (start, chunk)
+
+    def set_exception(self, exc: Any, exc_cause: Any = None) -> None:
+        """Tell also whoever reads the body, who would wait for it in vain."""
+        body = self._payload
+        super().set_exception(*filter(None, (exc, exc_cause)))
+        if body is not None and body.exception() is None and not body.is_eof():
+            if not isinstance(exc, _FAILURES):  # what the parser says
+                exc = aiohttp.ClientPayloadError(getattr(exc, "message", None) or str(exc))
+            body.set_exception(exc)
+
+
 class _Connector(aiohttp.TCPConnector):
-    """A pool that says whether a connection was used before."""
+    """A pool of such connections, that says whether one was used before."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        made: Any = functools.partial(_Protocol, loop=self._loop)
+        self._factory = made
 
     async def connect(self, req: ClientRequest, *args: Any, **kwargs: Any) -> Connection:
         connection = await super().connect(req, *args, **kwargs)
         used, protocol = _used.get(), connection.protocol
-        used.before = getattr(protocol, "used_before", False)
+        assert isinstance(protocol, _Protocol)
+        used.before, protocol.used_before = protocol.used_before, True
         used.since = time.monotonic()
         used.transport = connection.transport
-        protocol.used_before = True  # type: ignore[union-attr]
+        protocol.used = used
         return connection
 
 
 def _dispose(loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession) -> None:
-    """Close the connections of a session from outside its loop, or after that has been closed."""
+    """Close the connections of a session from outside its loop, or after that has been closed.
+
+    It waits for nothing, since a finalizer may call it.
+    """
     connector = session.connector
     if connector is None or connector.closed:
+        return
+    if sys.is_finalizing() and not loop.is_closed():
+        # Nobody runs the loop any more. What aiohttp would log, if it were left to its finalizers,
+        # waits for the lock of the log, which a stopped thread may hold.
+        session.detach()
+        connector._conns.clear()
         return
     if loop.is_closed():
         transports = list(_transports_of(connector))
@@ -369,11 +469,18 @@ class _Body:
     """
 
     def __init__(
-        self, transport: AiohttpTransport, raw: aiohttp.ClientResponse, request: HttpRequest
+        self,
+        transport: AiohttpTransport,
+        raw: aiohttp.ClientResponse,
+        request: HttpRequest,
+        codings: list[str],
     ) -> None:
         self._transport = transport  # which would close the connection if it were dropped
         self._raw, self._url = raw, request.url
         self._limit = request.timeout.read
+        is_known = {"gzip", "x-gzip", "deflate"}.issuperset(codings)
+        self._decoder = Decoder(codings) if codings and is_known else None
+        self._decoded: Iterator[bytes] = iter(())
         self._protocol: Any = raw.connection.protocol if raw.connection is not None else None
         if self._protocol is not None:
             self._set_timer(None)
@@ -382,6 +489,18 @@ class _Body:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._decoder is None:
+            return await self._next()
+        while True:
+            try:
+                for piece in self._decoded:
+                    return piece
+            except TransportError:
+                self.close()
+                raise
+            self._decoded = self._decoder.decode(await self._next())
+
+    async def _next(self) -> bytes:
         content = self._raw.content
         try:
             piece = content.read_nowait(-1)
@@ -390,9 +509,14 @@ class _Body:
                 piece = await content.readany()
                 self._set_timer(None)
         except (*_FAILURES, RuntimeError) as error:
+            with suppress(asyncio.TimeoutError, TimeoutError):
+                # aiohttp puts an error before what it holds; but that came before the error.
+                if piece := content._read_nowait(-1):
+                    return piece
             self.close()
             raise _transport_error(error, self._url) from _showable(error, self._url)
-        except BaseException:  # a cancellation
+        except BaseException as error:  # a cancellation
+            forget_frames(error)
             self.close()
             raise
         if piece:
@@ -467,9 +591,10 @@ def _lateness(error: BaseException) -> str:
 def _why(error: BaseException) -> str:
     """What a person needs to know of an exception, without what it quotes of the request."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        return f"the proxy refused the tunnel: {error.status} {error.message}".rstrip()
+        words = error.message[:LONGEST_WORDS]
+        return f"the proxy refused the tunnel: {error.status} {words}".rstrip()
     if isinstance(error, aiohttp.ClientResponseError):
-        return f"the answer is no HTTP: {error.message}"
+        return f"the answer is no HTTP: {error.message[:LONGEST_WORDS]}"
     if isinstance(error, aiohttp.InvalidURL):
         return "the URL can't be sent to"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
@@ -482,7 +607,7 @@ def _why(error: BaseException) -> str:
         return "the server closed the connection"
     if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
         return f"the request can't be sent: {type(error).__name__}"  # its words may quote a header
-    return str(error) or type(error).__name__
+    return str(error)[:LONGEST_WORDS] or type(error).__name__
 
 
 def _showable(error: BaseException, url: str) -> BaseException:

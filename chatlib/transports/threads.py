@@ -8,19 +8,27 @@ the thread that waited for it is free.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import sys
 import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from contextvars import copy_context
-from typing import TypeVar
+from queue import Empty, SimpleQueue
+from typing import TypeAlias, TypeVar
 
+from chatlib._loop import running_loop
 from chatlib.http import HttpRequest, HttpResponse, Transport
 from chatlib.transports._configured import Configured
 from chatlib.transports.aborting import Abort, aborting
 
+S = TypeVar("S")
 T = TypeVar("T")
+Work: TypeAlias = Callable[[], object]
+Inbox: TypeAlias = "SimpleQueue[Work | None]"
 
 IDLE_SECONDS = 10.0
 """How long a thread that has nothing to do waits for work."""
@@ -70,6 +78,11 @@ class ThreadTransport(Configured):
 
     async def aclose(self) -> None:
         """Close the transport and end the idle threads. A later call starts new ones."""
+        try:
+            running_loop()
+        except RuntimeError:  # nobody awaited anything here, and so nothing waits
+            self.close()
+            return
         threads = self.in_this_process()._threads
         self._is_open = False
         closing = getattr(self.transport, "close", None)
@@ -77,7 +90,7 @@ class ThreadTransport(Configured):
             await threads.run(closing, Abort(), lambda _: None)
         self._threads = _Threads(self._max_threads)
         threads.close()
-        while threads.idle:
+        while threads.leaving:
             await asyncio.sleep(0.001)
 
     def close(self) -> None:
@@ -90,10 +103,17 @@ class ThreadTransport(Configured):
             closing()
 
     def __del__(self) -> None:
-        if getattr(self, "_is_open", False) and self.is_of_this_process:
-            if hasattr(self.transport, "close"):
-                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self.close()
+        # It must wait for nothing. The plain transport has locks, which a thread may hold that the
+        # ending interpreter has stopped: so another thread closes it, or the end of the process.
+        if not (getattr(self, "_is_open", False) and self.is_of_this_process):
+            return
+        closing = getattr(self.transport, "close", None)
+        if not sys.is_finalizing():
+            if closing is not None:
+                self._threads.submit_at_once(closing)
+            self._threads.close()
+        if closing is not None:  # last, since a filter may make an exception of it
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
 
     def _start_anew(self) -> None:
         self._threads, self._is_open = _Threads(self._max_threads), False
@@ -105,7 +125,7 @@ class _Body:
     def __init__(self, response: HttpResponse, threads: _Threads, abort: Abort) -> None:
         self._response, self._threads, self._abort = response, threads, abort
         self._pieces: Iterator[bytes] = iter(response)
-        self._closed = False
+        self._closed = self._is_read = False
 
     def __aiter__(self) -> _Body:
         return self
@@ -123,20 +143,26 @@ class _Body:
         return piece
 
     def _next(self) -> bytes | None:
-        piece = None
+        piece, self._is_read = None, True
         try:
             piece = next(self._pieces, None)
         finally:
+            self._is_read = False
             if piece is None:
                 self._closed = True
                 self._response.close()
         return piece
 
     def close(self) -> asyncio.Future[None] | None:
-        """Give the connection back, by a thread; what is returned can be awaited."""
+        """Give the connection back, by a thread; what is returned can be awaited.
+
+        It waits for nothing: a finalizer may call it.
+        """
         if self._closed:
             return None
         self._closed = True
+        if self._is_read and sys.is_finalizing():  # by a thread that was stopped while it reads
+            return None
         try:
             return self._threads.start(self._response.close, lambda _: None)
         except RuntimeError:  # no loop is running, and so none is held up
@@ -151,18 +177,25 @@ class _Body:
 class _Threads:
     """A pool of daemon threads that end when they are idle for a while.
 
+    It has no lock, so that a finalizer can hand over work without waiting: a thread that holds a
+    lock when the interpreter ends, or when the garbage collector interrupts it, never lets go of
+    it. Each thread has a queue of its own, which lies in ``_idle`` while the thread has no work;
+    whoever takes it from there must put something into it. Each operation on a deque, a set or a
+    SimpleQueue is atomic.
+
     Args:
         most: How many there may be.
     """
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._work: deque[Callable[[], object]] = deque()
-        self._changed = threading.Condition()
-        self._count = 0
+        self._work: deque[Work] = deque()
+        self._idle: deque[Inbox] = deque()
+        self._unused = iter(range(most))
+        self._places: deque[int] = deque()
+        self._alive: set[int] = set()
         self._closed = False
-        self.idle = 0
-        """How many of them wait for work."""
+        self.leaving: set[Inbox] = set()
+        """Those of threads that were idle when the pool was closed, and have not ended yet."""
 
     async def run(self, work: Callable[[], T], abort: Abort, discard: Callable[[T], object]) -> T:
         """What some work returns. It is aborted if the waiting for it is cancelled.
@@ -170,21 +203,38 @@ class _Threads:
         Args:
             discard: Is given, by a thread, what the work returned when nobody waits any more.
         """
-        future = self.start(work, discard, abort)
+        promised, future = self._promised(work, discard, abort)
+        self.submit(promised)
         try:
             return await future
         except asyncio.CancelledError:
             abort.set()
             raise
 
-    def start(
-        self, work: Callable[[], T], discard: Callable[[T], object], abort: Abort | None = None
-    ) -> asyncio.Future[T]:
-        """Let a thread do some work; unless it is aborted before it begins."""
-        loop = asyncio.get_running_loop()
+    def start(self, work: Callable[[], T], discard: Callable[[T], object]) -> asyncio.Future[T]:
+        """Let a thread do some work, without waiting: a finalizer may call this.
+
+        Raises:
+            RuntimeError: no event loop is running.
+        """
+        promised, future = self._promised(work, discard, None)
+        self.submit_at_once(promised)
+        return future
+
+    def _promised(
+        self, work: Callable[[], T], discard: Callable[[T], object], abort: Abort | None
+    ) -> tuple[Work, asyncio.Future[T]]:
+        """The work for a thread, unless it is aborted before it begins, and what comes of it."""
+        loop = running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
-        def settle(result: T | None, error: BaseException | None) -> None:
+        # What there is to hand over is held by nobody else: what the waiting task drops is gone.
+        outcome: list[tuple[T | None, BaseException | None]] = []
+        todo = [work]
+        del work
+
+        def settle() -> None:
+            result, error = outcome.pop()
             if future.cancelled():
                 if result is not None:
                     self.submit(lambda: discard(result))
@@ -199,55 +249,124 @@ class _Threads:
             result: T | None = None
             failed: BaseException | None = None
             try:
-                result = work()
+                result = todo.pop()()
             except StopIteration as error:  # which no future can hold
                 failed = RuntimeError("the transport raised StopIteration")
                 failed.__cause__ = error
             except BaseException as error:
                 failed = error
+            outcome.append((result, failed))
+            result = failed = None  # whose traceback would hold this frame, and so itself
             try:
-                loop.call_soon_threadsafe(settle, result, failed)
+                loop.call_soon_threadsafe(settle)
             except RuntimeError:  # the loop is closed, and so nobody waits
+                result, _ = outcome.pop()
                 if result is not None:
                     discard(result)
-            finally:
-                result = failed = None  # whose traceback would hold this frame, and so itself
 
-        self.submit(working)
-        return future
+        return working, future
 
-    def submit(self, work: Callable[[], object]) -> None:
-        """Let a thread do some work, sooner or later."""
-        with self._changed:
-            self._work.append(work)
-            if self.idle >= len(self._work):
-                self._changed.notify()
-            elif self._count < self._most:
-                self._count += 1
-                threading.Thread(target=self._serve, name="chatlib", daemon=True).start()
+    def submit(self, work: Work) -> None:
+        """Let a thread do some work, sooner or later.
+
+        Raises:
+            RuntimeError: the system starts no further thread.
+        """
+        self._work.append(work)
+        self._assign()
+
+    def submit_at_once(self, work: Work) -> None:
+        """:meth:`submit`, without waiting for a new thread to start: finalizers must not."""
+        self._work.append(work)
+        self._assign(may_start=False)
+        if self._work:
+            with suppress(RuntimeError):  # the interpreter is ending
+                _thread.start_new_thread(self._assign, ())
 
     def close(self) -> None:
-        """End the threads that are idle, and others when they have done their work."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+        """End the threads that are idle, and others when they have done their work.
 
-    def _serve(self) -> None:
-        while (work := self._next()) is not None:
+        It waits for nothing.
+        """
+        self._closed = True
+        self._dismiss()
+
+    def _dismiss(self) -> None:
+        while (inbox := _popped(self._idle)) is not None:
+            self.leaving.add(inbox)
+            inbox.put(None)
+
+    def _assign(self, *, may_start: bool = True) -> None:
+        """Hand work over to idle threads, and to new ones as long as there may be more."""
+        while self._work:
+            inbox = _popped(self._idle)
+            place = self._place() if inbox is None and may_start else None
+            if inbox is None and place is None:
+                break
+            try:
+                work = self._work.popleft()
+            except IndexError:  # another thread was quicker; but there may be more by now
+                if inbox is not None:
+                    self._idle.append(inbox)
+                if place is not None:
+                    self._places.append(place)
+                continue
+            if inbox is not None:
+                inbox.put(work)
+            elif place is not None and not self._start(work, place):
+                break
+        if self._closed and not self._work:
+            self._dismiss()
+
+    def _place(self) -> int | None:
+        """A place for one more thread; None where there are as many as there may be."""
+        place = _popped(self._places)
+        return next(self._unused, None) if place is None else place
+
+    def _start(self, work: Work, place: int) -> bool:
+        """Let a new thread do some work; False where others must, as the system starts no more."""
+        inbox: Inbox = SimpleQueue()
+        inbox.put(work)
+        self._alive.add(place)
+        try:
+            args = (inbox, place)
+            threading.Thread(target=self._serve, args=args, name="chatlib", daemon=True).start()
+        except RuntimeError:
+            self._alive.discard(place)
+            self._places.append(place)
+            if not self._alive:
+                raise
+            self._work.appendleft(work)
+            return False
+        return True
+
+    def _serve(self, inbox: Inbox, place: int) -> None:
+        work = inbox.get()
+        while work is not None:
             work()
             del work
+            work = self._next(inbox)
+        self.leaving.discard(inbox)
+        self._alive.discard(place)
+        self._places.append(place)
+        self._assign()  # of what came while this place was still taken
 
-    def _next(self) -> Callable[[], object] | None:
-        with self._changed:
-            while not self._work:
-                if self._closed:
-                    break
-                self.idle += 1
-                notified = self._changed.wait(IDLE_SECONDS)
-                self.idle -= 1
-                if not notified and not self._work:
-                    break
-            else:
-                return self._work.popleft()
-            self._count -= 1
-            return None
+    def _next(self, inbox: Inbox) -> Work | None:
+        self._idle.append(inbox)
+        self._assign()
+        try:
+            return inbox.get(timeout=IDLE_SECONDS)
+        except Empty:
+            pass
+        try:
+            self._idle.remove(inbox)
+        except ValueError:  # somebody has just taken it, to put something into it
+            return inbox.get()
+        return None
+
+
+def _popped(items: deque[S]) -> S | None:
+    try:
+        return items.pop()
+    except IndexError:
+        return None

@@ -18,6 +18,7 @@ from urllib3.util import Retry
 
 from chatlib.headers import Headers
 from chatlib.http import HttpRequest, TransportError
+from chatlib.redaction import concealed_urls
 from chatlib.transports._environment import (
     Certificate,
     authorities,
@@ -62,6 +63,7 @@ class Urllib3Transport(OverUrllib3):
         trust_env: bool = True,
         pool_size: int = 1000,
     ) -> None:
+        proxies = concealed_urls(proxies)
         super().__init__(
             verify=verify,
             cert=cert,
@@ -73,7 +75,7 @@ class Urllib3Transport(OverUrllib3):
         if ssl_context is not None and not (verify is None and cert is None):
             raise ValueError("ssl_context: it takes the place of verify and cert; give one of them")
         self._verify, self._cert, self._ssl_context = verify, cert, ssl_context
-        self._proxies = dict(proxies or {})
+        self._proxies = proxies
         self._trust_env = trust_env
         self._pool_size = pool_size
         self._made_context: ssl.SSLContext | None = None
@@ -89,7 +91,7 @@ class Urllib3Transport(OverUrllib3):
             way.pool.close()
 
     def _open(self, request: HttpRequest, headers: Headers) -> HTTPResponse:
-        url, timeout = request.url.partition("#")[0], request.timeout
+        url, timeout = request.url, request.timeout
         origin = origin_of(url)
         way = self._ways.get(origin) or self._find_way(origin)
         path = url[len(origin) :]
@@ -118,10 +120,7 @@ class Urllib3Transport(OverUrllib3):
             return way
 
     def _make_way(self, origin: str) -> _Way:
-        scheme = origin.partition(":")[0].lower()
-        if scheme not in ("http", "https"):
-            raise TransportError("the URL begins neither with http nor https", retryable=False)
-        secure = scheme == "https"
+        secure = origin.startswith("https:")
         proxy = proxy_for(origin, self._proxies, self._trust_env)
         options: dict[str, Any] = {"maxsize": self._pool_size}
         if secure or (proxy or "").startswith("https:"):
@@ -130,7 +129,7 @@ class Urllib3Transport(OverUrllib3):
         keep_time(manager)
         pool = manager.connection_from_url(origin)
         forwarded = proxy is not None and not secure and not proxy.startswith("socks")
-        return _Way(pool, _without_user(origin) if forwarded else "")
+        return _Way(pool, origin if forwarded else "")
 
     def _tls(self) -> ssl.SSLContext:
         if self._ssl_context is not None:
@@ -158,14 +157,9 @@ def _through(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
         except ImportError:
             why = "a SOCKS proxy needs the package PySocks"
             raise TransportError(why, retryable=False) from None
-        return SOCKSProxyManager(proxy, **options)
+        return SOCKSProxyManager(str(proxy), **options)
     url, authorization = without_credentials(proxy)
     headers = {"Proxy-Authorization": authorization} if authorization else None
     return urllib3.ProxyManager(
         url, proxy_headers=headers, proxy_ssl_context=options.get("ssl_context"), **options
     )
-
-
-def _without_user(origin: str) -> str:
-    scheme, _, where = origin.partition("//")
-    return f"{scheme}//{where.rpartition('@')[2]}"

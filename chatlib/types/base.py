@@ -20,10 +20,11 @@ the fields 3.5 µs; a chunk that is kept takes 920 bytes, where a ``__dict__`` t
 from __future__ import annotations
 
 import copy
+import enum
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -37,13 +38,24 @@ from typing import (
 
 import attrs
 
+from chatlib._json import MOST_DEPTH
 from chatlib._omit import omit
+from chatlib.foreign import is_array, is_record, record_fields
 from chatlib.http import ResponseInfo
+from chatlib.types.text import json_text
 
 if TYPE_CHECKING:
     import cattrs
     from typing_extensions import Self, dataclass_transform
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+    def cache(function: F) -> F:
+        """Take a class that has no hash for one that has: mypy asks its objects."""
+        return function
+
 else:
+    from functools import cache
 
     def dataclass_transform(**_: object) -> Callable[[Any], Any]:
         """Return the decorated class: only type checkers need the real one."""
@@ -80,6 +92,8 @@ class JsonObject(_Received):
     """The known fields, and what they read as when they did not come."""
     _required: ClassVar[tuple[str, ...]] = ()
     """The known fields that the constructor must be given."""
+    _json_text: ClassVar[str] = ""
+    """The name of the field that is JSON text, and that some servers send as the JSON itself."""
     _takes_unknown: ClassVar[bool] = True
     """Whether the constructor takes fields that the class does not know."""
 
@@ -184,7 +198,7 @@ class JsonObject(_Received):
     ) -> str:
         """Return :meth:`model_dump` as JSON text."""
         dumped = self.model_dump(exclude_unset=exclude_unset, exclude_none=exclude_none)
-        return json.dumps(dumped, ensure_ascii=False, indent=indent)
+        return json.dumps(dumped, ensure_ascii=False, indent=indent, default=_json_default)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed; ``omit`` leaves a field out.
@@ -292,18 +306,6 @@ def _is_nothing(value: Any) -> bool:
     return _is_empty(value) and value._names.__class__ is _Nothing
 
 
-# The slot of ``extra`` is None where there is nothing in it: most objects need no dict of their
-# own. It is read by a second name, and a property makes the dict when somebody asks for it.
-JsonObject._extra = JsonObject.extra  # type: ignore[assignment, misc]
-_set_extra: Callable[[JsonObject, dict[str, Any] | None], None]
-_set_extra = JsonObject._extra.__set__  # type: ignore[union-attr]
-_set_names: Callable[[JsonObject, tuple[str, ...]], None]
-_set_names = JsonObject._names.__set__  # type: ignore[attr-defined]
-set_http: Callable[[JsonObject, ResponseInfo | None], None]
-set_http = _Received._http.__set__  # type: ignore[attr-defined]
-"""Note the response that brought an object."""
-
-
 def _get_extra(self: JsonObject) -> dict[str, Any]:
     if self._extra is None:
         _set_extra(self, {})
@@ -311,7 +313,15 @@ def _get_extra(self: JsonObject) -> dict[str, Any]:
     return self._extra
 
 
-JsonObject.extra = property(_get_extra, _set_extra)  # type: ignore[assignment]
+# The slot of ``extra`` is None where there is nothing in it: most objects need no dict of their
+# own. It is read by a second name, and a property makes the dict when somebody asks for it.
+_class: Any = JsonObject
+_class._extra = _class.extra
+_set_extra: Callable[[JsonObject, dict[str, Any] | None], None] = _class._extra.__set__
+_set_names: Callable[[JsonObject, tuple[str, ...]], None] = _class._names.__set__
+set_http: Callable[[JsonObject, ResponseInfo | None], None] = _class._http.__set__
+"""Note the response that brought an object."""
+_class.extra = property(_get_extra, _set_extra)
 
 
 def _fill(self: JsonObject, given: dict[str, Any]) -> None:
@@ -325,7 +335,7 @@ def _fill(self: JsonObject, given: dict[str, Any]) -> None:
             f"{cls.__name__}() got an unexpected keyword argument {unknown[0]!r}; a field that the "
             f"class does not know can be sent by extra={{{unknown[0]!r}: ...}}"
         )
-    if came is not None:  # attrs.evolve() gives all fields: those that did not come as what they read as
+    if came is not None:  # attrs.evolve() gives all fields, those that did not come as they read
         given = {k: v for k, v in given.items() if k in came or v != defaults.get(k)}
     else:
         missing = ", ".join(repr(name) for name in cls._required if name not in given)
@@ -353,7 +363,7 @@ def _fill(self: JsonObject, given: dict[str, Any]) -> None:
 
 
 @cache
-def _slots(cls: type) -> tuple[tuple[str, types.MemberDescriptorType], ...]:
+def _slots(cls: type[Any]) -> tuple[tuple[str, types.MemberDescriptorType], ...]:
     """The slots of a class by their names: fields, and what is noted about the object."""
     held = (item for base in cls.__mro__ for item in vars(base).items())
     return tuple(
@@ -363,12 +373,33 @@ def _slots(cls: type) -> tuple[tuple[str, types.MemberDescriptorType], ...]:
     )
 
 
+# Loops rather than comprehensions: one frame for each level, so that nothing that was read is too
+# deep for them.
+
+
 def _dumped(value: Any, **how: Any) -> Any:
     if isinstance(value, JsonObject):
         return value.model_dump(**how)
     if isinstance(value, list):
-        return [_dumped(item, **how) for item in value]
-    return value
+        made = []
+        for item in value:
+            made.append(_dumped(item, **how))
+        return made
+    if is_record(value):  # a parsed value, of a class of the caller's
+        try:
+            return record_fields(value, to_plain)
+        except (TypeError, ValueError):
+            return value
+    return to_plain(value)
+
+
+def _json_default(value: Any) -> Any:
+    """A part of a parsed value that is no JSON, as JSON."""
+    if is_record(value):
+        return record_fields(value, to_plain)
+    if isinstance(value, enum.Enum):
+        return value.value
+    return list(value) if is_array(value) else str(value)
 
 
 def to_plain(value: Any) -> Any:
@@ -376,17 +407,29 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, JsonObject):
         return value.to_dict()
     if isinstance(value, Mapping):
-        return {key: to_plain(item) for key, item in value.items()}
+        fields = {}
+        for key, item in value.items():
+            fields[key] = to_plain(item)
+        return fields
     if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
+        made = []
+        for item in value:
+            made.append(to_plain(item))
+        return made
     return value
 
 
-def copied(value: Any) -> Any:
-    """Return plain JSON values with their dicts and lists copied."""
+def copied(value: Any, depth: int = MOST_DEPTH) -> Any:
+    """Return plain JSON values with their dicts and lists copied.
+
+    Raises:
+        ValueError: They are nested more than ``depth`` levels deep.
+    """
+    if depth < 0:
+        raise ValueError("the value is nested too deeply")
     if isinstance(value, Mapping):
-        return {name: copied(item) for name, item in value.items()}
-    return [copied(item) for item in value] if isinstance(value, list) else value
+        return {name: copied(item, depth - 1) for name, item in value.items()}
+    return [copied(item, depth - 1) for item in value] if isinstance(value, list) else value
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(attrs.field,))
@@ -493,14 +536,14 @@ def _nested_kinds(cls: type[JsonObject]) -> Iterator[tuple[str, Any]]:
 
 
 @cache
-def _object_kinds(cls: type[JsonObject]) -> dict[str, type[JsonObject]]:
+def _object_kinds(cls: type[Any]) -> dict[str, type[JsonObject]]:
     """The required fields of a class that hold an object, and what objects."""
     kinds = _nested_kinds(cls)
     return {name: kind for name, kind in kinds if name in cls._required and _is_object(kind)}
 
 
 @cache
-def _nested_hooks(cls: type[JsonObject]) -> dict[str, Hook]:
+def _nested_hooks(cls: type[Any]) -> dict[str, Hook]:
     kinds = dict(_nested_kinds(cls))
     return {name: converter().get_structure_hook(kind) for name, kind in kinds.items()}
 
@@ -535,7 +578,7 @@ def _decoder(
         return lambda value: cls(**value)
     unknown = {name: at for at, name in enumerate(names) if name not in cls._defaults}
     known_as: dict[str, Any] = {"new": cls.__new__, "cls": cls, "names": names}
-    known_as |= {"set_names": _set_names, "set_extra": _set_extra}
+    known_as |= {"set_names": _set_names, "set_extra": _set_extra, "json_text": json_text}
     lines = ["def decode(value):", " self = new(cls)"]
     if names:
         lines.append(f" {''.join(f'v{at}, ' for at in range(len(names)))} = value.values()")
@@ -547,6 +590,8 @@ def _decoder(
             lines.append(f" if v{at} is not None: set{at}(self, hook{at}(v{at}, None))")
         elif name in nested:
             lines.append(f" set{at}(self, None if v{at} is None else hook{at}(v{at}, None))")
+        elif name == cls._json_text:
+            lines.append(f" set{at}(self, None if v{at} is None else json_text(v{at}))")
         else:
             lines.append(f" set{at}(self, v{at})")
         if name in nested:
@@ -565,8 +610,8 @@ def _list_hook(made: cattrs.Converter, kind: Any) -> Hook:
     def hook(value: Any, _: Any = None) -> Any:
         if value.__class__ is list:
             return [inner(item, None) for item in value]
-        # Some servers send a lone object where a list of them belongs.
-        return [inner(value, None)] if isinstance(value, dict) else value
+        # Some servers send a lone object where a list of them belongs; an empty one is none.
+        return [inner(value, None)] if value and isinstance(value, dict) else value
 
     return hook
 

@@ -87,8 +87,26 @@ class ChunkChoice(JsonObject):
     logprobs: ChunkChoiceLogprobs | None = None
 
 
+OPENS = 1
+"""A mark of a chunk: no piece of a choice came before it in its stream."""
+ENDS = 2
+"""A mark of a chunk: ``[DONE]`` followed it."""
+ONE = 4
+"""A mark of a chunk whose first choice is not at index 0: one answer was asked for."""
+MANY = 8
+"""A mark of the same: several answers were asked for."""
+FIRST = 16
+"""A mark of the same: nevertheless it belongs to the first answer."""
+
+
+class _Marked(JsonObject):
+    """What the reader of the stream knows of a chunk beyond its JSON: an int made of the marks."""
+
+    __slots__ = ("_marks",)
+
+
 @json_object
-class ChatCompletionChunk(JsonObject):
+class ChatCompletionChunk(_Marked):
     """One event of a streamed completion."""
 
     id: str
@@ -109,8 +127,23 @@ class ChatCompletionChunk(JsonObject):
 
     @property
     def text(self) -> str:
-        """What the chunk adds to the text of choice 0, ``""`` where it adds none."""
-        for choice in self.choices or ():
-            if not choice.index:
-                return choice.delta.text if choice.delta else ""
+        """What the chunk adds to the text of the first answer, ``""`` where it adds none.
+
+        That is choice 0; where one answer was asked for, it is the chunk's only choice, whatever
+        index it has: some servers count chunks there.
+        """
+        for choice in self.choices if isinstance(self.choices, list) else ():
+            if isinstance(choice, ChunkChoice) and (not choice.index or marks_of(self) & FIRST):
+                return choice.delta.text if isinstance(choice.delta, ChoiceDelta) else ""
         return ""
+
+
+def marks_of(chunk: ChatCompletionChunk) -> int:
+    """Return the marks that the reader of the stream set on a chunk, 0 if there are none."""
+    return getattr(chunk, "_marks", 0)
+
+
+def mark(chunk: ChatCompletionChunk, *marks: int) -> None:
+    """Set marks on a chunk."""
+    for each in marks:
+        chunk._marks = marks_of(chunk) | each  # type: ignore[attr-defined]

@@ -14,6 +14,8 @@ from chatlib.types.text import text_of
 class FunctionCall(JsonObject):
     """The call of a function in the deprecated form, at most one per message."""
 
+    _json_text = "arguments"
+
     arguments: str
     """JSON text, as the model wrote it: not necessarily valid."""
     name: str
@@ -23,6 +25,8 @@ class FunctionCall(JsonObject):
 class Function(JsonObject):
     """Which function a tool call calls, and with what."""
 
+    _json_text = "arguments"
+
     arguments: str
     """JSON text, as the model wrote it: not necessarily valid."""
     name: str
@@ -31,6 +35,8 @@ class Function(JsonObject):
 @json_object
 class Custom(JsonObject):
     """Which custom tool a tool call calls, and with what."""
+
+    _json_text = "input"
 
     input: str
     """Free text, in the format that the tool asks for."""
@@ -231,6 +237,13 @@ class ChatCompletion(JsonObject):
     @property
     def text(self) -> str:
         """The text of the first choice, ``""`` where there is none."""
-        for choice in self.choices or ():
-            return choice.message.text if choice.message else ""
-        return ""
+        message = message_of(self)
+        return message.text if message is not None else ""
+
+
+def message_of(completion: ChatCompletion) -> ChatCompletionMessage | None:
+    """Return the message of a completion's first choice; None where there is none, or no object."""
+    choices = completion.choices
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.message if isinstance(choice, Choice) else None
+    return message if isinstance(message, ChatCompletionMessage) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 
@@ -20,3 +21,13 @@ def text_of(content: object) -> str:
         part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"
     ]
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def json_text(value: object) -> str:
+    """Return the text of a call's arguments, which some servers send as the JSON itself.
+
+    Text is returned as it is, None as the empty text.
+    """
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
