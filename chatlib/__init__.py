@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from chatlib._omit import Omit as Omit
     from chatlib._omit import not_given as not_given
     from chatlib._omit import omit as omit
-    from chatlib.accumulate import Accumulator as Accumulator
-    from chatlib.accumulate import joined as joined
-    from chatlib.building import Operation as Operation
-    from chatlib.client.async_client import AsyncAzureOpenAI as AsyncAzureOpenAI
-    from chatlib.client.async_client import AsyncOpenAI as AsyncOpenAI
+    from chatlib.streaming.accumulator import Accumulator as Accumulator
+    from chatlib.streaming.accumulator import joined as joined
+    from chatlib.wire.request import Operation as Operation
+    from chatlib.client.async_openai import AsyncAzureOpenAI as AsyncAzureOpenAI
+    from chatlib.client.async_openai import AsyncOpenAI as AsyncOpenAI
     from chatlib.client.async_raw import AsyncStreamedResponse as AsyncStreamedResponse
-    from chatlib.client.async_stream import AsyncStream as AsyncStream
+    from chatlib.client.async_streams import AsyncStream as AsyncStream
     from chatlib.client.async_typed_stream import (
         AsyncChatCompletionStream as AsyncChatCompletionStream,
     )
@@ -45,32 +45,32 @@ if TYPE_CHECKING:
     )
     from chatlib.client.base import AzureSettings as AzureSettings
     from chatlib.client.base import ClientSettings as ClientSettings
-    from chatlib.client.client import AzureOpenAI as AzureOpenAI
-    from chatlib.client.client import OpenAI as OpenAI
+    from chatlib.client.openai import AzureOpenAI as AzureOpenAI
+    from chatlib.client.openai import OpenAI as OpenAI
     from chatlib.client.raw import RawResponse as RawResponse
     from chatlib.client.raw import StreamedResponse as StreamedResponse
-    from chatlib.client.stream import Stream as Stream
+    from chatlib.client.streams import Stream as Stream
     from chatlib.client.typed_stream import ChatCompletionStream as ChatCompletionStream
     from chatlib.client.typed_stream import (
         ChatCompletionStreamManager as ChatCompletionStreamManager,
     )
-    from chatlib.codec import structure as structure
-    from chatlib.codec import to_request as to_request
+    from chatlib.wire.codec import structure as structure
+    from chatlib.wire.codec import to_request as to_request
     from chatlib.config import AzureConfig as AzureConfig
     from chatlib.config import Config as Config
     from chatlib.config import Secret as Secret
     from chatlib.config import azure_config_from_env as azure_config_from_env
     from chatlib.config import config_from_env as config_from_env
-    from chatlib.endpoints import build_create as build_create
-    from chatlib.endpoints import build_delete as build_delete
-    from chatlib.endpoints import build_list as build_list
-    from chatlib.endpoints import build_list_messages as build_list_messages
-    from chatlib.endpoints import build_retrieve as build_retrieve
-    from chatlib.endpoints import build_update as build_update
-    from chatlib.endpoints import read_completion as read_completion
-    from chatlib.endpoints import read_completions as read_completions
-    from chatlib.endpoints import read_deleted as read_deleted
-    from chatlib.endpoints import read_messages as read_messages
+    from chatlib.operations import build_create as build_create
+    from chatlib.operations import build_delete as build_delete
+    from chatlib.operations import build_list as build_list
+    from chatlib.operations import build_list_messages as build_list_messages
+    from chatlib.operations import build_retrieve as build_retrieve
+    from chatlib.operations import build_update as build_update
+    from chatlib.operations import read_completion as read_completion
+    from chatlib.operations import read_completions as read_completions
+    from chatlib.operations import read_deleted as read_deleted
+    from chatlib.operations import read_messages as read_messages
     from chatlib.errors import APIConnectionError as APIConnectionError
     from chatlib.errors import APIError as APIError
     from chatlib.errors import APIResponseValidationError as APIResponseValidationError
@@ -102,35 +102,35 @@ if TYPE_CHECKING:
     from chatlib.many.tasks import arun_many as arun_many
     from chatlib.many.threads import Results as Results
     from chatlib.many.threads import run_many as run_many
-    from chatlib.pagination import AsyncCursorPage as AsyncCursorPage
-    from chatlib.pagination import AsyncPaginator as AsyncPaginator
-    from chatlib.pagination import CursorPage as CursorPage
-    from chatlib.pagination import SyncCursorPage as SyncCursorPage
-    from chatlib.pagination import next_cursor as next_cursor
-    from chatlib.partial_json import PartialJson as PartialJson
+    from chatlib.client.pagination import AsyncCursorPage as AsyncCursorPage
+    from chatlib.client.pagination import AsyncPaginator as AsyncPaginator
+    from chatlib.client.pagination import CursorPage as CursorPage
+    from chatlib.client.pagination import SyncCursorPage as SyncCursorPage
+    from chatlib.client.pagination import next_cursor as next_cursor
+    from chatlib.streaming.partial_json import PartialJson as PartialJson
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
-    from chatlib.schema import json_schema as json_schema
-    from chatlib.sse import ServerSentEvent as ServerSentEvent
-    from chatlib.sse import SSEDecoder as SSEDecoder
-    from chatlib.sse import read_events as read_events
-    from chatlib.stream_state import ChatCompletionStreamState as ChatCompletionStreamState
-    from chatlib.streaming import ChunkReader as ChunkReader
-    from chatlib.streaming import read_chunks as read_chunks
-    from chatlib.structured import ParseError as ParseError
-    from chatlib.structured import parse_completion as parse_completion
-    from chatlib.structured import response_format_of as response_format_of
-    from chatlib.tools import Tool as Tool
-    from chatlib.tools import ToolRoundsExceededError as ToolRoundsExceededError
-    from chatlib.tools import ToolRun as ToolRun
-    from chatlib.tools import ToolRunEvent as ToolRunEvent
-    from chatlib.tools import atool_results as atool_results
-    from chatlib.tools import function_tool as function_tool
-    from chatlib.tools import pydantic_function_tool as pydantic_function_tool
-    from chatlib.tools import tool_results as tool_results
-    from chatlib.typed import DecodeError as DecodeError
-    from chatlib.typed import decode as decode
-    from chatlib.typed import decode_json as decode_json
+    from chatlib.structured.json_schema import json_schema as json_schema
+    from chatlib.wire.sse import ServerSentEvent as ServerSentEvent
+    from chatlib.wire.sse import SSEDecoder as SSEDecoder
+    from chatlib.wire.sse import read_events as read_events
+    from chatlib.streaming.events import ChatCompletionStreamState as ChatCompletionStreamState
+    from chatlib.streaming.chunk_reader import ChunkReader as ChunkReader
+    from chatlib.streaming.chunk_reader import read_chunks as read_chunks
+    from chatlib.structured.completions import ParseError as ParseError
+    from chatlib.structured.completions import parse_completion as parse_completion
+    from chatlib.structured.completions import response_format_of as response_format_of
+    from chatlib.structured.tools import Tool as Tool
+    from chatlib.structured.tools import ToolRoundsExceededError as ToolRoundsExceededError
+    from chatlib.structured.tools import ToolRun as ToolRun
+    from chatlib.structured.tools import ToolRunEvent as ToolRunEvent
+    from chatlib.structured.tools import atool_results as atool_results
+    from chatlib.structured.tools import function_tool as function_tool
+    from chatlib.structured.tools import pydantic_function_tool as pydantic_function_tool
+    from chatlib.structured.tools import tool_results as tool_results
+    from chatlib.structured.decoder import DecodeError as DecodeError
+    from chatlib.structured.decoder import decode as decode
+    from chatlib.structured.decoder import decode_json as decode_json
     from chatlib.types.base import configure_converter as configure_converter
     from chatlib.types.values import AssistantMessage as AssistantMessage
     from chatlib.types.values import DeveloperMessage as DeveloperMessage
@@ -143,21 +143,21 @@ if TYPE_CHECKING:
 # Where each name lives. A test holds it against the imports above.
 _HOMES = {
     "_omit": "NOT_GIVEN NotGiven Omit not_given omit",
-    "accumulate": "Accumulator joined",
-    "building": "Operation",
-    "client.async_client": "AsyncAzureOpenAI AsyncOpenAI",
+    "streaming.accumulator": "Accumulator joined",
+    "wire.request": "Operation",
+    "client.async_openai": "AsyncAzureOpenAI AsyncOpenAI",
     "client.async_raw": "AsyncStreamedResponse",
-    "client.async_stream": "AsyncStream",
+    "client.async_streams": "AsyncStream",
     "client.async_typed_stream": "AsyncChatCompletionStream AsyncChatCompletionStreamManager",
     "client.base": "AzureSettings ClientSettings",
-    "client.client": "AzureOpenAI OpenAI",
+    "client.openai": "AzureOpenAI OpenAI",
     "client.raw": "RawResponse StreamedResponse",
-    "client.stream": "Stream",
+    "client.streams": "Stream",
     "client.typed_stream": "ChatCompletionStream ChatCompletionStreamManager",
-    "codec": "structure to_request",
+    "wire.codec": "structure to_request",
     "types.base": "configure_converter",
     "config": "AzureConfig Config Secret azure_config_from_env config_from_env",
-    "endpoints": """
+    "operations": """
         build_create build_delete build_list build_list_messages build_retrieve build_update
         read_completion read_completions read_deleted read_messages
     """,
@@ -172,22 +172,22 @@ _HOMES = {
         AsyncTransport HttpRequest HttpResponse Timeout Transport TransportError
         TransportTimeout
     """,
-    "pagination": "AsyncCursorPage AsyncPaginator CursorPage SyncCursorPage next_cursor",
+    "client.pagination": "AsyncCursorPage AsyncPaginator CursorPage SyncCursorPage next_cursor",
     "many.result": "Result",
     "many.tasks": "AsyncResults arun_many",
     "many.threads": "Results run_many",
     "retry": "RetryPolicy decide",
-    "partial_json": "PartialJson",
-    "schema": "json_schema",
-    "sse": "SSEDecoder ServerSentEvent read_events",
-    "stream_state": "ChatCompletionStreamState",
-    "streaming": "ChunkReader read_chunks",
-    "structured": "ParseError parse_completion response_format_of",
-    "tools": """
+    "streaming.partial_json": "PartialJson",
+    "structured.json_schema": "json_schema",
+    "wire.sse": "SSEDecoder ServerSentEvent read_events",
+    "streaming.events": "ChatCompletionStreamState",
+    "streaming.chunk_reader": "ChunkReader read_chunks",
+    "structured.completions": "ParseError parse_completion response_format_of",
+    "structured.tools": """
         Tool ToolRoundsExceededError ToolRun ToolRunEvent atool_results function_tool
         pydantic_function_tool tool_results
     """,
-    "typed": "DecodeError decode decode_json",
+    "structured.decoder": "DecodeError decode decode_json",
     "types.values": """
         AssistantMessage DeveloperMessage ImagePart SystemMessage TextPart ToolMessage UserMessage
     """,

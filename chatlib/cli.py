@@ -20,7 +20,7 @@ from chatlib.config import DEFAULT_BASE_URL
 from chatlib.errors import OpenAIError
 
 if TYPE_CHECKING:
-    from chatlib.client.client import OpenAI
+    from chatlib.client.openai import OpenAI
     from chatlib.errors import APIError
     from chatlib.http import HttpRequest, HttpResponse
 
@@ -381,7 +381,7 @@ def _decoded(content: bytes) -> str:
 
 
 def _client(base_url: str | None, is_demo: bool) -> OpenAI:
-    from chatlib.client.client import OpenAI
+    from chatlib.client.openai import OpenAI
 
     key = os.environ.get("OPENAI_API_KEY")
     is_unset = not key and not (base_url or os.environ.get("OPENAI_BASE_URL"))

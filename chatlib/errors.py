@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from chatlib._json import read_json
+from chatlib.types.json_values import read_json
 from chatlib.headers import HIDDEN, Headers, redact_url, retry_after
 from chatlib.http import HttpRequest, HttpResponse
 

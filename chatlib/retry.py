@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from chatlib._json import read_json
+from chatlib.types.json_values import read_json
 from chatlib.errors import APIConnectionError, APIError, APIStatusError
 
 RETRIED_STATUSES = frozenset({408, 409, 429})

@@ -28,7 +28,7 @@ from chatlib import (
     RateLimits,
     Timeout,
 )
-from chatlib.client.watching import log_to_stderr
+from chatlib.client.hooks import log_to_stderr
 from chatlib.testing import InMemoryServer, answer, error, fault, raw, stream
 from tests.faces import Face, run_threads
 from tests.frames import library_frames

@@ -32,9 +32,9 @@ from chatlib import (
     to_request,
     tool_results,
 )
-from chatlib._json import MOST_DEPTH
-from chatlib.codec import from_json
-from chatlib.endpoints import read_completions, read_messages
+from chatlib.types.json_values import MOST_DEPTH
+from chatlib.wire.codec import from_json
+from chatlib.operations import read_completions, read_messages
 from chatlib.testing import InMemoryServer, raw
 from chatlib.types import (
     ChatCompletion,

@@ -22,8 +22,8 @@ from chatlib import (
     structure,
     to_request,
 )
-from chatlib.accumulate import Accumulator
-from chatlib.codec import from_json, to_json
+from chatlib.streaming.accumulator import Accumulator
+from chatlib.wire.codec import from_json, to_json
 from chatlib.types import (
     ChatCompletion,
     ChatCompletionChunk,

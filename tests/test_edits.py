@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import chatlib.types
 from chatlib import Config, build_create, structure, to_request
-from chatlib.pagination import AsyncCursorPage, CursorPage, SyncCursorPage
+from chatlib.client.pagination import AsyncCursorPage, CursorPage, SyncCursorPage
 from chatlib.types import ChatCompletion, ChatCompletionMessage, JsonObject, values
 
 CLASSES = sorted(

@@ -24,7 +24,7 @@ from chatlib import (
     read_chunks,
     read_completion,
 )
-from chatlib.building import follow_redirect
+from chatlib.wire.request import follow_redirect
 from chatlib.types import CREATE_PARAMS, ChatCompletion
 from chatlib.types.values import FunctionDefinition, FunctionTool
 

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from chatlib import AsyncOpenAI, OpenAI, arun_many, run_many
-from chatlib.many.file import ResultsFile
+from chatlib.many.results_file import ResultsFile
 from chatlib.testing import InMemoryServer, RecordingTransport
 from chatlib.testing.loopback import Reply, Server, chunk, completion, sse
 from chatlib.transports.aiohttp import AiohttpTransport

@@ -22,7 +22,7 @@ from chatlib import (
     joined,
     read_chunks,
 )
-from chatlib.codec import converter
+from chatlib.wire.codec import converter
 from chatlib.testing import InMemoryServer, raw
 from chatlib.types import ChatCompletionChunk
 

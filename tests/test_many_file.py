@@ -28,9 +28,9 @@ from chatlib import (
     decode,
     run_many,
 )
-from chatlib.many.asked import Job, digest_of
-from chatlib.many.file import ResultsFile
-from chatlib.many.lines import error_line, is_result, read_error
+from chatlib.many.jobs import Job, digest_of
+from chatlib.many.results_file import ResultsFile
+from chatlib.many.result_lines import error_line, is_result, read_error
 from chatlib.testing import error, fault, raw
 from tests.many_forms import (
     FORMS,

@@ -81,7 +81,7 @@ def test_what_came_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     def fail(completion: Any) -> Any:
         raise RecursionError("maximum recursion depth exceeded")
 
-    monkeypatch.setattr("chatlib.many.lines._response", fail)
+    monkeypatch.setattr("chatlib.many.result_lines._response", fail)
     path = tmp_path / "r.jsonl"
     [result] = run_many(client, [ask("a")], results=path)
     assert isinstance(result.error, APIResponseValidationError)

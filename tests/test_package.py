@@ -150,8 +150,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_in_pages(page: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The Python examples of a page run, in their order, against a server in memory."""
-    from chatlib.client.async_client import AsyncOpenAI
-    from chatlib.client.client import OpenAI
+    from chatlib.client.async_openai import AsyncOpenAI
+    from chatlib.client.openai import OpenAI
     from chatlib.testing import InMemoryServer
 
     monkeypatch.chdir(tmp_path)  # where examples write their files

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatlib.partial_json import PartialJson
+from chatlib.streaming.partial_json import PartialJson
 from tests.test_codec import json_values
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from chatlib.building import Operation
-from chatlib.client.async_calls import arun
-from chatlib.client.calls import Call, run
+from chatlib.wire.request import Operation
+from chatlib.client.async_call import arun
+from chatlib.client.call import Call, run
 from chatlib.config import Config
 from chatlib.errors import (
     APIConnectionError,

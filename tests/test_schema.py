@@ -21,7 +21,7 @@ import pytest
 import typing_extensions
 from typing_extensions import NotRequired, Required, TypedDict
 
-from chatlib.schema import json_schema, make_strict, response_schema
+from chatlib.structured.json_schema import json_schema, make_strict, response_schema
 
 T = TypeVar("T")
 K = TypeVar("K")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatlib.sse import ServerSentEvent, SSEDecoder, read_events
+from chatlib.wire.sse import ServerSentEvent, SSEDecoder, read_events
 
 
 def events(wire: bytes) -> list[ServerSentEvent]:

@@ -17,8 +17,8 @@ from chatlib import (
     NotFoundError,
     RateLimits,
 )
-from chatlib.building import Operation
-from chatlib.pagination import SyncCursorPage, Trail, following, next_cursor, walked
+from chatlib.wire.request import Operation
+from chatlib.client.pagination import SyncCursorPage, Trail, following, next_cursor, walked
 from chatlib.testing import InMemoryServer, error, raw
 from chatlib.types import ChatCompletion, ChatCompletionDeleted
 from tests.faces import Face
@@ -218,7 +218,7 @@ def test_a_circle_of_pages_ends(before: int, length: int) -> None:
         body = page(next(cursors), has_more=True)
         return operation.read(raw(200, body)(operation.build(CONFIG)))
 
-    operation = chatlib.endpoints.list_operation({})
+    operation = chatlib.operations.list_operation({})
     first = perform(walked(SyncCursorPage, operation, perform))
     with pytest.raises(APIResponseValidationError, match="circle"):
         list(first)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import chatlib.stream_state
+import chatlib.streaming.events
 from chatlib import (
     Accumulator,
     APIError,
@@ -326,8 +326,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
             count.built += 1
             return super().completion()
 
-    monkeypatch.setattr(chatlib.stream_state, "PartialJson", Reader)
-    monkeypatch.setattr(chatlib.stream_state, "Accumulator", Fold)
+    monkeypatch.setattr(chatlib.streaming.events, "PartialJson", Reader)
+    monkeypatch.setattr(chatlib.streaming.events, "Accumulator", Fold)
     return count
 
 

@@ -18,7 +18,7 @@ from chatlib import (
     read_chunks,
     structure,
 )
-from chatlib.surrogates import Halves, paired
+from chatlib.streaming.surrogates import Halves, paired
 from chatlib.testing import InMemoryServer
 from chatlib.types import ChatCompletionChunk
 from tests import faces

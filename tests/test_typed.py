@@ -29,8 +29,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import NotRequired, TypedDict
 
-from chatlib.schema import json_schema
-from chatlib.typed import DecodeError, decode, decode_json, decode_response, make_typed_converter
+from chatlib.structured.json_schema import json_schema
+from chatlib.structured.decoder import DecodeError, decode, decode_json, decode_response, make_typed_converter
 from tests.faces import run_threads
 
 T = TypeVar("T")
@@ -717,7 +717,7 @@ def test_response() -> None:
 def test_loads_nothing_of_others() -> None:
     """pydantic and msgspec, even where they are installed, are left alone."""
     code = (
-        "import sys, attrs, chatlib.typed as typed\n"
+        "import sys, attrs, chatlib.structured.decoder as typed\n"
         "made = attrs.make_class('Made', {'x': attrs.field(type=int)})\n"
         "assert typed.decode(made, {'x': 1}).x == 1\n"
         "assert not {'pydantic', 'msgspec', 'requests', 'typing_extensions'} & set(sys.modules) - "

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatlib import HttpRequest, HttpResponse, OpenAI, OpenAIError, Timeout, TransportError
-from chatlib.building import follow_redirect
+from chatlib.wire.request import follow_redirect
 from chatlib.errors import APIStatusError
 from chatlib.testing.loopback import Reply, Server, completion
 from chatlib.transports.aiohttp import AiohttpTransport

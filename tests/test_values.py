@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 import chatlib.types
 from chatlib import configure_converter, omit, structure, to_request
-from chatlib.pagination import CursorPage
+from chatlib.client.pagination import CursorPage
 from chatlib.types import JsonObject, UnknownObject, values
 from chatlib.types.base import RequestObject
 

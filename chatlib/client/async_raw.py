@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from chatlib.client.async_calls import awhole, within
-from chatlib.client.async_stream import aopen_stream, finish
-from chatlib.client.calls import Call, Limit, lost
+from chatlib.client.async_call import awhole, within
+from chatlib.client.async_streams import aopen_stream, finish
+from chatlib.client.call import Call, Limit, lost
 from chatlib.client.closing import AsyncClosing
 from chatlib.client.raw import Cutter, RawResponse, Resizer, TextDecoder, TextLines, Unread
 from chatlib.errors import APIConnectionError

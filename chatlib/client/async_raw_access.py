@@ -7,8 +7,8 @@ from typing import Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
 
-from chatlib.building import Operation
-from chatlib.client.async_client import AsyncCompletions, AsyncOpenAI
+from chatlib.wire.request import Operation
+from chatlib.client.async_openai import AsyncCompletions, AsyncOpenAI
 from chatlib.client.async_raw import AsyncResponseManager, araw_response, astreamed_response
 from chatlib.client.raw import RawResponse
 

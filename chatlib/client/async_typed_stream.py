@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from chatlib.client.async_stream import AsyncStream
+from chatlib.client.async_streams import AsyncStream
 from chatlib.client.closing import AsyncClosing
 from chatlib.client.typed_stream import SoFar
-from chatlib.stream_state import ChatCompletionStreamState
+from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.events import ChatCompletionStreamEvent
 from chatlib.types.parsed import ParsedChatCompletion

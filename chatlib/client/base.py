@@ -11,8 +11,8 @@ import attrs
 from typing_extensions import TypedDict
 
 from chatlib._omit import Omit
-from chatlib.client.calls import Call
-from chatlib.client.watching import Hooks, log_to_stderr
+from chatlib.client.call import Call
+from chatlib.client.hooks import Hooks, log_to_stderr
 from chatlib.config import (
     AzureConfig,
     Config,
@@ -28,7 +28,7 @@ from chatlib.config import (
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from chatlib.building import Operation
+    from chatlib.wire.request import Operation
     from chatlib.errors import APIError
     from chatlib.http import HttpRequest, HttpResponse
 
@@ -143,7 +143,7 @@ class SharedTransport(Generic[TransportT]):
 
 
 class BaseClient(Generic[TransportT]):
-    """What all clients have; see :class:`~chatlib.client.client.OpenAI`."""
+    """What all clients have; see :class:`~chatlib.client.openai.OpenAI`."""
 
     config: Config
     _hooks: Hooks

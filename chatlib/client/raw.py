@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from chatlib.client.calls import Call, Limit, Pieces, lost, whole
+from chatlib.client.call import Call, Limit, Pieces, lost, whole
 from chatlib.client.closing import Closing
-from chatlib.client.stream import open_stream
+from chatlib.client.streams import open_stream
 from chatlib.errors import APIConnectionError
 from chatlib.headers import Headers, RateLimits
 from chatlib.http import HttpRequest, HttpResponse, TransportError
-from chatlib.sse import LineDecoder
+from chatlib.wire.sse import LineDecoder
 
 if TYPE_CHECKING:
     import os

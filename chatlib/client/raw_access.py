@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
 
-from chatlib.building import Operation
-from chatlib.client.client import Completions, OpenAI
+from chatlib.wire.request import Operation
+from chatlib.client.openai import Completions, OpenAI
 from chatlib.client.raw import (
     RawResponse,
     ResponseManager,

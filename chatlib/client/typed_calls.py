@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chatlib._omit import omit
-from chatlib.building import Operation
-from chatlib.codec import as_list
-from chatlib.endpoints import create_operation, read_completion
+from chatlib.wire.request import Operation
+from chatlib.wire.codec import as_list
+from chatlib.operations import create_operation, read_completion
 from chatlib.http import HttpResponse
-from chatlib.stream_state import ChatCompletionStreamState
-from chatlib.structured import check_strict, is_typed, parse_completion, response_format_of
-from chatlib.tools import ToolRoundsExceededError, ToolRun, ToolRunEvent, as_tools, tool_calls_of
+from chatlib.streaming.events import ChatCompletionStreamState
+from chatlib.structured.completions import check_strict, is_typed, parse_completion, response_format_of
+from chatlib.structured.tools import ToolRoundsExceededError, ToolRun, ToolRunEvent, as_tools, tool_calls_of
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.parsed import ParsedChatCompletion
 

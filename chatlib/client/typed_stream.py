@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatlib.client.closing import Closing
-from chatlib.client.stream import Stream
+from chatlib.client.streams import Stream
 from chatlib.errors import IncompleteStreamError
 from chatlib.http import HttpResponse
-from chatlib.stream_state import ChatCompletionStreamState
+from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.events import ChatCompletionStreamEvent
 from chatlib.types.parsed import ParsedChatCompletion

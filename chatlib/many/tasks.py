@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from chatlib._loop import running_loop
 from chatlib._omit import omit
-from chatlib.many.asked import Job
-from chatlib.many.plan import ManyOptions, Plan
+from chatlib.many.jobs import Job
+from chatlib.many.scheduler import ManyOptions, Plan
 from chatlib.many.result import Result
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from chatlib.client.async_client import AsyncOpenAI
+    from chatlib.client.async_openai import AsyncOpenAI
     from chatlib.types.completion import ChatCompletion
     from chatlib.types.parsed import ParsedChatCompletion
 
@@ -123,7 +123,7 @@ def arun_many(
         requests: As for :func:`~chatlib.many.threads.run_many`, or an asynchronous iterable.
         call: What is called, and awaited, with the parameters of each request.
         response_format: Of the requests that have none of their own.
-        options: See :class:`~chatlib.many.plan.ManyOptions`.
+        options: See :class:`~chatlib.many.scheduler.ManyOptions`.
 
     Raises:
         ValueError: an option, or the file of results, is not what it should be.

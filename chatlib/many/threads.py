@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from chatlib._omit import omit
 from chatlib.client.closing import Closing
-from chatlib.many.asked import Job
-from chatlib.many.plan import ManyOptions, Plan
+from chatlib.many.jobs import Job
+from chatlib.many.scheduler import ManyOptions, Plan
 from chatlib.many.result import Result
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from chatlib.client.client import OpenAI
+    from chatlib.client.openai import OpenAI
     from chatlib.types.completion import ChatCompletion
     from chatlib.types.parsed import ParsedChatCompletion
 
@@ -137,7 +137,7 @@ def run_many(
             unless given, or ``parse``, where the ``response_format`` is a type.
         response_format: Of the requests that have none of their own.
         options: How many at once, in which order, to which file: see
-            :class:`~chatlib.many.plan.ManyOptions`.
+            :class:`~chatlib.many.scheduler.ManyOptions`.
 
     Raises:
         ValueError: an option, or the file of results, is not what it should be.

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from chatlib.testing.replies import fault as fault
     from chatlib.testing.replies import raw as raw
     from chatlib.testing.replies import stream as stream
-    from chatlib.testing.server import InMemoryServer as InMemoryServer
-    from chatlib.testing.server import NoReplyLeft as NoReplyLeft
+    from chatlib.testing.memory_server import InMemoryServer as InMemoryServer
+    from chatlib.testing.memory_server import NoReplyLeft as NoReplyLeft
     from chatlib.testing.serving import serve as serve
 
 _HOMES = {

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from chatlib.client.async_client import AsyncOpenAI
-    from chatlib.client.client import OpenAI
+    from chatlib.client.async_openai import AsyncOpenAI
+    from chatlib.client.openai import OpenAI
     from chatlib.http import AsyncTransport, Transport
     from chatlib.testing.recording import RecordingTransport
     from chatlib.testing.replaying import ReplayTransport
-    from chatlib.testing.server import InMemoryServer
+    from chatlib.testing.memory_server import InMemoryServer
 
 NO_KEY = "no-key-is-needed"
 """The key where no real server is asked."""
@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def chatlib_server() -> InMemoryServer:
     """A server in memory, with an empty script: ``chatlib_server.add("Hello!")``."""
-    from chatlib.testing.server import InMemoryServer
+    from chatlib.testing.memory_server import InMemoryServer
 
     return InMemoryServer()
 
@@ -52,7 +52,7 @@ def chatlib_server() -> InMemoryServer:
 def chatlib_client(chatlib_server: InMemoryServer) -> Iterator[OpenAI]:
     """A client of ``chatlib_server``. Between attempts it does not sleep:
     ``chatlib_server.slept`` says how long it would have."""
-    from chatlib.client.client import OpenAI
+    from chatlib.client.openai import OpenAI
 
     with OpenAI(
         api_key=NO_KEY, base_url=BASE_URL, transport=chatlib_server, sleep=chatlib_server.sleep
@@ -63,7 +63,7 @@ def chatlib_client(chatlib_server: InMemoryServer) -> Iterator[OpenAI]:
 @pytest.fixture
 def chatlib_async_client(chatlib_server: InMemoryServer) -> AsyncOpenAI:
     """``chatlib_client``, awaited."""
-    from chatlib.client.async_client import AsyncOpenAI
+    from chatlib.client.async_openai import AsyncOpenAI
 
     return AsyncOpenAI(
         api_key=NO_KEY, base_url=BASE_URL, transport=chatlib_server, sleep=chatlib_server.sleep
@@ -124,7 +124,7 @@ def chatlib_recorded_client(
     chatlib_recording: RecordingTransport | ReplayTransport,
 ) -> Iterator[OpenAI]:
     """A client over ``chatlib_recording``. Replaying, it needs no key and does not sleep."""
-    from chatlib.client.client import OpenAI
+    from chatlib.client.openai import OpenAI
 
     with OpenAI(transport=chatlib_recording, **_options_of(chatlib_recording)) as client:
         yield client
@@ -135,7 +135,7 @@ def chatlib_recorded_async_client(
     chatlib_recording: RecordingTransport | ReplayTransport,
 ) -> AsyncOpenAI:
     """``chatlib_recorded_client``, awaited."""
-    from chatlib.client.async_client import AsyncOpenAI
+    from chatlib.client.async_openai import AsyncOpenAI
 
     return AsyncOpenAI(transport=chatlib_recording, **_options_of(chatlib_recording))
 

@@ -43,7 +43,7 @@ from chatlib.testing.loopback import (
 )
 
 if TYPE_CHECKING:
-    from chatlib.client.client import OpenAI
+    from chatlib.client.openai import OpenAI
 
 T = TypeVar("T")
 
@@ -223,7 +223,7 @@ def as_asked(reply: Reply) -> Script:
 
 def client_of(url: str, transport: Transport) -> OpenAI:
     """A client that tries once."""
-    from chatlib.client.client import OpenAI  # here, as it lives on the same floor
+    from chatlib.client.openai import OpenAI  # here, as it lives on the same floor
 
     return OpenAI(api_key=KEY, base_url=url, transport=transport, max_retries=0)
 

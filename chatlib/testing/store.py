@@ -15,11 +15,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
-from chatlib.accumulate import Accumulator
+from chatlib.streaming.accumulator import Accumulator
 from chatlib.errors import APIError
 from chatlib.http import HttpRequest, HttpResponse, TransportError
-from chatlib.reading import check_choices, read_object
-from chatlib.streaming import ChunkReader
+from chatlib.wire.response import check_choices, read_object
+from chatlib.streaming.chunk_reader import ChunkReader
 from chatlib.testing.bodies import Watcher
 from chatlib.testing.replies import CREATED, ID, MODEL, Reply, error, raw
 

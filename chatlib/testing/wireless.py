@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.testing.loopback import Reply, Request, Script
-from chatlib.testing.server import InMemoryServer
+from chatlib.testing.memory_server import InMemoryServer
 
 
 class InMemoryWire:

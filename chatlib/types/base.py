@@ -38,9 +38,9 @@ from typing import (
 
 import attrs
 
-from chatlib._json import MOST_DEPTH
+from chatlib.types.json_values import MOST_DEPTH
 from chatlib._omit import omit
-from chatlib.foreign import is_array, is_record, record_fields
+from chatlib.types.foreign import is_array, is_record, record_fields
 from chatlib.http import ResponseInfo
 from chatlib.types.text import json_text
 

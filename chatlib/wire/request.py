@@ -39,7 +39,7 @@ def _concealed_options(options: RequestOptions) -> RequestOptions:
 class Operation(Generic[T_co]):
     """One call, but for the carrying: what is sent, and how what comes is read.
 
-    The functions of :mod:`chatlib.endpoints` make them; a client carries them.
+    The functions of :mod:`chatlib.operations` make them; a client carries them.
     """
 
     method: str

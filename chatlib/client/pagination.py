@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 import attrs
 
-from chatlib.building import Operation
+from chatlib.wire.request import Operation
 from chatlib.errors import APIResponseValidationError
 from chatlib.http import HttpResponse
 from chatlib.types.base import JsonObject, json_object

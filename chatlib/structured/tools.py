@@ -20,10 +20,10 @@ from cattrs.preconf.json import make_converter
 
 from chatlib._loop import running_loop
 from chatlib._omit import omit
-from chatlib.codec import as_list, from_json, to_request
+from chatlib.wire.codec import as_list, from_json, to_request
 from chatlib.errors import APIResponseValidationError, OpenAIError, preview
-from chatlib.schema import json_schema
-from chatlib.typed import DecodeError, decode_json
+from chatlib.structured.json_schema import json_schema
+from chatlib.structured.decoder import DecodeError, decode_json
 from chatlib.types.base import JsonObject, to_plain
 from chatlib.types.completion import (
     ChatCompletion,
@@ -198,7 +198,7 @@ def tool_results(
         APIResponseValidationError: what stands in ``tool_calls`` is no call, which nothing can
             answer. No tool was executed.
 
-    >>> from chatlib.codec import structure
+    >>> from chatlib.wire.codec import structure
     >>> def add(a: int, b: int) -> int:
     ...     return a + b
     >>> function = {"name": "add", "arguments": '{"a": 2, "b": 3}'}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatlib._json import read_first_json
-from chatlib.accumulate import Accumulator
-from chatlib.codec import structure
+from chatlib.types.json_values import read_first_json
+from chatlib.streaming.accumulator import Accumulator
+from chatlib.wire.codec import structure
 from chatlib.errors import (
     APIResponseValidationError,
     as_text,

@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from chatlib._json import read_json
-from chatlib.accumulate import Accumulator
-from chatlib.codec import from_json
+from chatlib.types.json_values import read_json
+from chatlib.streaming.accumulator import Accumulator
+from chatlib.wire.codec import from_json
 from chatlib.errors import (
     APIResponseValidationError,
     ErrorFound,
@@ -20,9 +20,9 @@ from chatlib.errors import (
     preview,
 )
 from chatlib.http import HttpRequest, HttpResponse
-from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
-from chatlib.sse import ServerSentEvent, SSEDecoder
-from chatlib.surrogates import Halves
+from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
+from chatlib.wire.sse import ServerSentEvent, SSEDecoder
+from chatlib.streaming.surrogates import Halves
 from chatlib.types.base import converter, set_http
 from chatlib.types.chunk import ENDS, FIRST, MANY, ONE, OPENS, ChatCompletionChunk, mark
 

@@ -1,4 +1,4 @@
-"""A stream of chunks, awaited: the reading of :mod:`chatlib.client.stream`, whose flow decides."""
+"""A stream of chunks, awaited: the reading of :mod:`chatlib.client.streams`, whose flow decides."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from chatlib.client.async_calls import awhole, within
-from chatlib.client.calls import Call, lost
+from chatlib.client.async_call import awhole, within
+from chatlib.client.call import Call, lost
 from chatlib.client.closing import AsyncClosing
-from chatlib.client.stream import DRAIN_BYTES, DRAIN_SECONDS, Flow
+from chatlib.client.streams import DRAIN_BYTES, DRAIN_SECONDS, Flow
 from chatlib.http import HttpResponse, TransportError
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
@@ -127,7 +127,7 @@ async def finish(pieces: object) -> None:
 
 
 async def aopen_stream(response: HttpResponse, call: Call[Any]) -> AsyncStream[ChatCompletionChunk]:
-    """As :func:`chatlib.client.stream.open_stream`."""
+    """As :func:`chatlib.client.streams.open_stream`."""
     if not 200 <= response.status <= 299:
         await awhole(response, call)
     stream: AsyncStream[ChatCompletionChunk] = AsyncStream(response, Flow(response, call))

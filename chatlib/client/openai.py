@@ -9,12 +9,12 @@ from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
 from chatlib._omit import Omit, omit
-from chatlib.building import Operation
+from chatlib.wire.request import Operation
 from chatlib.client.base import AzureClient, BaseClient
-from chatlib.client.calls import Call, run, whole
+from chatlib.client.call import Call, run, whole
 from chatlib.client.closing import Closing
-from chatlib.client.stream import Stream, open_stream
-from chatlib.endpoints import (
+from chatlib.client.streams import Stream, open_stream
+from chatlib.operations import (
     create_operation,
     delete_operation,
     list_messages_operation,
@@ -23,7 +23,7 @@ from chatlib.endpoints import (
     update_operation,
 )
 from chatlib.http import HttpResponse, Transport
-from chatlib.pagination import SyncCursorPage, walked
+from chatlib.client.pagination import SyncCursorPage, walked
 from chatlib.redaction import conceal
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
     from chatlib.client.raw_access import RawCompletions, StreamedCompletions
     from chatlib.client.typed_stream import ChatCompletionStreamManager
-    from chatlib.tools import ToolRun, ToolRunEvent
+    from chatlib.structured.tools import ToolRun, ToolRunEvent
     from chatlib.types.messages import MessageLike
     from chatlib.types.params import (
         CreateOptions,
@@ -129,7 +129,7 @@ class OpenAI(BaseClient[Transport], Closing):
         """Carry out an operation: what all methods of the client do.
 
         Args:
-            operation: A call that a function of :mod:`chatlib.endpoints` made.
+            operation: A call that a function of :mod:`chatlib.operations` made.
 
         Returns:
             What it reads; of an operation that asks for a stream, the stream.
@@ -233,7 +233,7 @@ class Completions:
         """Ask for a completion.
 
         Args:
-            stream: True for a :class:`~chatlib.client.stream.Stream` of chunks as they come.
+            stream: True for a :class:`~chatlib.client.streams.Stream` of chunks as they come.
             params: The parameters of the API, see :class:`~chatlib.types.CreateParams`, and the
                 options of a request, see :class:`~chatlib.types.RequestOptions`.
 
@@ -389,7 +389,7 @@ class Completions:
         """
         conceal(params)
         from chatlib.client import typed_calls
-        from chatlib.tools import tool_results
+        from chatlib.structured.tools import tool_results
 
         loop = typed_calls.ToolLoop(messages, tools, max_rounds, on_event, params)
         while True:

@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeGuard, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 from chatlib._omit import omit
-from chatlib.codec import from_json, to_request
+from chatlib.wire.codec import from_json, to_request
 from chatlib.errors import (
     APIResponseValidationError,
     ContentFilterFinishReasonError,
@@ -20,11 +20,11 @@ from chatlib.errors import (
     OpenAIError,
     shortened,
 )
-from chatlib.foreign import is_record
-from chatlib.schema import response_schema
-from chatlib.shapes import show_type
-from chatlib.tools import Tool
-from chatlib.typed import DecodeError, decode_response
+from chatlib.types.foreign import is_record
+from chatlib.structured.json_schema import response_schema
+from chatlib.structured.type_info import show_type
+from chatlib.structured.tools import Tool
+from chatlib.structured.decoder import DecodeError, decode_response
 from chatlib.types.base import JsonObject
 from chatlib.types.completion import (
     ChatCompletion,

@@ -23,8 +23,8 @@ import attrs
 from chatlib._omit import omit
 from chatlib.errors import IncompleteStreamError
 from chatlib.http import ResponseInfo
-from chatlib.partial_json import PartialJson
-from chatlib.surrogates import joined_text
+from chatlib.streaming.partial_json import PartialJson
+from chatlib.streaming.surrogates import joined_text
 from chatlib.types.base import JsonObject, converter, set_http
 from chatlib.types.chunk import (
     ENDS,
@@ -62,7 +62,7 @@ _REPORTS = ("usage", "service_tier", "system_fingerprint", "moderation")
 class Accumulator:
     """A completion under construction.
 
-    >>> from chatlib.codec import structure
+    >>> from chatlib.wire.codec import structure
     >>> pieces = Accumulator()
     >>> for text in ("Hel", "lo"):
     ...     chunk = {"choices": [{"index": 0, "delta": {"content": text}}]}

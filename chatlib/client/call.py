@@ -2,7 +2,7 @@
 
 :class:`Call` is what a call knows and decides, without I/O. :func:`run` is the loop around it: it
 sends and sleeps by what it is given, so tests run it without a clock. The asynchronous twin of the
-loop, in :mod:`chatlib.client.async_calls`, asks the same :class:`Call`.
+loop, in :mod:`chatlib.client.async_call`, asks the same :class:`Call`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from chatlib._omit import Omit, omit
-from chatlib.building import Operation, follow_redirect, timeout_of
-from chatlib.client.watching import Hooks, log_body, log_request, log_response, log_retry
+from chatlib.wire.request import Operation, follow_redirect, timeout_of
+from chatlib.client.hooks import Hooks, log_body, log_request, log_response, log_retry
 from chatlib.config import Config, Secret, retries
 from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
-from chatlib.reading import raise_for_status
+from chatlib.wire.response import raise_for_status
 from chatlib.redaction import forget_frames, private_frames
 from chatlib.retry import RetryPolicy, decide
 

@@ -21,11 +21,11 @@ from typing import Any
 import attrs
 
 from chatlib._omit import omit
-from chatlib.building import split_options
-from chatlib.codec import to_request
+from chatlib.wire.request import split_options
+from chatlib.wire.codec import to_request
 from chatlib.redaction import conceal
-from chatlib.structured import is_typed, response_format_of
-from chatlib.tools import as_tools
+from chatlib.structured.completions import is_typed, response_format_of
+from chatlib.structured.tools import as_tools
 
 
 @attrs.frozen

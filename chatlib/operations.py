@@ -16,15 +16,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlib._omit import Omit, omit
-from chatlib.accumulate import joined
-from chatlib.building import REQUEST_OPTIONS, Operation, split_options
-from chatlib.codec import as_list, to_json, to_request
+from chatlib.streaming.accumulator import joined
+from chatlib.wire.request import REQUEST_OPTIONS, Operation, split_options
+from chatlib.wire.codec import as_list, to_json, to_request
 from chatlib.config import Config, path_segment
-from chatlib.foreign import is_record
+from chatlib.types.foreign import is_record
 from chatlib.http import HttpRequest, HttpResponse
-from chatlib.pagination import CursorPage
-from chatlib.reading import check_choices, not_promised, raise_for_status, read_object
-from chatlib.streaming import read_chunks
+from chatlib.client.pagination import CursorPage
+from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
+from chatlib.streaming.chunk_reader import read_chunks
 from chatlib.types.base import JsonObject, converter, set_http
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.params import CREATE_PARAMS, LIST_PARAMS, MESSAGE_LIST_PARAMS, UPDATE_PARAMS

@@ -18,10 +18,10 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from chatlib._omit import omit
-from chatlib.accumulate import Accumulator
+from chatlib.streaming.accumulator import Accumulator
 from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
-from chatlib.partial_json import PartialJson
-from chatlib.structured import (
+from chatlib.streaming.partial_json import PartialJson
+from chatlib.structured.completions import (
     as_parsed,
     is_parseable,
     is_typed,
@@ -30,7 +30,7 @@ from chatlib.structured import (
     parse_content,
     strict_tool,
 )
-from chatlib.surrogates import Halves
+from chatlib.streaming.surrogates import Halves
 from chatlib.types.chunk import ChatCompletionChunk, ChoiceDelta, ChunkChoice
 from chatlib.types.completion import (
     ChatCompletion,
@@ -64,7 +64,7 @@ class ChatCompletionStreamState(Generic[T]):
         response_format: The type of the answer, or whatever else was sent.
         input_tools: The tools that were sent.
 
-    >>> from chatlib.codec import structure
+    >>> from chatlib.wire.codec import structure
     >>> state = ChatCompletionStreamState()
     >>> delta = {"role": "assistant", "content": "Hello"}
     >>> chunk = structure({"choices": [{"index": 0, "delta": delta}]}, ChatCompletionChunk)
@@ -104,7 +104,7 @@ class ChatCompletionStreamState(Generic[T]):
 
         Raises:
             LengthFinishReasonError, ContentFilterFinishReasonError, ParseError: as
-                :func:`~chatlib.structured.parse_completion`.
+                :func:`~chatlib.structured.completions.parse_completion`.
         """
         return parse_completion(self._folded.completion(), self._response_format, self._tools)
 

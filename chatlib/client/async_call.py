@@ -1,4 +1,4 @@
-"""The loop of :mod:`chatlib.client.calls`, awaited. What it does, that module decides."""
+"""The loop of :mod:`chatlib.client.call`, awaited. What it does, that module decides."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from inspect import isawaitable
 from typing import Any, TypeVar
 
 from chatlib._loop import running_loop
-from chatlib.client.calls import Call, connection_error, lost
-from chatlib.client.watching import log_body
+from chatlib.client.call import Call, connection_error, lost
+from chatlib.client.hooks import log_body
 from chatlib.config import Secret
 from chatlib.errors import APIError
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
-from chatlib.reading import raise_for_status
+from chatlib.wire.response import raise_for_status
 from chatlib.redaction import private_frames
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ async def arun(
     sleep: Callable[[float], object],
     receive: Callable[[HttpResponse, Call[Any]], Awaitable[T]],
 ) -> T:
-    """As :func:`chatlib.client.calls.run`. ``sleep`` is awaited where it can be."""
+    """As :func:`chatlib.client.call.run`. ``sleep`` is awaited where it can be."""
     with private_frames(only_exits=True):
         while True:
             try:
@@ -42,7 +42,7 @@ async def arun(
 
 
 async def aexchange(call: Call[Any], send: Send) -> HttpResponse:
-    """As :func:`chatlib.client.calls.exchange`."""
+    """As :func:`chatlib.client.call.exchange`."""
     while True:
         key = await _key(call) if call.needs_key else None
         request = call.next_request(key)
@@ -61,7 +61,7 @@ async def aexchange(call: Call[Any], send: Send) -> HttpResponse:
 
 
 async def awhole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
-    """As :func:`chatlib.client.calls.whole`."""
+    """As :func:`chatlib.client.call.whole`."""
     try:
         log_body(await within(call.deadline.left(), response.aread()))
     except TransportError as error:

@@ -1,4 +1,4 @@
-"""``AsyncOpenAI``: the operations of :mod:`chatlib.client.client` as coroutines."""
+"""``AsyncOpenAI``: the operations of :mod:`chatlib.client.openai` as coroutines."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overloa
 
 from chatlib._loop import running_loop
 from chatlib._omit import Omit, omit
-from chatlib.building import Operation
-from chatlib.client.async_calls import arun, awhole
-from chatlib.client.async_stream import AsyncStream, aopen_stream
+from chatlib.wire.request import Operation
+from chatlib.client.async_call import arun, awhole
+from chatlib.client.async_streams import AsyncStream, aopen_stream
 from chatlib.client.base import AzureClient, BaseClient
-from chatlib.client.calls import Call
+from chatlib.client.call import Call
 from chatlib.client.closing import AsyncClosing
-from chatlib.endpoints import (
+from chatlib.operations import (
     create_operation,
     delete_operation,
     list_messages_operation,
@@ -24,7 +24,7 @@ from chatlib.endpoints import (
     update_operation,
 )
 from chatlib.http import AsyncTransport, HttpResponse, Transport
-from chatlib.pagination import AsyncCursorPage, AsyncPaginator, walked
+from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, walked
 from chatlib.redaction import conceal
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from chatlib.client.async_raw_access import AsyncRawCompletions, AsyncStreamedCompletions
     from chatlib.client.async_typed_stream import AsyncChatCompletionStreamManager
     from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
-    from chatlib.tools import ToolRun, ToolRunEvent
+    from chatlib.structured.tools import ToolRun, ToolRunEvent
     from chatlib.types.messages import MessageLike
     from chatlib.types.params import (
         CreateOptions,
@@ -140,7 +140,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         """Carry out an operation: what all methods of the client do.
 
         Args:
-            operation: A call that a function of :mod:`chatlib.endpoints` made.
+            operation: A call that a function of :mod:`chatlib.operations` made.
 
         Returns:
             What it reads; of an operation that asks for a stream, the stream.
@@ -206,7 +206,7 @@ class AsyncAzureOpenAI(AzureClient["AsyncTransport | Transport"], AsyncOpenAI):
 
 
 class AsyncCompletions:
-    """``client.chat.completions``: the methods of :class:`~chatlib.client.client.Completions`,
+    """``client.chat.completions``: the methods of :class:`~chatlib.client.openai.Completions`,
     where their arguments, results and exceptions are documented, awaited."""
 
     def __init__(self, client: AsyncOpenAI, perform: AsyncPerform | None = None) -> None:
@@ -339,7 +339,7 @@ class AsyncCompletions:
         """
         conceal(params)
         from chatlib.client import typed_calls
-        from chatlib.tools import atool_results
+        from chatlib.structured.tools import atool_results
 
         loop = typed_calls.ToolLoop(messages, tools, max_rounds, on_event, params)
         while True:

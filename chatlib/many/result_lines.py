@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatlib import errors
-from chatlib.codec import structure, to_json, to_request
+from chatlib.wire.codec import structure, to_json, to_request
 from chatlib.errors import (
     APIError,
     APIResponseValidationError,
@@ -21,10 +21,10 @@ from chatlib.errors import (
 )
 from chatlib.headers import Headers
 from chatlib.http import HttpResponse, ResponseInfo
-from chatlib.many.asked import Job
-from chatlib.structured import ParseError, is_typed, parse_completion
-from chatlib.tools import ToolRoundsExceededError, ToolRun
-from chatlib.typed import DecodeError
+from chatlib.many.jobs import Job
+from chatlib.structured.completions import ParseError, is_typed, parse_completion
+from chatlib.structured.tools import ToolRoundsExceededError, ToolRun
+from chatlib.structured.decoder import DecodeError
 from chatlib.types.completion import ChatCompletion
 
 # https://developers.openai.com/api/docs/guides/batch#5-retrieve-the-results

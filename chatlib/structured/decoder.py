@@ -1,6 +1,6 @@
 """JSON into the types that people asked for, strictly.
 
-The strategy: each type has one shape (:func:`chatlib.schema.shape_of`), from which its schema is
+The strategy: each type has one shape (:func:`chatlib.structured.json_schema.shape_of`), from which its schema is
 drawn, and a cattrs converter makes one hook for each shape. A hook takes what the schema allows and
 nothing else: ``"65"`` is no number, ``1`` is not true, a missing property is not a default. Numbers
 follow JSON, which has one kind of them: ``1.0`` is an integer, and ``1`` becomes ``1.0`` where a
@@ -36,8 +36,8 @@ from typing import Any, TypeVar, overload
 import attrs
 import cattrs
 
-from chatlib.schema import json_schema, response_schema
-from chatlib.shapes import (
+from chatlib.structured.json_schema import json_schema, response_schema
+from chatlib.structured.type_info import (
     BASE64,
     DECIMAL,
     Alias,
@@ -108,7 +108,7 @@ def decode(kind: Any, value: Any, *, path: str = "") -> Any:
     (1.0, 2.5)
     >>> decode(list[float], [1, "65"])
     Traceback (most recent call last):
-    chatlib.typed.DecodeError: $[1]: expected a number, got "65"
+    chatlib.structured.decoder.DecodeError: $[1]: expected a number, got "65"
     """
     return _run(_hook(kind), value, path or "$")
 
@@ -133,7 +133,7 @@ def decode_response(kind: type[T], text: str | bytes, *, path: str = "") -> T: .
 @overload
 def decode_response(kind: Any, text: str | bytes, *, path: str = "") -> Any: ...
 def decode_response(kind: Any, text: str | bytes, *, path: str = "") -> Any:
-    """The answer to a request that had the :func:`~chatlib.schema.response_schema` of a type.
+    """The answer to a request that had the :func:`~chatlib.structured.json_schema.response_schema` of a type.
 
     As :func:`decode_json`, but takes the value out of the object that a list, say, came in.
 

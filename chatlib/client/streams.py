@@ -1,7 +1,7 @@
 """A stream of chunks in the caller's hands: an iterator, a context manager, a connection.
 
 :class:`Flow` is all of it but the reading; :func:`open_stream` and :class:`Stream` read. Their
-asynchronous twins are in :mod:`chatlib.client.async_stream`.
+asynchronous twins are in :mod:`chatlib.client.async_streams`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from chatlib.client.calls import Call, Limit, Pieces, lost, whole
+from chatlib.client.call import Call, Limit, Pieces, lost, whole
 from chatlib.client.closing import Closing
 from chatlib.errors import (
     APIConnectionError,
@@ -18,7 +18,7 @@ from chatlib.errors import (
     APITimeoutError,
 )
 from chatlib.http import STREAM_END, HttpResponse, TransportError
-from chatlib.streaming import ChunkReader
+from chatlib.streaming.chunk_reader import ChunkReader
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
 

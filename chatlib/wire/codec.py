@@ -3,7 +3,7 @@
 What comes is taken as it is. Real servers omit fields, invent values and add fields of their own,
 so decoding only gives each JSON object its class: scalars are not checked, an unknown field goes
 into ``extra``, a value of a shape that nobody expects stays the plain JSON that it was. What a body
-must at least be, to be an answer at all, is checked in :mod:`chatlib.reading`.
+must at least be, to be an answer at all, is checked in :mod:`chatlib.wire.response`.
 
 What goes is checked, because an error here costs nothing and one at the server costs a call.
 """
@@ -18,9 +18,9 @@ import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from chatlib._json import MOST_DEPTH, read_json
+from chatlib.types.json_values import MOST_DEPTH, read_json
 from chatlib._omit import omit
-from chatlib.foreign import is_array, is_record, plain_form, record_fields
+from chatlib.types.foreign import is_array, is_record, plain_form, record_fields
 from chatlib.types.base import JsonObject, converter, copied
 from chatlib.types.completion import (
     ChatCompletionAudio,
