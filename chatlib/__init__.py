@@ -25,14 +25,6 @@ from typing import TYPE_CHECKING, Any
 from chatlib._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from chatlib._omit import NOT_GIVEN as NOT_GIVEN
-    from chatlib._omit import NotGiven as NotGiven
-    from chatlib._omit import Omit as Omit
-    from chatlib._omit import not_given as not_given
-    from chatlib._omit import omit as omit
-    from chatlib.streaming.accumulator import Accumulator as Accumulator
-    from chatlib.streaming.accumulator import joined as joined
-    from chatlib.wire.request import Operation as Operation
     from chatlib.client.async_openai import AsyncAzureOpenAI as AsyncAzureOpenAI
     from chatlib.client.async_openai import AsyncOpenAI as AsyncOpenAI
     from chatlib.client.async_raw import AsyncStreamedResponse as AsyncStreamedResponse
@@ -47,6 +39,9 @@ if TYPE_CHECKING:
     from chatlib.client.base import ClientSettings as ClientSettings
     from chatlib.client.openai import AzureOpenAI as AzureOpenAI
     from chatlib.client.openai import OpenAI as OpenAI
+    from chatlib.client.pagination import AsyncCursorPage as AsyncCursorPage
+    from chatlib.client.pagination import AsyncPaginator as AsyncPaginator
+    from chatlib.client.pagination import SyncCursorPage as SyncCursorPage
     from chatlib.client.raw import RawResponse as RawResponse
     from chatlib.client.raw import StreamedResponse as StreamedResponse
     from chatlib.client.streams import Stream as Stream
@@ -54,23 +49,11 @@ if TYPE_CHECKING:
     from chatlib.client.typed_stream import (
         ChatCompletionStreamManager as ChatCompletionStreamManager,
     )
-    from chatlib.wire.codec import structure as structure
-    from chatlib.wire.codec import to_request as to_request
     from chatlib.config import AzureConfig as AzureConfig
     from chatlib.config import Config as Config
     from chatlib.config import Secret as Secret
     from chatlib.config import azure_config_from_env as azure_config_from_env
     from chatlib.config import config_from_env as config_from_env
-    from chatlib.operations import build_create as build_create
-    from chatlib.operations import build_delete as build_delete
-    from chatlib.operations import build_list as build_list
-    from chatlib.operations import build_list_messages as build_list_messages
-    from chatlib.operations import build_retrieve as build_retrieve
-    from chatlib.operations import build_update as build_update
-    from chatlib.operations import read_completion as read_completion
-    from chatlib.operations import read_completions as read_completions
-    from chatlib.operations import read_deleted as read_deleted
-    from chatlib.operations import read_messages as read_messages
     from chatlib.errors import APIConnectionError as APIConnectionError
     from chatlib.errors import APIError as APIError
     from chatlib.errors import APIResponseValidationError as APIResponseValidationError
@@ -90,36 +73,48 @@ if TYPE_CHECKING:
     from chatlib.errors import UnprocessableEntityError as UnprocessableEntityError
     from chatlib.headers import Headers as Headers
     from chatlib.headers import RateLimits as RateLimits
+    from chatlib.http import NOT_GIVEN as NOT_GIVEN
     from chatlib.http import AsyncTransport as AsyncTransport
     from chatlib.http import HttpRequest as HttpRequest
     from chatlib.http import HttpResponse as HttpResponse
+    from chatlib.http import NotGiven as NotGiven
+    from chatlib.http import Omit as Omit
     from chatlib.http import Timeout as Timeout
     from chatlib.http import Transport as Transport
     from chatlib.http import TransportError as TransportError
     from chatlib.http import TransportTimeout as TransportTimeout
+    from chatlib.http import not_given as not_given
+    from chatlib.http import omit as omit
     from chatlib.many.result import Result as Result
     from chatlib.many.tasks import AsyncResults as AsyncResults
     from chatlib.many.tasks import arun_many as arun_many
     from chatlib.many.threads import Results as Results
     from chatlib.many.threads import run_many as run_many
-    from chatlib.client.pagination import AsyncCursorPage as AsyncCursorPage
-    from chatlib.client.pagination import AsyncPaginator as AsyncPaginator
-    from chatlib.client.pagination import CursorPage as CursorPage
-    from chatlib.client.pagination import SyncCursorPage as SyncCursorPage
-    from chatlib.client.pagination import next_cursor as next_cursor
-    from chatlib.streaming.partial_json import PartialJson as PartialJson
+    from chatlib.operations import build_create as build_create
+    from chatlib.operations import build_delete as build_delete
+    from chatlib.operations import build_list as build_list
+    from chatlib.operations import build_list_messages as build_list_messages
+    from chatlib.operations import build_retrieve as build_retrieve
+    from chatlib.operations import build_update as build_update
+    from chatlib.operations import read_completion as read_completion
+    from chatlib.operations import read_completions as read_completions
+    from chatlib.operations import read_deleted as read_deleted
+    from chatlib.operations import read_messages as read_messages
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
-    from chatlib.structured.json_schema import json_schema as json_schema
-    from chatlib.wire.sse import ServerSentEvent as ServerSentEvent
-    from chatlib.wire.sse import SSEDecoder as SSEDecoder
-    from chatlib.wire.sse import read_events as read_events
-    from chatlib.streaming.events import ChatCompletionStreamState as ChatCompletionStreamState
+    from chatlib.streaming.accumulator import Accumulator as Accumulator
+    from chatlib.streaming.accumulator import joined as joined
     from chatlib.streaming.chunk_reader import ChunkReader as ChunkReader
     from chatlib.streaming.chunk_reader import read_chunks as read_chunks
+    from chatlib.streaming.events import ChatCompletionStreamState as ChatCompletionStreamState
+    from chatlib.streaming.partial_json import PartialJson as PartialJson
     from chatlib.structured.completions import ParseError as ParseError
     from chatlib.structured.completions import parse_completion as parse_completion
     from chatlib.structured.completions import response_format_of as response_format_of
+    from chatlib.structured.decoder import DecodeError as DecodeError
+    from chatlib.structured.decoder import decode as decode
+    from chatlib.structured.decoder import decode_json as decode_json
+    from chatlib.structured.json_schema import json_schema as json_schema
     from chatlib.structured.tools import Tool as Tool
     from chatlib.structured.tools import ToolRoundsExceededError as ToolRoundsExceededError
     from chatlib.structured.tools import ToolRun as ToolRun
@@ -128,10 +123,9 @@ if TYPE_CHECKING:
     from chatlib.structured.tools import function_tool as function_tool
     from chatlib.structured.tools import pydantic_function_tool as pydantic_function_tool
     from chatlib.structured.tools import tool_results as tool_results
-    from chatlib.structured.decoder import DecodeError as DecodeError
-    from chatlib.structured.decoder import decode as decode
-    from chatlib.structured.decoder import decode_json as decode_json
     from chatlib.types.base import configure_converter as configure_converter
+    from chatlib.types.page import CursorPage as CursorPage
+    from chatlib.types.page import next_cursor as next_cursor
     from chatlib.types.values import AssistantMessage as AssistantMessage
     from chatlib.types.values import DeveloperMessage as DeveloperMessage
     from chatlib.types.values import ImagePart as ImagePart
@@ -139,10 +133,15 @@ if TYPE_CHECKING:
     from chatlib.types.values import TextPart as TextPart
     from chatlib.types.values import ToolMessage as ToolMessage
     from chatlib.types.values import UserMessage as UserMessage
+    from chatlib.wire.codec import structure as structure
+    from chatlib.wire.codec import to_request as to_request
+    from chatlib.wire.request import Operation as Operation
+    from chatlib.wire.sse import ServerSentEvent as ServerSentEvent
+    from chatlib.wire.sse import SSEDecoder as SSEDecoder
+    from chatlib.wire.sse import read_events as read_events
 
 # Where each name lives. A test holds it against the imports above.
 _HOMES = {
-    "_omit": "NOT_GIVEN NotGiven Omit not_given omit",
     "streaming.accumulator": "Accumulator joined",
     "wire.request": "Operation",
     "client.async_openai": "AsyncAzureOpenAI AsyncOpenAI",
@@ -169,10 +168,12 @@ _HOMES = {
     """,
     "headers": "Headers RateLimits",
     "http": """
+        NOT_GIVEN NotGiven Omit not_given omit
         AsyncTransport HttpRequest HttpResponse Timeout Transport TransportError
         TransportTimeout
     """,
-    "client.pagination": "AsyncCursorPage AsyncPaginator CursorPage SyncCursorPage next_cursor",
+    "client.pagination": "AsyncCursorPage AsyncPaginator SyncCursorPage",
+    "types.page": "CursorPage next_cursor",
     "many.result": "Result",
     "many.tasks": "AsyncResults arun_many",
     "many.threads": "Results run_many",
@@ -197,16 +198,27 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 __all__ = ["__version__", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        # The submodules, as in `import chatlib; chatlib.types`.
-        if name in {"types", "transports", "testing", "client", "errors", "http", "sse", "codec"}:
-            return importlib.import_module(f"chatlib.{name}")
-        raise AttributeError(f"module 'chatlib' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"chatlib.{home}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # for type checkers, a name that is not imported here is an error
+
+    def __getattr__(name: str) -> Any:
+        home = _HOME_OF.get(name)
+        if home is None:
+            # The submodules, as in `import chatlib; chatlib.types`.
+            if name in {
+                "types",
+                "transports",
+                "testing",
+                "client",
+                "errors",
+                "http",
+                "sse",
+                "codec",
+            }:
+                return importlib.import_module(f"chatlib.{name}")
+            raise AttributeError(f"module 'chatlib' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"chatlib.{home}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -14,10 +14,9 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
 
 import attrs
 
-from chatlib._omit import Omit, omit
 from chatlib.errors import OpenAIError
 from chatlib.headers import HIDDEN, redact_url
-from chatlib.http import Timeout
+from chatlib.http import Omit, Timeout, omit
 from chatlib.redaction import conceal, concealed, concealed_url, private_frames
 from chatlib.urls import parse_url
 

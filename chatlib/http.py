@@ -16,16 +16,43 @@ Whether to retry, to follow a redirect or to raise is decided above it, once for
 
 from __future__ import annotations
 
+import enum
 import json
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from typing import Any, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import attrs
 
-from chatlib._omit import Omit, omit
 from chatlib.headers import Headers as Headers
 from chatlib.headers import RateLimits, as_headers, redact_url
 from chatlib.redaction import concealed_url
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class Omit(enum.Enum):
+    """The type of :data:`omit`."""
+
+    OMIT = "omit"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "omit"
+
+
+omit = Omit.OMIT
+"""Leave a parameter out, as if it had not been given."""
+
+NotGiven = Omit
+"""The older name of :class:`Omit`, known from the official package."""
+
+NOT_GIVEN = not_given = omit
+"""The older names of :data:`omit`, known from the official package."""
+
 
 LONGEST = 10 * 365 * 86400
 """The longest time limit in seconds: clocks and sockets can't count for ever."""
@@ -306,3 +333,34 @@ class TransportError(Exception):
 
 class TransportTimeout(TransportError):
     """A limit of the request's timeout was reached."""
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """Return the running event loop.
+
+    Raises:
+        RuntimeError: asyncio does not run here.
+    """
+    import asyncio  # here, as a program that awaits nothing does not load it
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise RuntimeError(_no_loop()) from None
+
+
+def _no_loop() -> str:
+    found = "trio is running" if _in_trio() else "no event loop is running"
+    return (
+        f"chatlib's asynchronous calls need asyncio, and {found}: run them with asyncio.run(); "
+        "under trio (or anyio on trio), use the synchronous client, by "
+        "trio.to_thread.run_sync(), or trio-asyncio"
+    )
+
+
+def _in_trio() -> bool:
+    trio: Any = sys.modules.get("trio")
+    try:
+        return trio is not None and bool(trio.lowlevel.in_trio_run())
+    except AttributeError:  # an older trio
+        return False

@@ -15,20 +15,19 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chatlib._omit import Omit, omit
-from chatlib.streaming.accumulator import joined
-from chatlib.wire.request import REQUEST_OPTIONS, Operation, split_options
-from chatlib.wire.codec import as_list, to_json, to_request
 from chatlib.config import Config, path_segment
-from chatlib.types.foreign import is_record
-from chatlib.http import HttpRequest, HttpResponse
-from chatlib.client.pagination import CursorPage
-from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
+from chatlib.http import HttpRequest, HttpResponse, Omit, omit
+from chatlib.streaming.accumulator import joined
 from chatlib.streaming.chunk_reader import read_chunks
 from chatlib.types.base import JsonObject, converter, set_http
 from chatlib.types.completion import ChatCompletion
+from chatlib.types.foreign import is_record
+from chatlib.types.page import CursorPage
 from chatlib.types.params import CREATE_PARAMS, LIST_PARAMS, MESSAGE_LIST_PARAMS, UPDATE_PARAMS
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
+from chatlib.wire.codec import as_list, to_json, to_request
+from chatlib.wire.request import REQUEST_OPTIONS, Operation, split_options
+from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -13,8 +13,8 @@ from typing import Any
 
 import attrs
 
-from chatlib.types.json_values import read_json
 from chatlib.errors import APIConnectionError, APIError, APIStatusError
+from chatlib.types.json_values import read_json
 
 RETRIED_STATUSES = frozenset({408, 409, 429})
 """The statuses below 500 that are worth another try: timeout, conflict, too many requests."""

@@ -32,8 +32,6 @@ from chatlib import (
     to_request,
     tool_results,
 )
-from chatlib.types.json_values import MOST_DEPTH
-from chatlib.wire.codec import from_json
 from chatlib.operations import read_completions, read_messages
 from chatlib.testing import InMemoryServer, raw
 from chatlib.types import (
@@ -42,6 +40,8 @@ from chatlib.types import (
     ChatCompletionMessage,
     JsonObject,
 )
+from chatlib.types.json_values import MOST_DEPTH
+from chatlib.wire.codec import from_json
 
 
 @attrs.define

@@ -23,7 +23,6 @@ from chatlib import (
     to_request,
 )
 from chatlib.streaming.accumulator import Accumulator
-from chatlib.wire.codec import from_json, to_json
 from chatlib.types import (
     ChatCompletion,
     ChatCompletionChunk,
@@ -36,6 +35,7 @@ from chatlib.types import (
     ModerationInputError,
     UnknownObject,
 )
+from chatlib.wire.codec import from_json, to_json
 
 
 def message(**fields: Any) -> ChatCompletionMessage:

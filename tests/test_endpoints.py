@@ -24,9 +24,9 @@ from chatlib import (
     read_chunks,
     read_completion,
 )
-from chatlib.wire.request import follow_redirect
 from chatlib.types import CREATE_PARAMS, ChatCompletion
 from chatlib.types.values import FunctionDefinition, FunctionTool
+from chatlib.wire.redirects import follow_redirect
 
 CONFIG = Config(api_key="sk-secret")
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -20,8 +20,8 @@ from chatlib.errors import (
     ContentFilterFinishReasonError,
     IncompleteStreamError,
     LengthFinishReasonError,
-    find_error,
 )
+from chatlib.wire.error_bodies import find_error
 from tests.test_codec import likely
 
 REQUEST = HttpRequest(

@@ -22,9 +22,9 @@ from chatlib import (
     joined,
     read_chunks,
 )
-from chatlib.wire.codec import converter
 from chatlib.testing import InMemoryServer, raw
 from chatlib.types import ChatCompletionChunk
+from chatlib.wire.codec import converter
 
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 

@@ -27,12 +27,13 @@ from chatlib import (
     read_completion,
     structure,
 )
-from chatlib.errors import find_error, preview
+from chatlib.errors import preview
 from chatlib.headers import Headers, retry_after
 from chatlib.retry import RetryPolicy, decide
 from chatlib.testing import InMemoryServer, raw
 from chatlib.testing.loopback import chunk, completion, sse
 from chatlib.types import ChatCompletion
+from chatlib.wire.error_bodies import find_error
 from tests.test_codec import likely
 
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}

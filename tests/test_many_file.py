@@ -29,8 +29,8 @@ from chatlib import (
     run_many,
 )
 from chatlib.many.jobs import Job, digest_of
-from chatlib.many.results_file import ResultsFile
 from chatlib.many.result_lines import error_line, is_result, read_error
+from chatlib.many.results_file import ResultsFile
 from chatlib.testing import error, fault, raw
 from tests.many_forms import (
     FORMS,

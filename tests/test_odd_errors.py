@@ -18,10 +18,10 @@ from chatlib import (
     read_chunks,
     read_completion,
 )
-from chatlib.errors import find_error
 from chatlib.retry import EMPTY_ACCOUNT
 from chatlib.testing import InMemoryServer, raw
 from chatlib.testing.loopback import chunk, completion, sse
+from chatlib.wire.error_bodies import find_error
 from tests import faces
 
 pytestmark = pytest.mark.usefixtures("face")  # each test holds for both faces

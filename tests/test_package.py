@@ -95,46 +95,67 @@ def test_module(name: str) -> None:
     assert 0 == failed
 
 
-def test_floors() -> None:
-    """A room imports only from the floors below it: the types know nothing, the client all."""
-    floors = [
-        {"_json", "_loop", "_omit", "_version", "foreign", "headers", "surrogates", "urls"},
-        {"partial_json", "redaction", "shapes", "sse"},
-        {"http"},
-        {"types", "schema"},
-        {"codec", "errors", "typed"},
-        {"accumulate", "config", "retry", "tools", "transports"},
-        {"building", "reading", "structured"},
-        {"streaming", "stream_state", "pagination"},
-        {"endpoints"},
-        {"client", "testing"},
-        {"cli", "many"},
-        {"__main__"},
-    ]
-    floor_of = {room: floor for floor, rooms in enumerate(floors) for room in rooms}
+def floors() -> dict[str, int]:
+    """The floor of each room, as the architecture page tells."""
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) \| `([a-z_]+)(?:\.py|/)` \|", page, re.MULTILINE)
+    return {"_version": 0, **{room: int(floor) for floor, room in rows}, "__main__": 99}
+
+
+def imports() -> dict[str, set[str]]:
+    """What each module imports at run time, at its top or inside a function."""
     package = Path(chatlib.__file__).parent
+    found: dict[str, set[str]] = {}
     for path in package.rglob("*.py"):
-        room = path.relative_to(package).with_suffix("").parts[0]
-        if room == "__init__":
-            continue
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
         tree = ast.parse(path.read_text("utf-8"))
-        late = {
+        typed = {
             inner
             for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef)
-            or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
-            for inner in ast.walk(node)
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+            for outer in node.body
+            for inner in ast.walk(outer)
         }
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node not in late:
-                parts = (node.module or "").split(".")
-                if parts[0] == "chatlib" and len(parts) > 1 and parts[1] != room:
-                    assert floor_of[parts[1]] < floor_of[room], f"{path}: {node.module}"
+        taken = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        found[name] = {
+            f"{node.module}.{alias.name}"
+            for node in taken
+            if node not in typed and (node.module or "").startswith("chatlib")
+            for alias in node.names
+        }
+    return {
+        name: {part for full in taken for part in (full, full.rpartition(".")[0]) if part in found}
+        - {name, "chatlib"}
+        for name, taken in found.items()
+    }
 
 
-def test_version_is_in_the_changelog() -> None:
-    """The changelog speaks of the version that this is."""
-    assert f"## {chatlib.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+def test_floors() -> None:
+    """A room imports only from the floors below it; the page lists each room."""
+    floor_of = floors()
+    for name, taken in imports().items():
+        room = name.split(".")[1] if "." in name else "__init__"
+        for other in taken:
+            below = other.split(".")[1]
+            if "__init__" != room != below:
+                assert floor_of[below] < floor_of[room], f"{name} imports {other}"
+
+
+def test_no_circles() -> None:
+    """No module imports itself by way of others, however deep in functions."""
+    graph = imports()
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way, name))
+        if name not in done:
+            for other in sorted(graph[name]):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
 
 
 def test_main_command_of_the_readme() -> None:

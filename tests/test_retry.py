@@ -7,22 +7,15 @@ from typing import Any
 
 import pytest
 
-from chatlib.wire.request import Operation
 from chatlib.client.async_call import arun
 from chatlib.client.call import Call, run
 from chatlib.config import Config
-from chatlib.errors import (
-    APIConnectionError,
-    APIError,
-    APIResponseValidationError,
-    APITimeoutError,
-    error_from_response,
-    error_inside,
-    find_error,
-)
+from chatlib.errors import APIConnectionError, APIError, APIResponseValidationError, APITimeoutError
 from chatlib.headers import Headers, retry_after
 from chatlib.http import HttpRequest, HttpResponse, Timeout
 from chatlib.retry import RetryPolicy, backoff, decide, is_retryable
+from chatlib.wire.error_bodies import error_from_response, error_inside, find_error
+from chatlib.wire.request import Operation
 from tests import faces
 
 POLICY = RetryPolicy(random=lambda: 0.0)

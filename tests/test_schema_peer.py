@@ -24,8 +24,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import Doc, NotRequired, Required, TypedDict
 
-from chatlib.structured.json_schema import json_schema, response_schema
 from chatlib.structured.decoder import DecodeError, decode, decode_json
+from chatlib.structured.json_schema import json_schema, response_schema
 from tests.test_schema import strict_problems
 from tests.test_typed import mutated
 

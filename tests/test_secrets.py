@@ -20,8 +20,8 @@ import rich.traceback
 
 from chatlib import AsyncOpenAI, AzureOpenAI, OpenAI, OpenAIError, Timeout
 from chatlib.config import AzureConfig, Config, azure_config_from_env, config_from_env
-from chatlib.operations import build_create, create_operation
 from chatlib.http import HttpRequest, HttpResponse, TransportError
+from chatlib.operations import build_create, create_operation
 from chatlib.redaction import Concealed, private_frames
 from chatlib.testing import InMemoryServer, stream
 from chatlib.testing.loopback import Reply, Server, chunk, closed_port, completion, sse

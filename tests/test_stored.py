@@ -17,10 +17,10 @@ from chatlib import (
     NotFoundError,
     RateLimits,
 )
-from chatlib.wire.request import Operation
 from chatlib.client.pagination import SyncCursorPage, Trail, following, next_cursor, walked
 from chatlib.testing import InMemoryServer, error, raw
 from chatlib.types import ChatCompletion, ChatCompletionDeleted
+from chatlib.wire.request import Operation
 from tests.faces import Face
 
 CONFIG = Config(api_key="secret", base_url="http://localhost/v1")

@@ -29,8 +29,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import NotRequired, TypedDict
 
+from chatlib.structured.decoder import (
+    DecodeError,
+    decode,
+    decode_json,
+    decode_response,
+    make_typed_converter,
+)
 from chatlib.structured.json_schema import json_schema
-from chatlib.structured.decoder import DecodeError, decode, decode_json, decode_response, make_typed_converter
 from tests.faces import run_threads
 
 T = TypeVar("T")

@@ -20,8 +20,7 @@ import pytest
 import typing_extensions
 
 import chatlib.types
-from chatlib._omit import omit
-from chatlib.http import Timeout
+from chatlib.http import Timeout, omit
 from chatlib.types import (
     CREATE_PARAMS,
     ChatCompletion,

@@ -13,13 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chatlib import HttpRequest, HttpResponse, OpenAI, OpenAIError, Timeout, TransportError
-from chatlib.wire.request import follow_redirect
 from chatlib.errors import APIStatusError
 from chatlib.testing.loopback import Reply, Server, completion
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.urllib3 import Urllib3Transport
 from chatlib.urls import parse_url, redirect_target, sent_url
+from chatlib.wire.redirects import follow_redirect
 
 PARTS = [
     *("one.test", "two.test", "127.0.0.1", "localhost", "[::1]", "[fe80::1%25lo]", "1.1", "0x7f.1"),

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 import chatlib.types
 from chatlib import configure_converter, omit, structure, to_request
-from chatlib.client.pagination import CursorPage
 from chatlib.types import JsonObject, UnknownObject, values
 from chatlib.types.base import RequestObject
+from chatlib.types.page import CursorPage
 
 CLASSES = sorted(
     {

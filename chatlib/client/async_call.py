@@ -8,14 +8,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import Any, TypeVar
 
-from chatlib._loop import running_loop
 from chatlib.client.call import Call, connection_error, lost
 from chatlib.client.hooks import log_body
 from chatlib.config import Secret
 from chatlib.errors import APIError
-from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
-from chatlib.wire.response import raise_for_status
+from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout, running_loop
 from chatlib.redaction import private_frames
+from chatlib.wire.response import raise_for_status
 
 T = TypeVar("T")
 Send = Callable[[HttpRequest], Awaitable[HttpResponse]]

@@ -7,14 +7,13 @@ from functools import cached_property
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
-from chatlib._loop import running_loop
-from chatlib._omit import Omit, omit
-from chatlib.wire.request import Operation
 from chatlib.client.async_call import arun, awhole
 from chatlib.client.async_streams import AsyncStream, aopen_stream
 from chatlib.client.base import AzureClient, BaseClient
 from chatlib.client.call import Call
 from chatlib.client.closing import AsyncClosing
+from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, walked
+from chatlib.http import AsyncTransport, HttpResponse, Omit, Transport, omit, running_loop
 from chatlib.operations import (
     create_operation,
     delete_operation,
@@ -23,12 +22,11 @@ from chatlib.operations import (
     retrieve_operation,
     update_operation,
 )
-from chatlib.http import AsyncTransport, HttpResponse, Transport
-from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, walked
 from chatlib.redaction import conceal
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
+from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

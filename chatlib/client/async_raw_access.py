@@ -7,10 +7,10 @@ from typing import Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
 
-from chatlib.wire.request import Operation
 from chatlib.client.async_openai import AsyncCompletions, AsyncOpenAI
 from chatlib.client.async_raw import AsyncResponseManager, araw_response, astreamed_response
 from chatlib.client.raw import RawResponse
+from chatlib.wire.request import Operation
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,7 +10,6 @@ from weakref import WeakSet
 import attrs
 from typing_extensions import TypedDict
 
-from chatlib._omit import Omit
 from chatlib.client.call import Call
 from chatlib.client.hooks import Hooks, log_to_stderr
 from chatlib.config import (
@@ -24,13 +23,14 @@ from chatlib.config import (
     config_from_env,
     hide,
 )
+from chatlib.http import Omit
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from chatlib.wire.request import Operation
     from chatlib.errors import APIError
     from chatlib.http import HttpRequest, HttpResponse
+    from chatlib.wire.request import Operation
 
 TransportT = TypeVar("TransportT")
 

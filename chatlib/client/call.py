@@ -14,15 +14,15 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from chatlib._omit import Omit, omit
-from chatlib.wire.request import Operation, follow_redirect, timeout_of
 from chatlib.client.hooks import Hooks, log_body, log_request, log_response, log_retry
 from chatlib.config import Config, Secret, retries
 from chatlib.errors import APIConnectionError, APIError, APITimeoutError
-from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
-from chatlib.wire.response import raise_for_status
+from chatlib.http import HttpRequest, HttpResponse, Omit, TransportError, TransportTimeout, omit
 from chatlib.redaction import forget_frames, private_frames
 from chatlib.retry import RetryPolicy, decide
+from chatlib.wire.redirects import follow_redirect
+from chatlib.wire.request import Operation, timeout_of
+from chatlib.wire.response import raise_for_status
 
 T = TypeVar("T")
 

@@ -8,12 +8,12 @@ from functools import cached_property
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
 
-from chatlib._omit import Omit, omit
-from chatlib.wire.request import Operation
 from chatlib.client.base import AzureClient, BaseClient
 from chatlib.client.call import Call, run, whole
 from chatlib.client.closing import Closing
+from chatlib.client.pagination import SyncCursorPage, walked
 from chatlib.client.streams import Stream, open_stream
+from chatlib.http import HttpResponse, Omit, Transport, omit
 from chatlib.operations import (
     create_operation,
     delete_operation,
@@ -22,12 +22,11 @@ from chatlib.operations import (
     retrieve_operation,
     update_operation,
 )
-from chatlib.http import HttpResponse, Transport
-from chatlib.client.pagination import SyncCursorPage, walked
 from chatlib.redaction import conceal
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
+from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

@@ -10,45 +10,20 @@ Nothing here sends anything: a page is given a function that fetches the page af
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
-from chatlib.wire.request import Operation
 from chatlib.errors import APIResponseValidationError
 from chatlib.http import HttpResponse
-from chatlib.types.base import JsonObject, json_object
+from chatlib.types.page import CursorPage, next_cursor, says_no
+from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 T = TypeVar("T")
 P = TypeVar("P", bound="CursorPage[Any]")
-
-
-@json_object
-class CursorPage(JsonObject, Generic[T]):
-    """One page of a list, as it came. The ``limit`` of the call says how long it is at most."""
-
-    data: list[T]
-    """The items of this page."""
-    object: Literal["list"] = "list"
-    has_more: bool | None = None
-    """Whether the server says that there are more items after these."""
-    first_id: str | None = None
-    last_id: str | None = None
-
-
-def next_cursor(page: CursorPage[Any]) -> str | None:
-    """What to send as ``after`` for the page that follows; None where this one is the last."""
-    if not page.data or _says_no(page.has_more):
-        return None
-    last = page.last_id or getattr(page.data[-1], "id", None)
-    return last if isinstance(last, str) and last else None
-
-
-def _says_no(has_more: object) -> bool:
-    return has_more is not None and str(has_more).lower() in ("false", "0", "no")
 
 
 def following(operation: Operation[T], cursor: str) -> Operation[T]:
@@ -90,7 +65,7 @@ class Trail:
             raise _astray(
                 page, f"The pages go in a circle: after {cursor!r} comes {cursor!r} again"
             )
-        if cursor is None and page.data and page.has_more and not _says_no(page.has_more):
+        if cursor is None and page.data and page.has_more and not says_no(page.has_more):
             raise _astray(page, "There are more pages, but this one has neither a last_id nor ids")
 
 
@@ -110,7 +85,7 @@ class _Walked(CursorPage[T]):
 
     def has_next_page(self) -> bool:
         """Whether there is a page after this one, as far as this one says."""
-        more = bool(self.data and self.has_more) and not _says_no(self.has_more)
+        more = bool(self.data and self.has_more) and not says_no(self.has_more)
         return more or next_cursor(self) is not None
 
     def _next(self) -> Any:

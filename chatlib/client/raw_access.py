@@ -10,7 +10,6 @@ from typing import Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
 
-from chatlib.wire.request import Operation
 from chatlib.client.openai import Completions, OpenAI
 from chatlib.client.raw import (
     RawResponse,
@@ -18,6 +17,7 @@ from chatlib.client.raw import (
     raw_response,
     streamed_response,
 )
+from chatlib.wire.request import Operation
 
 P = ParamSpec("P")
 T = TypeVar("T")

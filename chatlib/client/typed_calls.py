@@ -6,16 +6,26 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from chatlib._omit import omit
-from chatlib.wire.request import Operation
-from chatlib.wire.codec import as_list
+from chatlib.http import HttpResponse, omit
 from chatlib.operations import create_operation, read_completion
-from chatlib.http import HttpResponse
 from chatlib.streaming.events import ChatCompletionStreamState
-from chatlib.structured.completions import check_strict, is_typed, parse_completion, response_format_of
-from chatlib.structured.tools import ToolRoundsExceededError, ToolRun, ToolRunEvent, as_tools, tool_calls_of
+from chatlib.structured.completions import (
+    check_strict,
+    is_typed,
+    parse_completion,
+    response_format_of,
+)
+from chatlib.structured.tools import (
+    ToolRoundsExceededError,
+    ToolRun,
+    ToolRunEvent,
+    as_tools,
+    tool_calls_of,
+)
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.parsed import ParsedChatCompletion
+from chatlib.wire.codec import as_list
+from chatlib.wire.request import Operation
 
 
 def parse_operation(

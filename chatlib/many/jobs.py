@@ -20,12 +20,12 @@ from typing import Any
 
 import attrs
 
-from chatlib._omit import omit
-from chatlib.wire.request import split_options
-from chatlib.wire.codec import to_request
+from chatlib.http import omit
 from chatlib.redaction import conceal
 from chatlib.structured.completions import is_typed, response_format_of
 from chatlib.structured.tools import as_tools
+from chatlib.wire.codec import to_request
+from chatlib.wire.request import split_options
 
 
 @attrs.frozen

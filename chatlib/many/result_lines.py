@@ -12,20 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatlib import errors
-from chatlib.wire.codec import structure, to_json, to_request
-from chatlib.errors import (
-    APIError,
-    APIResponseValidationError,
-    OpenAIError,
-    error_from_response,
-)
+from chatlib.errors import APIError, APIResponseValidationError, OpenAIError
 from chatlib.headers import Headers
 from chatlib.http import HttpResponse, ResponseInfo
 from chatlib.many.jobs import Job
 from chatlib.structured.completions import ParseError, is_typed, parse_completion
-from chatlib.structured.tools import ToolRoundsExceededError, ToolRun
 from chatlib.structured.decoder import DecodeError
+from chatlib.structured.tools import ToolRoundsExceededError, ToolRun
 from chatlib.types.completion import ChatCompletion
+from chatlib.wire.codec import structure, to_json, to_request
+from chatlib.wire.error_bodies import error_from_response
 
 # https://developers.openai.com/api/docs/guides/batch#5-retrieve-the-results
 

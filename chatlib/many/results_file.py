@@ -20,11 +20,11 @@ from typing import IO, Any
 
 import attrs
 
-from chatlib.types.json_values import MOST_DEPTH
-from chatlib.wire.codec import from_json
 from chatlib.errors import OpenAIError
 from chatlib.many.jobs import Job
 from chatlib.many.result_lines import START, has_failed, is_result
+from chatlib.types.json_values import MOST_DEPTH
+from chatlib.wire.codec import from_json
 
 EXIT_SECONDS = 5.0
 """How long the end of a program waits for requests of runs that were dropped."""

@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Mapping, Sized
 from typing import Any, TypedDict
 
 from chatlib.errors import APIResponseValidationError
-from chatlib.many.jobs import Intake, Job
-from chatlib.many.results_file import ResultsFile
 from chatlib.many.flow import Flow
-from chatlib.many.result_lines import answer_line, error_line, read_line
+from chatlib.many.jobs import Intake, Job
 from chatlib.many.progress import bar_for
 from chatlib.many.result import Result
+from chatlib.many.result_lines import answer_line, error_line, read_line
+from chatlib.many.results_file import ResultsFile
 from chatlib.structured.completions import is_typed
 
 

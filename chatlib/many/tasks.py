@@ -15,11 +15,10 @@ from collections.abc import (
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
-from chatlib._loop import running_loop
-from chatlib._omit import omit
+from chatlib.http import omit, running_loop
 from chatlib.many.jobs import Job
-from chatlib.many.scheduler import ManyOptions, Plan
 from chatlib.many.result import Result
+from chatlib.many.scheduler import ManyOptions, Plan
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

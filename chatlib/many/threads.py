@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from chatlib._omit import omit
 from chatlib.client.closing import Closing
+from chatlib.http import omit
 from chatlib.many.jobs import Job
-from chatlib.many.scheduler import ManyOptions, Plan
 from chatlib.many.result import Result
+from chatlib.many.scheduler import ManyOptions, Plan
 
 if TYPE_CHECKING:
     from types import TracebackType

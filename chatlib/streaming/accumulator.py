@@ -20,9 +20,8 @@ from typing import Any, TypeVar
 
 import attrs
 
-from chatlib._omit import omit
 from chatlib.errors import IncompleteStreamError
-from chatlib.http import ResponseInfo
+from chatlib.http import ResponseInfo, omit
 from chatlib.streaming.partial_json import PartialJson
 from chatlib.streaming.surrogates import joined_text
 from chatlib.types.base import JsonObject, converter, set_http

@@ -7,24 +7,17 @@ from typing import Any
 
 import attrs
 
-from chatlib.types.json_values import read_json
-from chatlib.streaming.accumulator import Accumulator
-from chatlib.wire.codec import from_json
-from chatlib.errors import (
-    APIResponseValidationError,
-    ErrorFound,
-    IncompleteStreamError,
-    as_text,
-    error_inside,
-    find_error,
-    preview,
-)
+from chatlib.errors import APIResponseValidationError, IncompleteStreamError, as_text, preview
 from chatlib.http import HttpRequest, HttpResponse
-from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
-from chatlib.wire.sse import ServerSentEvent, SSEDecoder
+from chatlib.streaming.accumulator import Accumulator
 from chatlib.streaming.surrogates import Halves
 from chatlib.types.base import converter, set_http
 from chatlib.types.chunk import ENDS, FIRST, MANY, ONE, OPENS, ChatCompletionChunk, mark
+from chatlib.types.json_values import read_json
+from chatlib.wire.codec import from_json
+from chatlib.wire.error_bodies import ErrorFound, error_inside, find_error
+from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
+from chatlib.wire.sse import ServerSentEvent, SSEDecoder
 
 
 def read_chunks(response: HttpResponse) -> Iterator[ChatCompletionChunk]:
@@ -199,12 +192,15 @@ class ChunkReader:
             self._check_error(value, data, failed)
             if not is_object:
                 raise not_promised(
-                    self._response, "An event of the stream is not a JSON object", data, self.joined
+                    self._response,
+                    "An event of the stream is not a JSON object",
+                    data,
+                    self.joined.completion,
                 )
             self._last = data
             if named and "choices" not in value:
                 return None
-        check_choices(value, self._response, joined=self.joined)
+        check_choices(value, self._response, so_far=self.joined.completion)
         for choice in value["choices"]:
             if choice.get("error"):
                 self._check_error(value, data)
@@ -250,11 +246,12 @@ class ChunkReader:
             self._end_of_answer()
         # An event with a name may hold any text, but what begins as JSON was meant to be JSON.
         elif text and not _means_nothing(text) and (not named or text[0] in "{["):
-            raise not_promised(
-                self._response, "An event of the stream is not JSON", data, self.joined
-            )
+            raise self._not_promised("An event of the stream is not JSON", data)
         else:
             self._last = self._last or data.strip()
+
+    def _not_promised(self, what: str, data: str) -> APIResponseValidationError:
+        return not_promised(self._response, what, data, self.joined.completion)
 
     def _check_error(self, value: Any, data: str, failed: bool = False) -> None:
         """Raise the error that an event speaks of.

@@ -17,10 +17,11 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from chatlib._omit import omit
-from chatlib.streaming.accumulator import Accumulator
 from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
+from chatlib.http import omit
+from chatlib.streaming.accumulator import Accumulator
 from chatlib.streaming.partial_json import PartialJson
+from chatlib.streaming.surrogates import Halves
 from chatlib.structured.completions import (
     as_parsed,
     is_parseable,
@@ -30,7 +31,6 @@ from chatlib.structured.completions import (
     parse_content,
     strict_tool,
 )
-from chatlib.streaming.surrogates import Halves
 from chatlib.types.chunk import ChatCompletionChunk, ChoiceDelta, ChunkChoice
 from chatlib.types.completion import (
     ChatCompletion,

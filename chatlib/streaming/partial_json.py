@@ -16,7 +16,7 @@ import json
 import re
 from typing import Any
 
-from chatlib._omit import Omit, omit
+from chatlib.http import Omit, omit
 
 _TOKEN = re.compile(r'[ \t\n\r]*(?:([{}\[\],:"])|([^ \t\n\r{}\[\],:"]+))')
 _STRING = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeGuard, TypeVar, overload
 from weakref import WeakKeyDictionary
 
-from chatlib._omit import omit
-from chatlib.wire.codec import from_json, to_request
 from chatlib.errors import (
     APIResponseValidationError,
     ContentFilterFinishReasonError,
@@ -20,11 +18,11 @@ from chatlib.errors import (
     OpenAIError,
     shortened,
 )
-from chatlib.types.foreign import is_record
-from chatlib.structured.json_schema import response_schema
-from chatlib.structured.type_info import show_type
-from chatlib.structured.tools import Tool
+from chatlib.http import omit
 from chatlib.structured.decoder import DecodeError, decode_response
+from chatlib.structured.json_schema import response_schema
+from chatlib.structured.tools import Tool
+from chatlib.structured.type_info import show_type
 from chatlib.types.base import JsonObject
 from chatlib.types.completion import (
     ChatCompletion,
@@ -33,6 +31,7 @@ from chatlib.types.completion import (
     Choice,
     Function,
 )
+from chatlib.types.foreign import is_record
 from chatlib.types.parsed import (
     ParsedChatCompletion,
     ParsedChatCompletionMessage,
@@ -41,6 +40,7 @@ from chatlib.types.parsed import (
     ParsedFunctionToolCall,
 )
 from chatlib.types.text import json_text
+from chatlib.wire.codec import from_json, to_request
 
 T = TypeVar("T")
 

@@ -1,7 +1,8 @@
 """JSON into the types that people asked for, strictly.
 
-The strategy: each type has one shape (:func:`chatlib.structured.json_schema.shape_of`), from which its schema is
-drawn, and a cattrs converter makes one hook for each shape. A hook takes what the schema allows and
+The strategy: each type has one shape (:func:`chatlib.structured.type_info.shape_of`), from which
+its schema is drawn, and a cattrs converter makes one hook for each shape. A hook takes what the
+schema allows and
 nothing else: ``"65"`` is no number, ``1`` is not true, a missing property is not a default. Numbers
 follow JSON, which has one kind of them: ``1.0`` is an integer, and ``1`` becomes ``1.0`` where a
 float is wanted. The class is then called like any other caller would call it, so that its own
@@ -133,7 +134,9 @@ def decode_response(kind: type[T], text: str | bytes, *, path: str = "") -> T: .
 @overload
 def decode_response(kind: Any, text: str | bytes, *, path: str = "") -> Any: ...
 def decode_response(kind: Any, text: str | bytes, *, path: str = "") -> Any:
-    """The answer to a request that had the :func:`~chatlib.structured.json_schema.response_schema` of a type.
+    """Decode the answer to a request that had the schema of a type.
+
+    That is :func:`~chatlib.structured.json_schema.response_schema`.
 
     As :func:`decode_json`, but takes the value out of the object that a list, say, came in.
 

@@ -2,8 +2,8 @@
 
 Strict mode is a part of JSON schema: each object lists its properties, requires all of them and
 allows no others; there are no defaults, and nothing stands beside a ``$ref``. How Python's types
-are said in it is written at the top of :mod:`chatlib.structured.type_info`. The schemas of pydantic and msgspec
-are their own, made strict.
+are said in it is written at the top of :mod:`chatlib.structured.type_info`. The schemas of pydantic
+and msgspec are their own, made strict.
 """
 
 from __future__ import annotations
@@ -83,7 +83,8 @@ def response_schema(kind: Any) -> ResponseSchema:
     """The name and the schema of a type, as a response format needs them.
 
     There, the schema must be that of an object. What is something else, such as a list or a union,
-    becomes the property ``value`` of one; :func:`chatlib.structured.decoder.decode_response` takes it out again.
+    becomes the property ``value`` of one, and
+    :func:`chatlib.structured.decoder.decode_response` takes it out again.
 
     >>> response_schema(list[int]).schema["properties"]
     {'value': {'type': 'array', 'items': {'type': 'integer'}}}

@@ -18,12 +18,10 @@ import attrs
 import cattrs
 from cattrs.preconf.json import make_converter
 
-from chatlib._loop import running_loop
-from chatlib._omit import omit
-from chatlib.wire.codec import as_list, from_json, to_request
 from chatlib.errors import APIResponseValidationError, OpenAIError, preview
-from chatlib.structured.json_schema import json_schema
+from chatlib.http import omit, running_loop
 from chatlib.structured.decoder import DecodeError, decode_json
+from chatlib.structured.json_schema import json_schema
 from chatlib.types.base import JsonObject, to_plain
 from chatlib.types.completion import (
     ChatCompletion,
@@ -33,6 +31,7 @@ from chatlib.types.completion import (
 )
 from chatlib.types.text import json_text
 from chatlib.types.values import ToolMessage
+from chatlib.wire.codec import as_list, from_json, to_request
 
 
 class Tool(dict[str, Any]):

@@ -2,7 +2,8 @@
 
 The strategy: :func:`shape_of` says once what a type is in JSON (a scalar, a choice of values, an
 array, an object, a union), and everything else follows from that shape: the schema in
-:mod:`chatlib.structured.json_schema`, the decoder in :mod:`chatlib.structured.decoder`. What the one promises the other reads.
+:mod:`chatlib.structured.json_schema`, the decoder in :mod:`chatlib.structured.decoder`. What the
+one promises the other reads.
 
 Strict mode is a part of JSON schema: each object lists its properties, requires all of them and
 allows no others; there are no defaults, and nothing stands beside a ``$ref``. Where Python has more

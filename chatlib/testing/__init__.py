@@ -24,6 +24,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from chatlib.testing.memory_server import InMemoryServer as InMemoryServer
+    from chatlib.testing.memory_server import NoReplyLeft as NoReplyLeft
     from chatlib.testing.recording import RecordingTransport as RecordingTransport
     from chatlib.testing.recording import recorded as recorded
     from chatlib.testing.replaying import NotRecorded as NotRecorded
@@ -35,15 +37,13 @@ if TYPE_CHECKING:
     from chatlib.testing.replies import fault as fault
     from chatlib.testing.replies import raw as raw
     from chatlib.testing.replies import stream as stream
-    from chatlib.testing.memory_server import InMemoryServer as InMemoryServer
-    from chatlib.testing.memory_server import NoReplyLeft as NoReplyLeft
     from chatlib.testing.serving import serve as serve
 
 _HOMES = {
     "recording": "RecordingTransport recorded",
     "replaying": "NotRecorded ReplayTransport",
     "replies": "Reply answer completion error fault raw stream",
-    "server": "InMemoryServer NoReplyLeft",
+    "memory_server": "InMemoryServer NoReplyLeft",
     "serving": "serve",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -51,13 +51,15 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 __all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module 'chatlib.testing' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"chatlib.testing.{home}"), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # for type checkers, a name that is not imported here is an error
+
+    def __getattr__(name: str) -> Any:
+        home = _HOME_OF.get(name)
+        if home is None:
+            raise AttributeError(f"module 'chatlib.testing' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"chatlib.testing.{home}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from chatlib.client.async_openai import AsyncOpenAI
     from chatlib.client.openai import OpenAI
     from chatlib.http import AsyncTransport, Transport
+    from chatlib.testing.memory_server import InMemoryServer
     from chatlib.testing.recording import RecordingTransport
     from chatlib.testing.replaying import ReplayTransport
-    from chatlib.testing.memory_server import InMemoryServer
 
 NO_KEY = "no-key-is-needed"
 """The key where no real server is asked."""

@@ -15,13 +15,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import attrs
 
-from chatlib.streaming.accumulator import Accumulator
 from chatlib.errors import APIError
 from chatlib.http import HttpRequest, HttpResponse, TransportError
-from chatlib.wire.response import check_choices, read_object
+from chatlib.streaming.accumulator import Accumulator
 from chatlib.streaming.chunk_reader import ChunkReader
 from chatlib.testing.bodies import Watcher
 from chatlib.testing.replies import CREATED, ID, MODEL, Reply, error, raw
+from chatlib.wire.response import check_choices, read_object
 
 Name: TypeAlias = Literal["create", "retrieve", "update", "list", "delete", "messages"]
 

@@ -31,9 +31,8 @@ from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from yarl import URL
 
-from chatlib._loop import running_loop
 from chatlib.headers import Headers, redact_url
-from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
+from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout, running_loop
 from chatlib.redaction import concealed_urls, forget_frames, private_frames
 from chatlib.transports._configured import Configured
 from chatlib.transports._environment import (

@@ -20,8 +20,7 @@ from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
-from chatlib._loop import running_loop
-from chatlib.http import HttpRequest, HttpResponse, Transport
+from chatlib.http import HttpRequest, HttpResponse, Transport, running_loop
 from chatlib.transports._configured import Configured
 from chatlib.transports.aborting import Abort, aborting
 

@@ -414,8 +414,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # The events are made when they are first asked for: few programs need them.
-    if name in __all__:
-        return getattr(importlib.import_module("chatlib.types.events"), name)
-    raise AttributeError(f"module 'chatlib.types' has no attribute {name!r}")
+if not TYPE_CHECKING:  # for type checkers, a name that is not imported here is an error
+
+    def __getattr__(name: str) -> Any:
+        # The events are made when they are first asked for: few programs need them.
+        if name in __all__:
+            return getattr(importlib.import_module("chatlib.types.events"), name)
+        raise AttributeError(f"module 'chatlib.types' has no attribute {name!r}")

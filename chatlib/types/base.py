@@ -38,10 +38,9 @@ from typing import (
 
 import attrs
 
-from chatlib.types.json_values import MOST_DEPTH
-from chatlib._omit import omit
+from chatlib.http import ResponseInfo, omit
 from chatlib.types.foreign import is_array, is_record, record_fields
-from chatlib.http import ResponseInfo
+from chatlib.types.json_values import MOST_DEPTH
 from chatlib.types.text import json_text
 
 if TYPE_CHECKING:

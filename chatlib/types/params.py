@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-from chatlib._omit import Omit
+from chatlib.http import Omit
 from chatlib.types.literals import ChatCompletionModality, ChatModel, ReasoningEffort
 from chatlib.types.messages import MessageLike
 from chatlib.types.options import (

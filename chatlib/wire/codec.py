@@ -18,9 +18,7 @@ import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from chatlib.types.json_values import MOST_DEPTH, read_json
-from chatlib._omit import omit
-from chatlib.types.foreign import is_array, is_record, plain_form, record_fields
+from chatlib.http import omit
 from chatlib.types.base import JsonObject, converter, copied
 from chatlib.types.completion import (
     ChatCompletionAudio,
@@ -28,6 +26,8 @@ from chatlib.types.completion import (
     Function,
     FunctionCall,
 )
+from chatlib.types.foreign import is_array, is_record, plain_form, record_fields
+from chatlib.types.json_values import MOST_DEPTH, read_json
 from chatlib.types.stored import ChatCompletionStoreMessage
 from chatlib.types.text import json_text
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from chatlib.types.json_values import read_first_json
-from chatlib.streaming.accumulator import Accumulator
-from chatlib.wire.codec import structure
-from chatlib.errors import (
-    APIResponseValidationError,
-    as_text,
-    error_from_response,
-    error_inside,
-    find_error,
-    preview,
-)
+from chatlib.errors import APIResponseValidationError, as_text, preview
 from chatlib.http import HttpResponse
 from chatlib.types.completion import ChatCompletion
+from chatlib.types.json_values import read_first_json
+from chatlib.wire.codec import structure
+from chatlib.wire.error_bodies import error_from_response, error_inside, find_error
 
 
 def raise_for_status(response: HttpResponse) -> None:
@@ -63,7 +57,7 @@ def check_choices(
     response: HttpResponse | None,
     *,
     required: bool = False,
-    joined: Accumulator | None = None,
+    so_far: Callable[[], ChatCompletion] | None = None,
 ) -> None:
     """What a body must at least have to be an answer: choices that are objects."""
     choices = value.get("choices")
@@ -71,28 +65,31 @@ def check_choices(
         value["choices"] = []
         return
     if not isinstance(choices, list):
-        raise not_promised(response, "The response has no list of choices", value, joined)
+        raise not_promised(response, "The response has no list of choices", value, so_far)
     for at, choice in enumerate(choices):
         if choice.__class__ is not dict:
-            raise not_promised(response, f"choices[{at}] is not an object", value, joined)
+            raise not_promised(response, f"choices[{at}] is not an object", value, so_far)
         for name in ("message", "delta"):
             part = choice.get(name)
             if part is not None and part.__class__ is not dict:
                 raise not_promised(
-                    response, f"choices[{at}].{name} is not an object", value, joined
+                    response, f"choices[{at}].{name} is not an object", value, so_far
                 )
         if not isinstance(choice.get("index"), int):
             choice["index"] = at
 
 
 def not_promised(
-    response: HttpResponse | None, what: str, body: Any, joined: Accumulator | None = None
+    response: HttpResponse | None,
+    what: str,
+    body: Any,
+    so_far: Callable[[], ChatCompletion] | None = None,
 ) -> APIResponseValidationError:
     """The exception for a body that is not what it should be; it shows how the body starts."""
     text = body if isinstance(body, str) else as_text(body)
     error = APIResponseValidationError(
         response, body, message=f"{what}: {preview(text) or '(empty)'}"
     )
-    if joined is not None:
-        error.completion = joined.completion()
+    if so_far is not None:
+        error.completion = so_far()
     return error

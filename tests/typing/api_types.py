@@ -22,8 +22,7 @@ from chatlib import (
     parse_completion,
     tool_results,
 )
-from chatlib._omit import omit
-from chatlib.http import Timeout
+from chatlib.http import Timeout, omit
 from chatlib.testing import (
     InMemoryServer,
     RecordingTransport,
