@@ -19,6 +19,7 @@ from chatlib.accumulate import Accumulator
 from chatlib.errors import APIError
 from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.reading import check_choices, read_object
+from chatlib.redaction import private_frames
 from chatlib.streaming import ChunkReader
 from chatlib.testing.bodies import Watcher
 from chatlib.testing.replies import CREATED, ID, MODEL, Reply, error, raw
@@ -190,7 +191,8 @@ class Store:
 
     def answer(self, operation: Operation, request: HttpRequest) -> Reply:
         """The reply to an operation on what is stored."""
-        query = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
+        with private_frames():
+            query = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
         try:
             with self._lock:
                 return raw(200, _ANSWERS[operation.name](self, operation.id, query, request))
