@@ -116,11 +116,19 @@ PLAIN: dict[str, Callable[[str], Any]] = {
 }
 
 
-def in_finalizer(frame: Any) -> bool:
-    """Whether what is raised here reaches nobody."""
+SPARED = {"_pytest", "logging", "queue", "threading", "tracemalloc", "warnings", "weakref"}
+"""Packages whose lines are left alone, and what they call."""
+
+
+def is_spared(frame: Any) -> bool:
+    """Whether what is raised here reaches nobody, or would leave a lock held for ever.
+
+    A trace function can raise where no signal can: between taking a lock and the ``with`` for it.
+    """
     while frame is not None:
-        name = frame.f_globals.get("__name__")
-        if frame.f_code.co_name == "__del__" or name == "weakref":
+        name = frame.f_globals.get("__name__") or ""
+        is_pool = name == "urllib3._collections"
+        if frame.f_code.co_name == "__del__" or is_pool or name.partition(".")[0] in SPARED:
             return True
         frame = None if name == __name__ else frame.f_back
     return False
@@ -133,7 +141,7 @@ def ends_at(line: int, error: BaseException, work: Callable[[], object]) -> Base
     def local(frame: Any, event: str, _: Any) -> Any:
         nonlocal count
         if event == "line":
-            count += not in_finalizer(frame)
+            count += not is_spared(frame)
             if count == line:
                 sys.settrace(None)
                 raise error

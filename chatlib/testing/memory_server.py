@@ -14,6 +14,7 @@ import attrs
 
 from chatlib.headers import Headers, RateLimits
 from chatlib.http import HttpRequest, HttpResponse
+from chatlib.redaction import private_frames
 from chatlib.testing.bodies import Watcher, watch
 from chatlib.testing.limits import Meter, TokenCounter
 from chatlib.testing.replies import Reply, answer, answering_as
@@ -104,7 +105,8 @@ class InMemoryServer:
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Keep the request and give the next reply; see :class:`chatlib.http.Transport`."""
-        call = self._came(request)
+        with private_frames():
+            call = self._came(request)
         with call:
             while not isinstance(call.reply, HttpResponse):
                 call.reply = _next_of(call.reply, request)
@@ -115,7 +117,8 @@ class InMemoryServer:
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
         """:meth:`send`, awaited: pauses inside a reply are awaited too, and stop nobody else."""
-        call = self._came(request)
+        with private_frames():
+            call = self._came(request)
         with call:
             while not isinstance(call.reply, HttpResponse):
                 call.reply = _next_of(call.reply, request)

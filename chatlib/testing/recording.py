@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from chatlib.http import AsyncTransport, HttpRequest, HttpResponse, Transport, TransportError
+from chatlib.redaction import private_frames
 from chatlib.testing.bodies import Watcher, watch
 from chatlib.testing.exchanges import (
     VERSION,
@@ -168,7 +169,8 @@ class RecordingTransport:
         while self._changed and self._writing.acquire(blocking=False):
             try:
                 self._changed = False
-                self._write_now()
+                with private_frames():  # in which the secrets are that are struck out
+                    self._write_now()
             finally:
                 self._writing.release()
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from chatlib.headers import HIDDEN, Headers
 from chatlib.http import HttpRequest, HttpResponse
+from chatlib.redaction import private_frames
 from chatlib.testing.bodies import Body, Step
 from chatlib.testing.exchanges import VERSION, Eraser, bytes_of, error_of, request_value
 
@@ -54,14 +55,16 @@ class ReplayTransport:
         Raises:
             NotRecorded: there is none; the message says what differs from the nearest request.
         """
-        exchange = self._find(request)
+        with private_frames():
+            exchange = self._find(request)
         if self._timing:
             time.sleep(_wait_of(exchange))
         return _replayed(exchange, self._timing, self.path)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
         """:meth:`send`, awaited."""
-        exchange = self._find(request)
+        with private_frames():
+            exchange = self._find(request)
         if self._timing:
             import asyncio
 

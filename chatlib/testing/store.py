@@ -17,6 +17,7 @@ import attrs
 
 from chatlib.errors import APIError
 from chatlib.http import HttpRequest, HttpResponse, TransportError
+from chatlib.redaction import private_frames
 from chatlib.streaming.accumulator import Accumulator
 from chatlib.streaming.chunk_reader import ChunkReader
 from chatlib.testing.bodies import Watcher
@@ -190,7 +191,8 @@ class Store:
 
     def answer(self, operation: Operation, request: HttpRequest) -> Reply:
         """The reply to an operation on what is stored."""
-        query = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
+        with private_frames():
+            query = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
         try:
             with self._lock:
                 return raw(200, _ANSWERS[operation.name](self, operation.id, query, request))
