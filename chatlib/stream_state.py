@@ -160,7 +160,7 @@ class ChatCompletionStreamState(Generic[T]):
 def is_json(text: str) -> bool:
     """Whether a text is whole."""
     try:
-        json.loads(text)
+        json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return False
     return True
