@@ -54,6 +54,7 @@ from chatlib.types.completion import (
     Function,
     FunctionCall,
 )
+from chatlib.types.text import json_text
 
 J = TypeVar("J", bound=JsonObject)
 
@@ -513,12 +514,11 @@ class _CallPiece:
             _label(sent.id),
             _label(sent.type),
             name if isinstance(name, str) else None,
-            _text_of_arguments(text),
+            json_text(text),
             custom is not None and name == custom.get("name"),
             extra,
             more,
         )
-
 
     @property
     def says_something(self) -> bool:
@@ -532,42 +532,7 @@ def _label(value: Any) -> Any:
     return value if value and isinstance(value, (str, int)) else None
 
 
-def _text_of_arguments(value: Any) -> str:
-    """Arguments as text: servers that send the object itself mean its JSON."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else _to_json(value)
-
-
-def _to_json(value: Any) -> str:
-    try:
-        return json.dumps(value)
-    except RecursionError:
-        pass
-    # Nested more deeply than the encoder goes: the same, without recursion.
-    written: list[str] = []
-    todo: list[tuple[bool, Any]] = [(False, value)]
-    while todo:
-        is_mark, item = todo.pop()
-        if is_mark:
-            written.append(item)
-        elif not isinstance(item, (dict, list)):
-            written.append(json.dumps(item))
-        else:
-            inner: list[tuple[bool, Any]] = []
-            for key, part in item.items() if isinstance(item, dict) else enumerate(item):
-                inner.append((True, ", " if inner else ""))
-                if isinstance(item, dict):
-                    inner.append((True, f"{json.dumps(key)}: "))
-                inner.append((False, part))
-            start, end = "{}" if isinstance(item, dict) else "[]"
-            todo.append((True, end))
-            todo.extend(reversed(inner))
-            todo.append((True, start))
-    return "".join(written)
-
-
-def _is_whole(text: str) -> bool:
+def is_whole(text: str) -> bool:
     """Whether a text is a JSON object, complete."""
     if not text.rstrip().endswith("}"):
         return False
@@ -626,9 +591,7 @@ class _Call:
         """Whether the arguments so far are a whole JSON object."""
         # The last piece spares most a look at the whole.
         return (
-            bool(self.arguments)
-            and self.arguments[-1][-1:] in "} \t\r\n"
-            and _is_whole(self.text())
+            bool(self.arguments) and self.arguments[-1][-1:] in "} \t\r\n" and is_whole(self.text())
         )
 
     def goes_on(self, more: str) -> bool:
@@ -639,7 +602,7 @@ class _Call:
         if self._reader is None or self._reader.length > len(held):
             self._reader = PartialJson()
         self._reader.feed(held[self._reader.length :])
-        return self._reader.can_go_on(more) or _is_whole(held + more)
+        return self._reader.can_go_on(more) or is_whole(held + more)
 
     def name_grows(self, piece: _CallPiece) -> bool:
         """Whether a name that differs belongs to this call: it came in pieces, or grows."""
@@ -669,9 +632,7 @@ class _Call:
         name: Any = function.name
         if function._extra:
             _merge(self.function_extra, function._extra)
-        self._add_named(
-            name if isinstance(name, str) else None, _text_of_arguments(function.arguments)
-        )
+        self._add_named(name if isinstance(name, str) else None, json_text(function.arguments))
 
     def _add_named(self, name: str | None, text: str) -> str:
         self.restarted = False
@@ -695,7 +656,7 @@ class _Call:
         """Whether a text is the whole arguments once more, perhaps with other blanks."""
         held = self.text()
         return text == held or (
-            _is_whole(text) and _is_whole(held) and _value_of(text) == _value_of(held)
+            is_whole(text) and is_whole(held) and _value_of(text) == _value_of(held)
         )
 
     def _news_in(self, text: str) -> str:

@@ -28,6 +28,7 @@ class SoFar(Generic[T]):
         self.http_response = response
         """The HTTP response, for its status and headers."""
         self._state = state
+        state.expects_end = True
         self._failure: Exception | None = None
 
     def _final(self) -> ParsedChatCompletion[T]:
@@ -95,7 +96,8 @@ class ChatCompletionStream(SoFar[T], Closing):
         try:
             for chunk in self._chunks:
                 yield from self._state.handle_chunk(chunk)
-            self._state.is_over = not self._chunks.is_closed
+            if not self._chunks.is_closed:
+                yield from self._state.end()
         except Exception as error:
             self._failure = error
             raise
