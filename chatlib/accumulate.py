@@ -808,7 +808,22 @@ def _merge_list(held: list[Any], more: list[Any], level: int) -> None:
             block = {}
             held.append(block)
         taken.add(id(block))
-        _merge(block, entry, level=level)
+        _merge(block, _without_repeats(entry, block), level=level)
+
+
+def _without_repeats(entry: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
+    """An entry without the texts that are the block's once more.
+
+    LiteLLM sends the signature of a thinking block beside the whole of its text
+    (open-webui#29860).
+    """
+    if not entry.get("signature") or block.get("signature"):
+        return entry
+    return {
+        name: value
+        for name, value in entry.items()
+        if not (name in _TEXTS and value and _copied(block.get(name)) == value)
+    }
 
 
 def _block_of(entry: dict[str, Any], held: list[Any], taken: set[int]) -> dict[str, Any] | None:

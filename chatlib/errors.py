@@ -306,7 +306,7 @@ def _find(value: Any, certain: bool, depth: int) -> ErrorFound | None:
     if not isinstance(value, dict):
         return None
     error = value.get("error")
-    if not _is_empty(error):
+    if not _is_empty(error) and not (value.get("choices") and _says_well(error)):
         if (
             isinstance(error, dict)
             and not error.get("message")
@@ -382,6 +382,11 @@ def _is_empty(error: Any) -> bool:
     if isinstance(error, dict):
         return not any(error.values())
     return not error
+
+
+def _says_well(error: Any) -> bool:
+    """Whether an error beside an answer is none: ``{"code": 0, "message": "success"}``."""
+    return isinstance(error, dict) and _verdict(error.get("code")) is True
 
 
 def _message_in(value: Any, depth: int = 0) -> str | None:

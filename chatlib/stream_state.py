@@ -91,11 +91,6 @@ class ChatCompletionStreamState(Generic[T]):
         """Whether it will be called, so that events may wait for it."""
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing is to come that matters: it is over, or each choice has finished."""
-        return self.is_over or self._folded.finished
-
-    @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
         """What has come so far, with the values so far of its JSON."""
         return self._parsed_so_far(self._folded)
@@ -123,7 +118,6 @@ class ChatCompletionStreamState(Generic[T]):
         events: list[ChatCompletionStreamEvent[T]] = [
             ChunkEvent(chunk, partial(self._snapshot_at, len(self._log)))
         ]
-        is_last = bool(marks_of(chunk) & ENDS)
         for part, inside in _parts(chunk, pieces):
             self._folded.add(part)
             for piece in inside:
@@ -131,7 +125,7 @@ class ChatCompletionStreamState(Generic[T]):
                 choice = self._choices.get(index)
                 if choice is None:
                     choice = self._choices[index] = _ChoiceEvents(index, self)
-                events.extend(choice.events(piece, is_last=is_last))
+                events.extend(choice.events(piece, chunk))
         return events
 
     def end(self) -> list[ChatCompletionStreamEvent[T]]:
@@ -283,12 +277,8 @@ class _ChoiceEvents:
         texts = (self._content, self._refusal, *self._arguments.values())
         return sum(text.length for text in texts)
 
-    def events(self, piece: ChunkChoice, *, is_last: bool) -> Iterator[Any]:
-        """The events of a piece.
-
-        Args:
-            is_last: The piece is known to be the last one.
-        """
+    def events(self, piece: ChunkChoice, chunk: ChatCompletionChunk) -> Iterator[Any]:
+        """The events of a piece, which came in a chunk."""
         delta: Any = piece.delta if isinstance(piece.delta, ChoiceDelta) else _NOTHING
         index = self._index
         before = self._size if piece.finish_reason else 0
@@ -323,7 +313,7 @@ class _ChoiceEvents:
             # Where one comes with the first piece, there may be one in each (Gemini and Vertex
             # behind LiteLLM, one-api): the end is that of the stream, or a chunk that adds nothing.
             adds = self._size > before
-            self._finishes_early |= adds and not before and not is_last
+            self._finishes_early |= adds and not before and not marks_of(chunk) & ENDS
             if not (adds and self._finishes_early and self._state.expects_end):
                 yield from self.end()
 

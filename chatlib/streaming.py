@@ -272,7 +272,11 @@ class ChunkReader:
         if text.startswith("[done]"):
             self._end_of_answer()
         # An event with a name may hold any text, but what begins as JSON was meant to be JSON.
-        elif text and not _means_nothing(text) and (not named or text[0] in "{["):
+        elif (
+            text
+            and not (_means_nothing(text) or text.strip("[]") in _ENDINGS)
+            and (not named or text[0] in "{[")
+        ):
             raise not_promised(
                 self._response, "An event of the stream is not JSON", data, self.joined
             )
@@ -360,3 +364,5 @@ def _means_nothing(text: str) -> bool:
 
 
 _HEARTBEATS = frozenset({"ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive"})
+_ENDINGS = frozenset({"done", "end", "eof"})
+"""Texts in place of ``[DONE]``. They say too little to end an answer."""

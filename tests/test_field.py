@@ -1,4 +1,4 @@
-"""What servers were seen to send, from public bug reports: each in all ways of reading an answer."""
+"""What servers were seen to send, from public bug reports, in all ways of reading an answer."""
 
 from __future__ import annotations
 
@@ -64,8 +64,10 @@ REPEATS: dict[str, tuple[list[Any], list[Any]]] = {
     ),
     # opencodex#361
     "whole without a name": (
-        [piece(0, '{"x": 1}', "a", "f"), piece(0, '{"x": 1}')]
-        + [piece(1, '{"y": 2}', "b", "g"), piece(1, '{"y": 2}')],
+        [
+            *(piece(0, '{"x": 1}', "a", "f"), piece(0, '{"x": 1}')),
+            *(piece(1, '{"y": 2}', "b", "g"), piece(1, '{"y": 2}')),
+        ],
         [ONE, TWO],
     ),
     # hermes-agent#35718: DeepSeek and Qianfan
@@ -300,3 +302,45 @@ def test_stray_lines_of_a_whole_answer() -> None:
     assert ["A", "A"] == [made.text for made in both(b"hello\n" + sse(A, STOP))]
     with pytest.raises(IncompleteStreamError, match="hello"):
         both(b"hello\n" + sse(A, done=False))
+
+
+def test_a_second_answer_that_is_missing() -> None:
+    """A stream of events that was left before it is no whole answer, as a plain one."""
+    body = sse(choice({"content": "A"}, "stop"), choice({"content": "B"}, "stop", index=1))
+    completions = client_of(body).chat.completions
+    with (
+        completions.stream(**ASK, n=2) as events,
+        completions.create(**ASK, n=2, stream=True) as chunks,
+    ):
+        for stream in (events, chunks):
+            next(stream)
+            stream.close()
+            with pytest.raises(IncompleteStreamError, match="closed before its end"):
+                stream.get_final_completion()
+
+
+def test_an_error_that_says_success() -> None:
+    """Beside an answer it is none; without one, it may be all that a server says."""
+    fine = {"error": {"code": 0, "message": "success"}}
+    assert ["A", "A"] == [made.text for made in both(sse({**A, **fine}, STOP))]
+
+
+@pytest.mark.parametrize("text", ["done", "[END]", "[done]", "eof"])
+def test_words_for_the_end(text: str) -> None:
+    """They end nothing and break nothing."""
+    assert ["A", "A"] == [made.text for made in both(sse(A, STOP, text, done=False))]
+    if text != "[done]":
+        with pytest.raises(IncompleteStreamError):
+            both(sse(A, text, done=False))
+
+
+def test_signatures_beside_the_whole_text() -> None:
+    """The text of a thinking block that comes again with its signature is not doubled."""
+    parts = [("One. ", ""), ("Two.", ""), ("One. Two.", "S"), ("Three.", ""), ("", "T")]
+    blocks = [{"type": "thinking", "thinking": text, "signature": s} for text, s in parts]
+    for made in both(sse(*(choice({"thinking_blocks": [each]}) for each in blocks), STOP)):
+        expected = [("One. Two.", "S"), ("Three.", "T")]
+        assert expected == [
+            (each["thinking"], each["signature"])
+            for each in made.choices[0].message.thinking_blocks
+        ]

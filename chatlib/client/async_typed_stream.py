@@ -26,7 +26,7 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
     def __init__(
         self, chunks: AsyncStream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
     ) -> None:
-        super().__init__(chunks.response, state)
+        super().__init__(chunks.response, chunks._flow, state)
         self._chunks = chunks
         self._ready: Iterator[ChatCompletionStreamEvent[T]] = iter(())
 
@@ -41,7 +41,7 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
                 chunk = await anext(self._chunks, None)
                 if chunk is not None:
                     self._ready = iter(self._state.handle_chunk(chunk))
-                elif self._chunks.is_whole and not self._state.is_over:
+                elif self._flow.is_whole and not self._state.is_over:
                     self._ready = iter(self._state.end())
                 else:
                     raise StopAsyncIteration
