@@ -483,9 +483,7 @@ def azure_config_from_env(
                 "There is no API version. Set the environment variable OPENAI_API_VERSION, or give "
                 "api_version= to the client, such as 2024-10-21."
             )
-        address, deployment = (
-            (base_url, None) if base_url is not None else _azure_address(endpoint)
-        )
+        address, deployment = (base_url, None) if base_url is not None else _azure_address(endpoint)
         made = AzureConfig(
             base_url=address,
             deployment=azure_deployment or deployment,

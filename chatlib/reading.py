@@ -16,6 +16,7 @@ from chatlib.errors import (
     preview,
 )
 from chatlib.http import HttpResponse
+from chatlib.surrogates import may_hold_halves, pair_all
 from chatlib.types.completion import ChatCompletion
 
 
@@ -44,6 +45,8 @@ def read_object(response: HttpResponse) -> dict[str, Any]:
         raise error_inside(found, response, _part_of(value))
     if not isinstance(value, dict):
         raise not_promised(response, "The response is not a JSON object", text)
+    if may_hold_halves(text):
+        pair_all(value)
     return value
 
 

@@ -244,7 +244,7 @@ def _read(text: str | bytes, path: str) -> Any:
         raise ValueError(f"JSON has no {name}")
 
     try:
-        value = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+        value = json.loads(text, object_pairs_hook=unique, parse_constant=constant, strict=False)
     except RecursionError:
         raise DecodeError(f"{path}: it is nested too deeply", path, text) from None
     except ValueError as error:
