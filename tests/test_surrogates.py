@@ -18,9 +18,9 @@ from chatlib import (
     read_chunks,
     structure,
 )
-from chatlib.streaming.surrogates import Halves, paired
 from chatlib.testing import InMemoryServer
 from chatlib.types import ChatCompletionChunk
+from chatlib.wire.surrogates import Halves, paired
 from tests import faces
 
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}

@@ -34,9 +34,7 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
         self._flow = flow
         self._pieces = aiter(response)
         self._ready: Iterator[Any] = iter(())
-        self._interrupted = self._closed = False
-        self.is_whole = False
-        """Whether it has been read to its end."""
+        self._interrupted = False
 
     def __aiter__(self) -> Self:
         return self
@@ -50,7 +48,6 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
                 for chunk in self._ready:
                     return cast("T_co", chunk)
                 if flow.over:
-                    self.is_whole = self.is_whole or not self._closed
                     break
                 try:
                     self._ready = flow.feed(await self._next_piece())
@@ -105,7 +102,7 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
 
     async def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
-        self._ready, self._flow.over, self._closed = iter(()), True, True
+        self._ready, self._flow.over = iter(()), True
         try:
             await self.response.aclose()
         finally:

@@ -26,7 +26,7 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
     def __init__(
         self, chunks: AsyncStream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
     ) -> None:
-        super().__init__(chunks.response, state)
+        super().__init__(chunks.response, chunks._flow, state)
         self._chunks = chunks
         self._ready: Iterator[ChatCompletionStreamEvent[T]] = iter(())
 
@@ -38,9 +38,14 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
             while True:
                 for event in self._ready:
                     return event
-                self._ready = iter(self._state.handle_chunk(await anext(self._chunks)))
+                chunk = await anext(self._chunks, None)
+                if chunk is not None:
+                    self._ready = iter(self._state.handle_chunk(chunk))
+                elif self._flow.is_whole and not self._state.is_over:
+                    self._ready = iter(self._state.end())
+                else:
+                    raise StopAsyncIteration
         except StopAsyncIteration:
-            self._state.is_over = self._state.is_over or self._chunks.is_whole
             raise
         except Exception as error:
             self._failure = error

@@ -85,7 +85,7 @@ class Flow:
         except APIError as found:
             self.failure = found
             raise
-        if self._reader.done or self._reader.finished:
+        if self.is_whole:
             return
         made = lost(error, self._response)
         if not isinstance(made, APITimeoutError):
@@ -98,6 +98,11 @@ class Flow:
         """Return what has come so far."""
         return self._reader.joined.completion()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the whole answer has come."""
+        return self._reader.done or self._reader.finished
+
     def final_completion(self) -> ChatCompletion:
         """Return the whole answer of a stream that was read to its end.
 
@@ -106,7 +111,7 @@ class Flow:
         """
         if self.failure is not None:
             raise self.failure
-        if not (self._reader.done or self._reader.finished):
+        if not self.is_whole:
             raise self.cut_off("the stream was closed before its end")
         return self.completion()
 

@@ -7,8 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatlib.client.closing import Closing
-from chatlib.client.streams import Stream
-from chatlib.errors import IncompleteStreamError
+from chatlib.client.streams import Flow, Stream
 from chatlib.http import HttpResponse
 from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.types.chunk import ChatCompletionChunk
@@ -24,23 +23,21 @@ T = TypeVar("T")
 class SoFar(Generic[T]):
     """What a stream of events has, whichever way it is read."""
 
-    def __init__(self, response: HttpResponse, state: ChatCompletionStreamState[T]) -> None:
+    def __init__(
+        self, response: HttpResponse, flow: Flow, state: ChatCompletionStreamState[T]
+    ) -> None:
         self.http_response = response
         """The HTTP response, for its status and headers."""
+        self._flow = flow
         self._state = state
+        state.expects_end = True
         self._failure: Exception | None = None
 
     def _final(self) -> ParsedChatCompletion[T]:
         """The whole answer; half of one is an error, also when it is asked for again."""
         if self._failure is not None:
             raise self._failure
-        if not self._state.is_complete:
-            raise IncompleteStreamError(
-                message="Connection error: the stream was closed before its end.",
-                request=self.http_response.request,
-                response=self.http_response,
-                completion=self._state.completion_so_far(),
-            )
+        self._flow.final_completion()
         return self._state.get_final_completion()
 
     @property
@@ -60,7 +57,7 @@ class ChatCompletionStream(SoFar[T], Closing):
     def __init__(
         self, chunks: Stream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
     ) -> None:
-        super().__init__(chunks.response, state)
+        super().__init__(chunks.response, chunks._flow, state)
         self._chunks = chunks
         self._events = self._handled()
 
@@ -95,7 +92,8 @@ class ChatCompletionStream(SoFar[T], Closing):
         try:
             for chunk in self._chunks:
                 yield from self._state.handle_chunk(chunk)
-            self._state.is_over = not self._chunks.is_closed
+            if self._flow.is_whole:
+                yield from self._state.end()
         except Exception as error:
             self._failure = error
             raise

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import attrs
@@ -23,7 +23,6 @@ import attrs
 from chatlib.errors import IncompleteStreamError
 from chatlib.http import ResponseInfo, omit
 from chatlib.streaming.partial_json import PartialJson
-from chatlib.streaming.surrogates import joined_text
 from chatlib.types.base import JsonObject, converter, set_http
 from chatlib.types.chunk import (
     ENDS,
@@ -47,10 +46,14 @@ from chatlib.types.completion import (
     ChatCompletionMessageFunctionToolCall,
     Choice,
     ChoiceLogprobs,
+    CompletionUsage,
     Custom,
     Function,
     FunctionCall,
 )
+from chatlib.types.text import json_text
+from chatlib.wire.codec import structure
+from chatlib.wire.surrogates import joined_text
 
 J = TypeVar("J", bound=JsonObject)
 
@@ -220,8 +223,11 @@ class Accumulator:
         return self._choices[index].touched
 
     def _report(self, name: str, value: Any) -> None:
-        if not (isinstance(value, JsonObject) and not value.fields_set):
+        # One that holds nothing but nulls and zeros says nothing new.
+        if not isinstance(value, JsonObject) or any(_values(value)):
             self._reports[name] = value
+        elif value.fields_set:
+            self._reports.setdefault(name, value)
 
     def completion(self) -> ChatCompletion:
         """What has come so far, as a completion of its own that later chunks do not change."""
@@ -231,7 +237,20 @@ class Accumulator:
             choices=[choice.build() for _, choice in sorted(self._choices.items())],
         )
         set_http(made, self._http)
+        if not self._reports.get("usage"):
+            usage = self._usage_elsewhere()
+            if usage is not None:
+                made.usage = usage
         return _with_more(made, self._extra)
+
+    def _usage_elsewhere(self) -> CompletionUsage | None:
+        """The usage that Moonshot reports in the last chunk's choice, and Groq in ``x_groq``."""
+        holders = [choice.extra for choice in self._choices.values()]
+        for holder in (*holders, self._extra.get("x_groq")):
+            usage = holder.get("usage") if isinstance(holder, dict) else None
+            if usage and isinstance(usage, dict):
+                return structure(usage, CompletionUsage)
+        return None
 
 
 @attrs.define
@@ -327,14 +346,15 @@ class _Choice:
         for sent in delta.tool_calls if isinstance(delta.tool_calls, list) else ():
             if isinstance(sent, ChoiceDeltaToolCall):
                 piece = _CallPiece.of(sent)
-                if piece is not None:
+                if piece is not None and (self.calls or piece.says_something):
                     call = self._call_of(piece)
                     touched.append((call, call.add(piece), call.restarted))
         self.touched = touched
-        if isinstance(delta.function_call, ChoiceDeltaFunctionCall):
+        function = delta.function_call
+        if isinstance(function, ChoiceDeltaFunctionCall) and any(_values(function)):
             if self.function_call is None:
                 self.function_call = _Call(None)
-            self.function_call.add_function(delta.function_call)
+            self.function_call.add_function(function)
         if isinstance(delta.audio, ChoiceDeltaAudio):
             _merge(self.audio, dict(delta.audio._items()))
 
@@ -404,7 +424,7 @@ class _Choice:
             return True
         is_of_tool = piece.id == piece.name  # the id is that of all calls of the tool
         if same_id and not other_index:
-            if not held.is_whole() or piece.text == held.text():
+            if not held.is_whole() or held.repeats(piece.text):
                 return False
             return is_of_tool if not piece.text or held.is_placeholder else True
         if held.is_whole():
@@ -442,6 +462,11 @@ class _Choice:
             made.logprobs = ChoiceLogprobs(**known)  # type: ignore[arg-type]
             made.logprobs.extra.update(held)
         return _with_more(made, self.extra)
+
+
+def _values(sent: JsonObject) -> Iterator[Any]:
+    """What an object holds, whatever the names are."""
+    return (value for _, value in sent._items())
 
 
 def _adds_something(delta: object) -> bool:
@@ -489,10 +514,17 @@ class _CallPiece:
             _label(sent.id),
             _label(sent.type),
             name if isinstance(name, str) else None,
-            _text_of_arguments(text),
+            json_text(text),
             custom is not None and name == custom.get("name"),
             extra,
             more,
+        )
+
+    @property
+    def says_something(self) -> bool:
+        """Whether it can begin a call: some servers put an empty one beside every text."""
+        return bool(
+            self.id or self.name or self.text or self.is_custom or self.extra or self.function_extra
         )
 
 
@@ -500,52 +532,25 @@ def _label(value: Any) -> Any:
     return value if value and isinstance(value, (str, int)) else None
 
 
-def _text_of_arguments(value: Any) -> str:
-    """Arguments as text: servers that send the object itself mean its JSON."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else _to_json(value)
-
-
-def _to_json(value: Any) -> str:
-    try:
-        return json.dumps(value)
-    except RecursionError:
-        pass
-    # Nested more deeply than the encoder goes: the same, without recursion.
-    written: list[str] = []
-    todo: list[tuple[bool, Any]] = [(False, value)]
-    while todo:
-        is_mark, item = todo.pop()
-        if is_mark:
-            written.append(item)
-        elif not isinstance(item, (dict, list)):
-            written.append(json.dumps(item))
-        else:
-            inner: list[tuple[bool, Any]] = []
-            for key, part in item.items() if isinstance(item, dict) else enumerate(item):
-                inner.append((True, ", " if inner else ""))
-                if isinstance(item, dict):
-                    inner.append((True, f"{json.dumps(key)}: "))
-                inner.append((False, part))
-            start, end = "{}" if isinstance(item, dict) else "[]"
-            todo.append((True, end))
-            todo.extend(reversed(inner))
-            todo.append((True, start))
-    return "".join(written)
-
-
-def _is_whole(text: str) -> bool:
+def is_whole(text: str) -> bool:
     """Whether a text is a JSON object, complete."""
     if not text.rstrip().endswith("}"):
         return False
     try:
-        json.loads(text)
+        json.loads(text, strict=False)
     except RecursionError:
         return True  # what is nested so deeply is not looked into
     except ValueError:
         return False
     return True
+
+
+def _value_of(text: str) -> Any:
+    """The value of a text that is whole; of one that is nested too deeply, the text."""
+    try:
+        return json.loads(text, strict=False)
+    except RecursionError:
+        return text
 
 
 class _Call:
@@ -563,6 +568,8 @@ class _Call:
         self._reader: PartialJson | None = None
         self.restarted = False
         """Whether the last piece replaced the arguments that were held."""
+        self.is_cumulative = False
+        """Whether each piece repeats the arguments that came before."""
 
     @property
     def is_custom(self) -> bool:
@@ -584,9 +591,7 @@ class _Call:
         """Whether the arguments so far are a whole JSON object."""
         # The last piece spares most a look at the whole.
         return (
-            bool(self.arguments)
-            and self.arguments[-1][-1:] in "} \t\r\n"
-            and _is_whole(self.text())
+            bool(self.arguments) and self.arguments[-1][-1:] in "} \t\r\n" and is_whole(self.text())
         )
 
     def goes_on(self, more: str) -> bool:
@@ -597,7 +602,7 @@ class _Call:
         if self._reader is None or self._reader.length > len(held):
             self._reader = PartialJson()
         self._reader.feed(held[self._reader.length :])
-        return self._reader.can_go_on(more) or _is_whole(held + more)
+        return self._reader.can_go_on(more) or is_whole(held + more)
 
     def name_grows(self, piece: _CallPiece) -> bool:
         """Whether a name that differs belongs to this call: it came in pieces, or grows."""
@@ -617,19 +622,17 @@ class _Call:
             self.index = piece.index
         self.type = self.type or piece.type or ("custom" if piece.is_custom else None)
         if piece.extra:
-            _merge(self.extra, piece.extra, inside=True)
+            _merge(self.extra, piece.extra)
         if piece.function_extra:
-            _merge(self.function_extra, piece.function_extra, inside=True)
+            _merge(self.function_extra, piece.function_extra)
         return self._add_named(piece.name, piece.text)
 
     def add_function(self, function: ChoiceDeltaFunctionCall) -> None:
         """Take in a piece of a legacy function call."""
         name: Any = function.name
         if function._extra:
-            _merge(self.function_extra, function._extra, inside=True)
-        self._add_named(
-            name if isinstance(name, str) else None, _text_of_arguments(function.arguments)
-        )
+            _merge(self.function_extra, function._extra)
+        self._add_named(name if isinstance(name, str) else None, json_text(function.arguments))
 
     def _add_named(self, name: str | None, text: str) -> str:
         self.restarted = False
@@ -644,10 +647,29 @@ class _Call:
                 if text.strip() == "{}":
                     return ""
                 self.arguments, self._reader, self.restarted = [], None, True
-            elif text[:1] == "{" and name and text == self.text() and _is_whole(text):
-                return ""  # the whole call once more
+            elif text[:1] == "{" == self.arguments[0][:1]:
+                text = self._news_in(text)
         self.arguments.append(text)
         return text
+
+    def repeats(self, text: str) -> bool:
+        """Whether a text is the whole arguments once more, perhaps with other blanks."""
+        held = self.text()
+        return text == held or (
+            is_whole(text) and is_whole(held) and _value_of(text) == _value_of(held)
+        )
+
+    def _news_in(self, text: str) -> str:
+        """Return what a piece that looks like a beginning adds to the arguments.
+
+        Some servers repeat in each piece all that came before, or in a last one the whole.
+        """
+        if self.is_cumulative or text.startswith(self.arguments[0]):
+            held = self.text()
+            if text.startswith(held) and (self.is_cumulative or not self.goes_on(text)):
+                self.is_cumulative = len(text) > len(held)
+                return text[len(held) :]
+        return "" if self.is_whole() and self.repeats(text) else text
 
     def named(self, text: str) -> dict[str, Any]:
         """The name and the text, as fields; the text's is called differently for each kind."""
@@ -724,8 +746,8 @@ _LABEL_ENDS = ("_id", "_type", "_format", "_signature", "_url")
 _STATES = frozenset({"status", "state"})
 """Fields of which the last value counts."""
 _TEXTS = frozenset(
-    "text thinking summary content reasoning reasoning_content refusal arguments input data delta "
-    "transcript output code".split()
+    "text thinking summary content reasoning reasoning_content reasoning_text thought thoughts "
+    "refusal arguments input data delta transcript output code".split()
 )
 """Fields that are pieces of a text, also where two pieces are alike."""
 _DEEPEST = 50
@@ -736,16 +758,14 @@ def _is_label(name: str) -> bool:
     return name in _LABELS or name.endswith(_LABEL_ENDS)
 
 
-def _merge(
-    held: dict[str, Any], more: dict[str, Any], *, inside: bool = False, level: int = 0
-) -> None:
+def _merge(held: dict[str, Any], more: dict[str, Any], *, level: int = 0) -> None:
     """Join unknown fields.
+
+    A text that equals the one held is a label that was repeated, unless it is known to be a text.
 
     Args:
         held: What has come so far.
         more: What comes now.
-        inside: They are those of a block or an inner object, where a text that equals the one held
-            is a label that was repeated, unless it is known to be a text.
         level: How deep.
     """
     for name, value in more.items():
@@ -759,7 +779,7 @@ def _merge(
                 held[name] = value or old or value
             elif not isinstance(old, _Text):
                 held[name] = _Text([value])
-            elif not (inside and name not in _TEXTS and len(old) == 1 and old[0] == value):
+            elif name in _TEXTS or len(old) > 1 or old[0] != value:
                 old.append(value)
         elif level >= _DEEPEST:
             held[name] = value
@@ -770,7 +790,7 @@ def _merge(
         elif isinstance(value, dict):
             if not isinstance(old, dict):
                 held[name] = old = {}
-            _merge(old, value, inside=True, level=level + 1)
+            _merge(old, value, level=level + 1)
         else:
             held[name] = value
 
@@ -789,7 +809,22 @@ def _merge_list(held: list[Any], more: list[Any], level: int) -> None:
             block = {}
             held.append(block)
         taken.add(id(block))
-        _merge(block, entry, inside=True, level=level)
+        _merge(block, _without_repeats(entry, block), level=level)
+
+
+def _without_repeats(entry: dict[str, Any], block: dict[str, Any]) -> dict[str, Any]:
+    """An entry without the texts that are the block's once more.
+
+    LiteLLM sends the signature of a thinking block beside the whole of its text
+    (open-webui#29860).
+    """
+    if not entry.get("signature") or block.get("signature"):
+        return entry
+    return {
+        name: value
+        for name, value in entry.items()
+        if not (name in _TEXTS and value and _copied(block.get(name)) == value)
+    }
 
 
 def _block_of(entry: dict[str, Any], held: list[Any], taken: set[int]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,6 @@ import attrs
 from chatlib.errors import APIResponseValidationError, IncompleteStreamError, as_text, preview
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.streaming.accumulator import Accumulator
-from chatlib.streaming.surrogates import Halves
 from chatlib.types.base import converter, set_http
 from chatlib.types.chunk import ENDS, FIRST, MANY, ONE, OPENS, ChatCompletionChunk, mark
 from chatlib.types.json_values import read_json
@@ -18,6 +18,7 @@ from chatlib.wire.codec import from_json
 from chatlib.wire.error_bodies import ErrorFound, error_inside, find_error
 from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
 from chatlib.wire.sse import ServerSentEvent, SSEDecoder
+from chatlib.wire.surrogates import Halves
 
 
 def read_chunks(response: HttpResponse) -> Iterator[ChatCompletionChunk]:
@@ -67,6 +68,7 @@ class ChunkReader:
         self._halves = Halves()
         self._chunk: ChatCompletionChunk | None = None  # the last one
         self._opened = False  # a choice has begun
+        self._by_message: set[int] = set()  # choices that came as messages in place of deltas
         self._hook = converter().get_structure_hook(ChatCompletionChunk)
         self._last = ""  # the data of the last event, for an error that quotes it
         self._asked: int | None = None
@@ -143,13 +145,15 @@ class ChunkReader:
 
     def _why_incomplete(self) -> str:
         began, wanted = self.joined.begun, self._wanted
+        stray = preview(self._events.stray.decode("utf-8", "replace"))
+        quoted = f"; in it stood {stray}" if stray else ""
         if not began:
             last = preview(self._last)
-            quoted = f"; the last event was {last}" if last else ""
+            quoted = f"; the last event was {last}" if last else quoted
             return f"the stream ended without an answer{quoted}"
         if began < wanted and self.joined.finished:
             return f"the stream ended after {began} of the {wanted} choices that were asked for"
-        return "the stream ended before the answer was complete"
+        return f"the stream ended before the answer was complete{quoted}"
 
     def _sniff(self, piece: bytes) -> bytes:
         # No event stream begins with one of these; JSON and HTML, sent in its place, do.
@@ -174,6 +178,9 @@ class ChunkReader:
         try:
             value = from_json(data)
         except ValueError:
+            if data.startswith("data:"):  # framed twice
+                data = _PREFIXES.sub("", data)
+                return self._read(attrs.evolve(event, data=data))
             if not failed:
                 self._read_text(data, named)
                 return None
@@ -185,6 +192,7 @@ class ChunkReader:
             or not value.get("choices")
             or value.get("error")
             or "base_resp" in value
+            or "x_groq" in value
         ):
             if not failed and _is_keep_alive(event, value):
                 self._last = self._last or data.strip()
@@ -204,13 +212,8 @@ class ChunkReader:
         for choice in value["choices"]:
             if choice.get("error"):
                 self._check_error(value, data)
-            # A whole completion, or the first of a choice, in place of pieces.
-            if (
-                "message" in choice
-                and not choice.get("delta")
-                and not self.joined.began(choice["index"])
-            ):
-                choice["delta"] = choice.pop("message")
+            if "message" in choice and not choice.get("delta"):
+                self._take_message(choice)
         if "\\" in data or self._halves.held:
             self._halves.mend(data, value["choices"])
         chunk: ChatCompletionChunk = self._hook(value, None)
@@ -222,6 +225,26 @@ class ChunkReader:
         else:
             self._place(chunk)
         return chunk
+
+    def _take_message(self, choice: dict[str, Any]) -> None:
+        """Make a delta of a message that stands in its place.
+
+        It is all of the answer, or all so far, or a piece: what it adds is what has not come.
+        """
+        index, message = choice["index"], choice["message"]
+        held = self.joined.choice(index).message if self.joined.began(index) else None
+        if held is None:
+            self._by_message.add(index)
+            choice["delta"] = choice.pop("message")
+        elif isinstance(message, dict):
+            text, so_far = message.get("content"), held.text
+            delta = choice["delta"] = {}
+            if isinstance(text, str) and text.startswith(so_far):
+                delta["content"] = text[len(so_far) :]
+            elif index in self._by_message:
+                delta["content"] = text
+            if message.get("tool_calls") and not held.tool_calls:
+                delta["tool_calls"] = message["tool_calls"]
 
     def _end_of_answer(self) -> None:
         """Note that ``[DONE]`` has come.
@@ -245,7 +268,11 @@ class ChunkReader:
         if text.startswith("[done]"):
             self._end_of_answer()
         # An event with a name may hold any text, but what begins as JSON was meant to be JSON.
-        elif text and not _means_nothing(text) and (not named or text[0] in "{["):
+        elif (
+            text
+            and not (_means_nothing(text) or text.strip("[]") in _ENDINGS)
+            and (not named or text[0] in "{[")
+        ):
             raise self._not_promised("An event of the stream is not JSON", data)
         else:
             self._last = self._last or data.strip()
@@ -313,6 +340,9 @@ def asked_for(request: HttpRequest | None) -> int | None:
     return wanted if isinstance(wanted, int) else 1
 
 
+_PREFIXES = re.compile(r"(data: ?)+")
+
+
 def _is_keep_alive(event: ServerSentEvent, value: Any) -> bool:
     """Whether an event is there only to keep the connection open."""
     if value is None or value in ({}, [], ""):
@@ -331,3 +361,5 @@ def _means_nothing(text: str) -> bool:
 
 
 _HEARTBEATS = frozenset({"ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive"})
+_ENDINGS = frozenset({"done", "end", "eof"})
+"""Texts in place of ``[DONE]``. They say too little to end an answer."""

@@ -11,7 +11,6 @@ chunk, which for nearly all is the piece of text that is kept anyway.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -19,9 +18,8 @@ from typing import Any, Generic, TypeVar
 
 from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
 from chatlib.http import omit
-from chatlib.streaming.accumulator import Accumulator
+from chatlib.streaming.accumulator import Accumulator, is_whole
 from chatlib.streaming.partial_json import PartialJson
-from chatlib.streaming.surrogates import Halves
 from chatlib.structured.completions import (
     as_parsed,
     is_parseable,
@@ -31,7 +29,7 @@ from chatlib.structured.completions import (
     parse_content,
     strict_tool,
 )
-from chatlib.types.chunk import ChatCompletionChunk, ChoiceDelta, ChunkChoice
+from chatlib.types.chunk import ENDS, ChatCompletionChunk, ChoiceDelta, ChunkChoice, marks_of
 from chatlib.types.completion import (
     ChatCompletion,
     ChatCompletionMessageFunctionToolCall,
@@ -53,6 +51,7 @@ from chatlib.types.events import (
 )
 from chatlib.types.parsed import ParsedChatCompletion
 from chatlib.types.text import text_of
+from chatlib.wire.surrogates import Halves
 
 T = TypeVar("T")
 
@@ -87,12 +86,9 @@ class ChatCompletionStreamState(Generic[T]):
         self._log: list[str | ChatCompletionChunk] = []
         self._choices: dict[int, _ChoiceEvents] = {}
         self.is_over = False
-        """Whether the stream has come to its end; set by whoever reads it."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing is to come that matters: it is over, or each choice has finished."""
-        return self.is_over or self._folded.finished
+        """Whether the stream has come to its end: :meth:`end` was called."""
+        self.expects_end = False
+        """Whether it will be called, so that events may wait for it."""
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
@@ -129,8 +125,17 @@ class ChatCompletionStreamState(Generic[T]):
                 choice = self._choices.get(index)
                 if choice is None:
                     choice = self._choices[index] = _ChoiceEvents(index, self)
-                events.extend(choice.events(piece))
+                events.extend(choice.events(piece, chunk))
         return events
+
+    def end(self) -> list[ChatCompletionStreamEvent[T]]:
+        """Take note that the stream is over: the events of what had not ended before.
+
+        Raises:
+            ParseError: what has ended is not what was asked for.
+        """
+        self.is_over = True
+        return [event for choice in self._choices.values() for event in choice.end()]
 
     def completion_so_far(self) -> ChatCompletion:
         """What has come so far, as a plain completion."""
@@ -155,15 +160,6 @@ class ChatCompletionStreamState(Generic[T]):
             return so_far(text) if strict_tool(self._tools, name) else None
 
         return as_parsed(folded.completion(), content, arguments)
-
-
-def is_json(text: str) -> bool:
-    """Whether a text is whole."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def so_far(text: str) -> Any:
@@ -269,12 +265,28 @@ class _ChoiceEvents:
         self._arguments: dict[int, _Growing] = {}
         self._current: int | None = None  # the tool call that is coming
         self._done: set[str] = set()
+        self._finishes_early = False  # finish reasons come beside the pieces of what goes on
 
-    def events(self, piece: ChunkChoice) -> Iterator[Any]:
+    def end(self) -> Iterator[Any]:
+        """The events of all that is open."""
+        yield from self._text_done()
+        for position in sorted(self._arguments):
+            yield from self._call_done(position, finished=True)
+
+    @property
+    def _size(self) -> int:
+        texts = (self._content, self._refusal, *self._arguments.values())
+        return sum(text.length for text in texts)
+
+    def events(self, piece: ChunkChoice, chunk: ChatCompletionChunk) -> Iterator[Any]:
+        """The events of a piece, which came in a chunk."""
         delta: Any = piece.delta if isinstance(piece.delta, ChoiceDelta) else _NOTHING
         index = self._index
+        before = self._size if piece.finish_reason else 0
         if delta.content is not None:
             text = self._content.append(text_of(delta.content))
+            if text and self._done:
+                self._done.discard("content")
             length = self._content.length
             yield ContentDeltaEvent(
                 text,
@@ -299,9 +311,12 @@ class _ChoiceEvents:
                 self._current = call.position
         if piece.finish_reason:
             self._check_finish(piece.finish_reason)
-            yield from self._text_done()
-            for position in sorted(self._arguments):
-                yield from self._call_done(position, finished=True)
+            # Where one comes with the first piece, there may be one in each (Gemini and Vertex
+            # behind LiteLLM, one-api): the end is that of the stream, or a chunk that adds nothing.
+            adds = self._size > before
+            self._finishes_early |= adds and not before and not marks_of(chunk) & ENDS
+            if not (adds and self._finishes_early and self._state.expects_end):
+                yield from self.end()
 
     def _touched(self, delta: ChoiceDelta) -> list[tuple[Any, str, bool]]:
         """The function calls that this delta brought something for, and the text of it."""
@@ -363,7 +378,7 @@ class _ChoiceEvents:
         if position is None:
             return
         growing = self._arguments[position]
-        if growing.is_typed and not finished and not is_json(growing.upto(growing.length)):
+        if growing.is_typed and not finished and not is_whole(growing.upto(growing.length)):
             return  # the server sends the pieces of several calls in turn: this one goes on
         if not self._ends(f"call.{position}"):
             return

@@ -84,7 +84,7 @@ def response_format_of(kind: Any) -> dict[str, Any]:
     """The ``response_format`` that makes a model answer with a type.
 
     Args:
-        kind: Any type that :func:`~chatlib.schema.json_schema` knows.
+        kind: Any type that :func:`~chatlib.structured.json_schema.json_schema` knows.
 
     Raises:
         TypeError: a strict schema can't say it; the message says where.

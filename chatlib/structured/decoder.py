@@ -97,7 +97,7 @@ def decode(kind: Any, value: Any, *, path: str = "") -> Any:
     """Decoded JSON as a value of a type.
 
     Args:
-        kind: Any type that :func:`chatlib.schema.json_schema` takes.
+        kind: Any type that :func:`chatlib.structured.json_schema.json_schema` takes.
         value: What :func:`json.loads` gave.
         path: What to call the value in errors; ``$`` unless said.
 
@@ -247,7 +247,7 @@ def _read(text: str | bytes, path: str) -> Any:
         raise ValueError(f"JSON has no {name}")
 
     try:
-        value = json.loads(text, object_pairs_hook=unique, parse_constant=constant)
+        value = json.loads(text, object_pairs_hook=unique, parse_constant=constant, strict=False)
     except RecursionError:
         raise DecodeError(f"{path}: it is nested too deeply", path, text) from None
     except ValueError as error:

@@ -11,7 +11,7 @@ and sent back, below a deep stack too. No server nests half as deep on purpose."
 
 
 def read_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
-    """Return the value of a JSON text. ``NaN`` and ``Infinity``, which some servers send, are read.
+    """Return the value of a JSON text. ``NaN``, ``Infinity`` and control characters are read.
 
     Args:
         text: The JSON text.
@@ -23,10 +23,10 @@ def read_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
     try:
         try:
             value = json.loads(text)
-        except (json.JSONDecodeError, UnicodeDecodeError):
+        except UnicodeDecodeError:
             raise
-        except ValueError:  # an integer with more digits than Python converts
-            value = json.loads(text, parse_int=_integer)
+        except ValueError:
+            value = json.loads(text, parse_int=_integer, strict=False)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     if isinstance(text, bytes):
@@ -45,8 +45,6 @@ def read_first_json(text: str, start: int = 0) -> tuple[Any, int]:
     try:
         try:
             value, end = _DECODER.raw_decode(text, start)
-        except json.JSONDecodeError:
-            raise
         except ValueError:
             value, end = _LENIENT.raw_decode(text, start)
     except RecursionError:
@@ -88,5 +86,5 @@ def _integer(digits: str) -> int | float:
 
 
 _DECODER = json.JSONDecoder()
-_LENIENT = json.JSONDecoder(parse_int=_integer)
+_LENIENT = json.JSONDecoder(parse_int=_integer, strict=False)
 _TOO_DEEP = "it is nested too deeply"

@@ -17,6 +17,8 @@ def text_of(content: object) -> str:
     if isinstance(content, str):
         return content
     parts = cast("list[dict[str, Any] | str]", content if isinstance(content, list) else [content])
+    if isinstance(content, dict) and "type" not in content:
+        return json_text(content)  # the JSON that was asked for, as an object
     texts = [
         part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"
     ]
@@ -24,7 +26,7 @@ def text_of(content: object) -> str:
 
 
 def json_text(value: object) -> str:
-    """Return the text of a call's arguments, which some servers send as the JSON itself.
+    """Return the text of what should be JSON as text, and which some servers send as the JSON.
 
     Text is returned as it is, None as the empty text.
     """

@@ -239,7 +239,8 @@ def _object_to_send(value: JsonObject) -> dict[str, Any]:
         return _message_to_send(value)
     fields = dict(value._items())
     if isinstance(value, (Function, FunctionCall)):
-        fields = {**fields, "arguments": json_text(value.arguments) or "{}"}
+        arguments = json_text(value.arguments)
+        fields = {**fields, "arguments": arguments if arguments.strip() else "{}"}
         fields.pop("parsed_arguments", None)
         fields = {name: item for name, item in fields.items() if item is not None}
     elif "function" in fields and fields.get("type") is None:
@@ -259,6 +260,9 @@ def _message_to_send(message: ChatCompletionMessage) -> dict[str, Any]:
     sent["role"] = message.role or "assistant"
     if not message.tool_calls:  # an empty list is refused by OpenAI
         sent.pop("tool_calls", None)
+    function = message.function_call
+    if isinstance(function, FunctionCall) and not (function.name or function.arguments):
+        sent.pop("function_call")  # an empty one, as some servers put it beside every text
     calls = sent.get("tool_calls") or sent.get("function_call")
     fields = {
         name: item

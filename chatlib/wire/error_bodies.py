@@ -50,7 +50,7 @@ class ErrorFound:
 
 # Names under which servers put an error: its code, its words, words that nothing else has.
 _CODES = ("code", "error_code", "errcode", "err_code")
-_WORDS = ("message", "error", "detail", "msg")
+_WORDS = ("message", "error", "detail", "msg", "errors")
 _ERROR_WORDS = ("error_msg", "error_message", "errorMessage", "errmsg", "err_msg", "status_msg")
 _SUCCESS = frozenset({"ok", "success", "succeeded", "true"})
 _FAILURE = frozenset({"error", "fail", "failed", "failure"})
@@ -77,7 +77,7 @@ def _find(value: Any, certain: bool, depth: int) -> ErrorFound | None:
     if not isinstance(value, dict):
         return None
     error = value.get("error")
-    if not _is_empty(error):
+    if not _is_empty(error) and not (value.get("choices") and _says_well(error)):
         if (
             isinstance(error, dict)
             and not error.get("message")
@@ -98,6 +98,9 @@ def _find(value: Any, certain: bool, depth: int) -> ErrorFound | None:
     if isinstance(status, dict) and _verdict(status.get("status_code")) is False:
         around = {"code": status["status_code"], **value}
         return ErrorFound(_message_in(status) or as_text(status), status, around)
+    ended = value.get("x_groq")  # Groq: why a stream stopped early
+    if isinstance(ended, dict) and not _is_empty(ended.get("error")):
+        return ErrorFound(_message_in(ended) or as_text(ended), ended["error"], ended)
     named = value.get("object") == "error" or value.get("type") == "error"
     if not (certain or named or _says_failed(value)):
         return None
@@ -150,6 +153,11 @@ def _is_empty(error: Any) -> bool:
     if isinstance(error, dict):
         return not any(error.values())
     return not error
+
+
+def _says_well(error: Any) -> bool:
+    """Whether an error beside an answer is none: ``{"code": 0, "message": "success"}``."""
+    return isinstance(error, dict) and _verdict(error.get("code")) is True
 
 
 def _message_in(value: Any, depth: int = 0) -> str | None:

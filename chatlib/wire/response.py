@@ -11,6 +11,7 @@ from chatlib.types.completion import ChatCompletion
 from chatlib.types.json_values import read_first_json
 from chatlib.wire.codec import structure
 from chatlib.wire.error_bodies import error_from_response, error_inside, find_error
+from chatlib.wire.surrogates import may_hold_halves, pair_all
 
 
 def raise_for_status(response: HttpResponse) -> None:
@@ -38,6 +39,8 @@ def read_object(response: HttpResponse) -> dict[str, Any]:
         raise error_inside(found, response, _part_of(value))
     if not isinstance(value, dict):
         raise not_promised(response, "The response is not a JSON object", text)
+    if may_hold_halves(text):
+        pair_all(value)
     return value
 
 

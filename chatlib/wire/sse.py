@@ -6,9 +6,13 @@ a whole event at once, which makes characters cut in the middle harmless, and ke
 unfinished line in a list, which makes a line of megabytes in small pieces linear.
 
 The rules are those of https://html.spec.whatwg.org/multipage/server-sent-events.html, section
-"Interpreting an event stream", with two additions that real servers need: an event that lacks its
-closing blank line at the end of the stream is given all the same, and a field named ``error``
-(which the standard would ignore) reads as an event of that name.
+"Interpreting an event stream", with additions that real servers need:
+
+- An event that lacks its closing blank line at the end of the stream is given all the same.
+- A field named ``error``, which the standard would ignore, reads as an event of that name.
+- A JSON object that follows another one, or ``[DONE]`` that does, begins an event of its own where
+  the blank line between them is missing: no JSON text goes on like that.
+- A line that begins as JSON, without the name of a field, is data.
 """
 
 from __future__ import annotations
@@ -76,6 +80,8 @@ class SSEDecoder:
     def __init__(self) -> None:
         self.retry: int | None = None
         """The reconnection time in milliseconds, where the server sent one."""
+        self.stray = b""
+        """The first line that is no field: a proxy's text, perhaps, in place of events."""
         self._start: bytes | None = b""  # the first bytes, until it is clear whether they are a BOM
         self._lines = LineDecoder()
         self._data: list[bytes] = []
@@ -94,9 +100,11 @@ class SSEDecoder:
         events: list[ServerSentEvent] = []
         for line in self._lines.feed(piece):
             if line.startswith(b"data: "):  # nearly every line
+                if self._data:
+                    self._split(line[6:], events)
                 self._data.append(line[6:])
             elif line:
-                self._take(line)
+                self._take(line, events)
             elif self._data:
                 events.append(self._dispatch())
             else:
@@ -107,14 +115,20 @@ class SSEDecoder:
         """The event that was still open when the stream ended, if there is one."""
         last = (self._start or b"") + self._lines.flush()
         self._start = b""
+        events: list[ServerSentEvent] = []
         if last:
-            self._take(last)
-        return [self._dispatch()] if self._data else []
+            self._take(last, events)
+        if self._data:
+            events.append(self._dispatch())
+        return events
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes, events: list[ServerSentEvent]) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
+        if line.startswith((b"{", b"[")):  # Ollama's errors in the middle of a stream
+            name, value = b"data", line
         if name == b"data":
+            self._split(value, events)
             self._data.append(value)
         elif name == b"event":
             self._event = value
@@ -125,6 +139,19 @@ class SSEDecoder:
         elif name == b"error":  # not in the standard: llama.cpp
             self._event = b"error"
             self._data.append(value)
+        elif name and name not in (b"event", b"id", b"retry"):
+            self.stray = self.stray or line
+
+    def _split(self, value: bytes, events: list[ServerSentEvent]) -> None:
+        """End the event so far where the next line of data can't belong to it."""
+        data = self._data
+        if (
+            data
+            and data[0].startswith(b"{")
+            and data[-1].rstrip().endswith(b"}")
+            and value.startswith((b"{", b"[DONE]"))
+        ):
+            events.append(self._dispatch())
 
     def _dispatch(self) -> ServerSentEvent:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)

@@ -29,6 +29,24 @@ def paired(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def pair_all(value: Any) -> None:
+    """Pair the halves in all texts of a decoded JSON value, in place, however deep."""
+    todo = [value]
+    while todo:
+        container = todo.pop()
+        is_list = isinstance(container, list)
+        for key, item in enumerate(container) if is_list else list(container.items()):
+            if isinstance(item, str):
+                container[key] = paired(item)
+            elif isinstance(item, (dict, list)):
+                todo.append(item)
+
+
+def may_hold_halves(json_text: str) -> bool:
+    """Return whether a text of JSON can hold a half: only an escape can."""
+    return "\\" in json_text and _ESCAPED_HALF.search(json_text) is not None
+
+
 def joined_text(pieces: list[str]) -> str:
     """Join the pieces of a text that may still be coming: a half at its end is left out."""
     text = "".join(pieces)
@@ -66,7 +84,7 @@ class Halves:
             data: The JSON of the chunk. Only an escape can hold a half.
             choices: The chunk's choices, decoded.
         """
-        if not self.held and _ESCAPED_HALF.search(data) is None:
+        if not (self.held or may_hold_halves(data)):
             return
         for choice in choices:
             delta = choice.get("delta")
