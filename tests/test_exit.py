@@ -176,8 +176,8 @@ next(results)
 """,
     "results dropped while requests take for ever": """
 from chatlib import run_many
-from chatlib.many import file
-file.EXIT_SECONDS = 0.5
+from chatlib.many import results_file
+results_file.EXIT_SECONDS = 0.5
 asks = ({"n": n} for n in range(9))
 for _ in run_many(None, asks, call=lambda n: n and time.sleep(60), results=sys.argv[1]):
     break
