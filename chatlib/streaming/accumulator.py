@@ -24,6 +24,7 @@ from chatlib.errors import IncompleteStreamError
 from chatlib.http import ResponseInfo, omit
 from chatlib.streaming.partial_json import PartialJson
 from chatlib.streaming.surrogates import joined_text
+from chatlib.types.audio import ChatCompletionAudio
 from chatlib.types.base import JsonObject, converter, set_http
 from chatlib.types.chunk import (
     ENDS,
@@ -39,14 +40,12 @@ from chatlib.types.chunk import (
     ChunkChoice,
     marks_of,
 )
-from chatlib.types.completion import (
-    ChatCompletion,
-    ChatCompletionAudio,
-    ChatCompletionMessage,
+from chatlib.types.completion import ChatCompletion, Choice
+from chatlib.types.logprobs import ChoiceLogprobs
+from chatlib.types.message import ChatCompletionMessage
+from chatlib.types.tool_call import (
     ChatCompletionMessageCustomToolCall,
     ChatCompletionMessageFunctionToolCall,
-    Choice,
-    ChoiceLogprobs,
     Custom,
     Function,
     FunctionCall,
@@ -435,7 +434,8 @@ class _Choice:
             audio = _copied(self.audio)
             message.audio = ChatCompletionAudio(**{name: audio.pop(name, omit) for name in _AUDIO})
             message.audio.extra.update(audio)
-        made = Choice(index=self.index, finish_reason=self.finish_reason, message=message)
+        reason: Any = self.finish_reason  # None where the server did not say
+        made = Choice(index=self.index, finish_reason=reason, message=message)
         if self.logprobs:
             held = {name: list(tokens) for name, tokens in self.logprobs.items()}
             known = {name: held.pop(name, omit) for name in ("content", "refusal")}

@@ -24,7 +24,7 @@ import enum
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -246,6 +246,22 @@ class JsonObject(_Received):
         _set_names(made, (*self._names, *(name for name in changes if name not in held)))
         set_http(made, self._http)
         return made
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> dict[str, Any]:
+        """Return how pydantic validates a field of this class, and how it serializes one."""
+        take: dict[str, Any] = {"type": "no-info", "function": partial(_validated, cls)}
+        return {
+            "type": "lax-or-strict",  # in a union with dict forms, a dict stays a dict
+            "strict_schema": {"type": "is-instance", "cls": cls},
+            "lax_schema": {"type": "function-plain", "function": take},
+            "serialization": {"type": "function-plain", "function": to_plain},
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """Return the JSON schema that pydantic gives for a field of this class."""
+        return {"type": "object", "title": cls.__name__}
 
     def __copy__(self) -> Self:
         twin = type(self).__new__(type(self))
@@ -498,6 +514,18 @@ def converter() -> cattrs.Converter:
 
     made = cattrs.Converter(detailed_validation=False)
     configure_converter(made)
+    return made
+
+
+def _validated(cls: type[JsonObject], value: Any) -> JsonObject:
+    """Return a value as an object of a class, for pydantic.
+
+    Raises:
+        ValueError: It is neither an instance nor a dict.
+    """
+    if not isinstance(value, (cls, dict)):
+        raise ValueError(f"a dict or an instance of {cls.__name__} is required")
+    made: JsonObject = converter().structure(copied(value), cls)
     return made
 
 

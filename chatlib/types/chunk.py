@@ -5,10 +5,22 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from chatlib.types.base import JsonObject, json_object
-from chatlib.types.completion import ChoiceLogprobs, CompletionUsage
-from chatlib.types.literals import FinishReason, Role, ServiceTier
+from chatlib.types.literals import FinishReason, Role, ServiceTier, ToolCallType
+from chatlib.types.logprobs import ChoiceLogprobs
 from chatlib.types.moderation import Moderation
 from chatlib.types.text import text_of
+from chatlib.types.usage import CompletionUsage
+
+__all__ = [
+    "ChatCompletionChunk",
+    "ChoiceDelta",
+    "ChoiceDeltaAudio",
+    "ChoiceDeltaFunctionCall",
+    "ChoiceDeltaToolCall",
+    "ChoiceDeltaToolCallFunction",
+    "ChunkChoice",
+    "ChunkChoiceLogprobs",
+]
 
 
 @json_object
@@ -50,7 +62,7 @@ class ChoiceDeltaToolCall(JsonObject):
     id: str | None = None
     """As a rule only in the first piece of a call, like ``type`` and the function's name."""
     function: ChoiceDeltaToolCallFunction | None = None
-    type: Literal["function"] | str | None = None
+    type: ToolCallType | None = None
 
 
 @json_object

@@ -7,15 +7,31 @@ made when it is read, and shows the state at the event's own time, however late 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias
 
 import attrs
+from typing_extensions import TypeVar
 
 from chatlib.types.chunk import ChatCompletionChunk
-from chatlib.types.completion import ChatCompletionTokenLogprob
+from chatlib.types.logprobs import ChatCompletionTokenLogprob
 from chatlib.types.parsed import ParsedChatCompletion
 
-T = TypeVar("T")
+__all__ = [
+    "ChatCompletionStreamEvent",
+    "ChunkEvent",
+    "ContentDeltaEvent",
+    "ContentDoneEvent",
+    "FunctionToolCallArgumentsDeltaEvent",
+    "FunctionToolCallArgumentsDoneEvent",
+    "LogprobsContentDeltaEvent",
+    "LogprobsContentDoneEvent",
+    "LogprobsRefusalDeltaEvent",
+    "LogprobsRefusalDoneEvent",
+    "RefusalDeltaEvent",
+    "RefusalDoneEvent",
+]
+
+T = TypeVar("T", default=Any)
 Lazy: TypeAlias = Callable[[], Any]
 
 

@@ -1,34 +1,41 @@
 """The parameters of every call: :class:`CreateParams` is where they are documented."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-from chatlib.http import Omit
+from chatlib.http import Omit, Timeout
+from chatlib.types.audio import ChatCompletionAudioParam
 from chatlib.types.literals import ChatCompletionModality, ChatModel, ReasoningEffort
-from chatlib.types.messages import MessageLike
-from chatlib.types.options import (
-    ChatCompletionAudioParam,
-    ChatCompletionPredictionContentParam,
-    ChatCompletionStreamOptionsParam,
-    CompletionCreateParamsModeration,
-    PromptCacheOptions,
-    ResponseFormatLike,
-    WebSearchOptions,
-)
-from chatlib.types.tools import (
-    ChatCompletionFunctionCallOptionParam,
-    CompletionCreateParamsFunction,
-    ToolChoiceLike,
-    ToolLike,
-)
+from chatlib.types.message import MessageLike
+from chatlib.types.moderation import CompletionCreateParamsModeration
+from chatlib.types.prediction import ChatCompletionPredictionContentParam
+from chatlib.types.prompt_cache import PromptCacheOptions
+from chatlib.types.response_format import ResponseFormatLike
+from chatlib.types.stream_options import StreamOptionsLike
+from chatlib.types.tool import CompletionCreateParamsFunction, ToolLike
+from chatlib.types.tool_choice import ChatCompletionFunctionCallOptionParam, ToolChoiceLike
+from chatlib.types.untyped import AnyDict
+from chatlib.types.web_search import WebSearchOptions
 
-if TYPE_CHECKING:
-    from chatlib.http import Timeout
-    from chatlib.types import values
+__all__ = [
+    "CREATE_PARAMS",
+    "CompletionCreateParams",
+    "CompletionCreateParamsBase",
+    "CompletionCreateParamsNonStreaming",
+    "CompletionCreateParamsStreaming",
+    "CompletionListParams",
+    "CompletionUpdateParams",
+    "CreateOptions",
+    "CreateParams",
+    "ListParams",
+    "MessageListParams",
+    "RequestOptions",
+    "TypedAnswerOptions",
+    "TypedAnswerParams",
+    "UpdateParams",
+]
 
 
 class TypedAnswerParams(TypedDict):
@@ -80,52 +87,25 @@ class TypedAnswerParams(TypedDict):
 
     messages: Iterable[MessageLike]
     model: ChatModel | str
-    audio: NotRequired[
-        ChatCompletionAudioParam | values.AudioOptions | Mapping[str, object] | Omit | None
-    ]
+    audio: NotRequired[ChatCompletionAudioParam | AnyDict | Omit | None]
     frequency_penalty: NotRequired[float | Omit | None]
     function_call: NotRequired[
-        Literal["none", "auto"]
-        | ChatCompletionFunctionCallOptionParam
-        | values.FunctionCallOption
-        | Mapping[str, object]
-        | Omit
+        Literal["none", "auto"] | ChatCompletionFunctionCallOptionParam | AnyDict | Omit
     ]
-    functions: NotRequired[
-        Iterable[
-            CompletionCreateParamsFunction
-            | values.CompletionCreateParamsFunction
-            | Mapping[str, object]
-        ]
-        | Omit
-    ]
+    functions: NotRequired[Iterable[CompletionCreateParamsFunction | AnyDict] | Omit]
     logit_bias: NotRequired[Mapping[str, int] | Omit | None]
     logprobs: NotRequired[bool | Omit | None]
     max_completion_tokens: NotRequired[int | Omit | None]
     max_tokens: NotRequired[int | Omit | None]
     metadata: NotRequired[Mapping[str, str] | Omit | None]
     modalities: NotRequired[Sequence[ChatCompletionModality] | Omit | None]
-    moderation: NotRequired[
-        CompletionCreateParamsModeration
-        | values.CompletionCreateParamsModeration
-        | Mapping[str, object]
-        | Omit
-        | None
-    ]
+    moderation: NotRequired[CompletionCreateParamsModeration | AnyDict | Omit | None]
     n: NotRequired[int | Omit | None]
     parallel_tool_calls: NotRequired[bool | Omit]
-    prediction: NotRequired[
-        ChatCompletionPredictionContentParam
-        | values.PredictionContent
-        | Mapping[str, object]
-        | Omit
-        | None
-    ]
+    prediction: NotRequired[ChatCompletionPredictionContentParam | AnyDict | Omit | None]
     presence_penalty: NotRequired[float | Omit | None]
     prompt_cache_key: NotRequired[str | Omit | None]
-    prompt_cache_options: NotRequired[
-        PromptCacheOptions | values.PromptCacheOptions | Mapping[str, object] | Omit
-    ]
+    prompt_cache_options: NotRequired[PromptCacheOptions | AnyDict | Omit]
     prompt_cache_retention: NotRequired[Literal["in_memory", "in-memory", "24h"] | Omit | None]
     reasoning_effort: NotRequired[ReasoningEffort | Omit]
     safety_identifier: NotRequired[str | Omit | None]
@@ -135,9 +115,7 @@ class TypedAnswerParams(TypedDict):
     ]
     stop: NotRequired[str | Sequence[str] | Omit | None]
     store: NotRequired[bool | Omit | None]
-    stream_options: NotRequired[
-        ChatCompletionStreamOptionsParam | values.StreamOptions | Mapping[str, object] | Omit | None
-    ]
+    stream_options: NotRequired[StreamOptionsLike | Omit | None]
     temperature: NotRequired[float | Omit | None]
     tool_choice: NotRequired[ToolChoiceLike | Omit]
     tools: NotRequired[Iterable[ToolLike] | Omit]
@@ -145,9 +123,7 @@ class TypedAnswerParams(TypedDict):
     top_p: NotRequired[float | Omit | None]
     user: NotRequired[str | Omit]
     verbosity: NotRequired[Literal["low", "medium", "high"] | Omit | None]
-    web_search_options: NotRequired[
-        WebSearchOptions | values.WebSearchOptions | Mapping[str, object] | Omit
-    ]
+    web_search_options: NotRequired[WebSearchOptions | AnyDict | Omit]
 
 
 class CreateParams(TypedAnswerParams):

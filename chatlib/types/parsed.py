@@ -6,19 +6,29 @@ never travelled, so ``to_dict`` leaves it out: a parsed message can be sent back
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias
+
+from typing_extensions import TypeVar
 
 from chatlib.types.base import json_object
-from chatlib.types.completion import (
-    ChatCompletion,
-    ChatCompletionMessage,
+from chatlib.types.completion import ChatCompletion, Choice
+from chatlib.types.message import ChatCompletionMessage
+from chatlib.types.tool_call import (
     ChatCompletionMessageCustomToolCall,
     ChatCompletionMessageFunctionToolCall,
-    Choice,
     Function,
 )
 
-T = TypeVar("T")
+__all__ = [
+    "ParsedChatCompletion",
+    "ParsedChatCompletionMessage",
+    "ParsedChoice",
+    "ParsedFunction",
+    "ParsedFunctionToolCall",
+    "ParsedToolCallUnion",
+]
+
+T = TypeVar("T", default=Any)
 
 
 @json_object

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from chatlib.types.base import JsonObject, json_object
-from chatlib.types.completion import ChatCompletionMessage, ImageURL, PromptCacheBreakpoint
+from chatlib.types.content_part import (
+    ChatCompletionContentPartImage,
+    ChatCompletionContentPartText,
+)
 from chatlib.types.literals import Role
+from chatlib.types.message import ChatCompletionMessage
+
+__all__ = [
+    "ChatCompletionDeleted",
+    "ChatCompletionStoreMessage",
+    "ChatCompletionStoreMessageContentPart",
+]
 
 
 @json_object
@@ -16,24 +26,6 @@ class ChatCompletionDeleted(JsonObject):
     id: str
     deleted: bool
     object: Literal["chat.completion.deleted"] = "chat.completion.deleted"
-
-
-@json_object
-class ChatCompletionContentPartText(JsonObject):
-    """A piece of text in the content of a stored message."""
-
-    text: str
-    type: Literal["text"] = "text"
-    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
-
-
-@json_object
-class ChatCompletionContentPartImage(JsonObject):
-    """An image in the content of a stored message."""
-
-    image_url: ImageURL
-    type: Literal["image_url"] = "image_url"
-    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 ChatCompletionStoreMessageContentPart: TypeAlias = (
