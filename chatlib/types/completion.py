@@ -1,4 +1,4 @@
-"""Chat completions: the whole answer to one call."""
+"""Chat completions: the answer to one call, and its choices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
 
 @json_object
 class Choice(JsonObject):
-    """One of the ``n`` answers of a completion."""
+    """One of the ``n`` choices of a completion."""
 
     finish_reason: FinishReason
     """Why the model stopped. None, whatever the type says, where the server did not say."""
@@ -30,33 +30,33 @@ class Choice(JsonObject):
 
 @json_object
 class ChatCompletion(JsonObject):
-    """The whole answer to one call."""
+    """A chat completion: the answer to one call."""
 
     id: str
     choices: list[Choice]
-    """One answer, or as many as ``n`` asked for."""
+    """One choice, or as many as ``n`` asked for."""
     created: int
-    """When (Unix seconds)."""
+    """When the completion was created, in Unix seconds."""
     model: str
-    """The model that answered, often more exact than the name that was asked for."""
+    """The model that answered, often with a version that the request did not name."""
     object: Literal["chat.completion"] = "chat.completion"
     metadata: dict[str, str] | None = None
-    """What the caller attached to a stored completion."""
+    """The metadata of a stored completion."""
     moderation: Moderation | None = None
     service_tier: ServiceTier | None = None
     system_fingerprint: str | None = None
-    """The state of the server: with the same ``seed`` and fingerprint, answers are alike."""
+    """The server configuration: the same ``seed`` and fingerprint give similar answers."""
     usage: CompletionUsage | None = None
 
     @property
     def text(self) -> str:
-        """The text of the first choice, ``""`` where there is none."""
+        """The text of the first choice, ``""`` if there is none."""
         message = message_of(self)
         return message.text if message is not None else ""
 
 
 def message_of(completion: ChatCompletion) -> ChatCompletionMessage | None:
-    """Return the message of a completion's first choice; None where there is none, or no object."""
+    """Return the message of the first choice; None if there is none or it is not an object."""
     choices = completion.choices
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.message if isinstance(choice, Choice) else None

@@ -16,21 +16,21 @@ __all__ = [
 
 @json_object
 class TopLogprob(JsonObject):
-    """A token that could have stood in a place, and how likely it was."""
+    """One of the most likely tokens at a position, with its log-probability."""
 
     token: str
     bytes: list[int] | None = None
-    """The token in UTF-8; a character can spread over several tokens."""
+    """The token in UTF-8; a character can span several tokens."""
     logprob: float
 
 
 @json_object
 class ChatCompletionTokenLogprob(JsonObject):
-    """A token of the answer, how likely it was, and the likeliest others."""
+    """A token of the answer, its log-probability, and the most likely alternatives."""
 
     token: str
     bytes: list[int] | None = None
-    """The token in UTF-8; a character can spread over several tokens."""
+    """The token in UTF-8; a character can span several tokens."""
     logprob: float
     top_logprobs: list[TopLogprob]
 

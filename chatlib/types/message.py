@@ -147,7 +147,7 @@ class ChatCompletionMessage(JsonObject):
 
     @property
     def text(self) -> str:
-        """The text of ``content``, ``""`` where there is none."""
+        """The text of ``content``, ``""`` if there is none."""
         return text_of(self.content)
 
 

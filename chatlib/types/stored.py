@@ -1,4 +1,4 @@
-"""Stored chat completions: their messages, and the answer to deleting one."""
+"""Stored chat completions: their messages, and the response to a deletion."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 @json_object
 class ChatCompletionDeleted(JsonObject):
-    """The confirmation that a stored completion is gone."""
+    """The confirmation that a stored completion was deleted."""
 
     id: str
     deleted: bool
@@ -35,11 +35,11 @@ ChatCompletionStoreMessageContentPart: TypeAlias = (
 
 @json_object
 class ChatCompletionStoreMessage(ChatCompletionMessage):
-    """A message of a stored completion, from whichever side it came."""
+    """A message of a stored completion: of the prompt or of the answer."""
 
     role: Role = "assistant"  # type: ignore[assignment]
     id: str
     content_parts: list[ChatCompletionStoreMessageContentPart] | None = None
-    """The content part by part, when it was sent so."""
+    """The content parts, if the content was sent in parts."""
     tool_call_id: str | None = None
-    """Which call a tool message answers."""
+    """The id of the tool call that a tool message answers."""

@@ -13,7 +13,7 @@ __all__ = [
 
 @json_object
 class CompletionTokensDetails(JsonObject):
-    """What the tokens of the answer were spent on."""
+    """Completion tokens by kind."""
 
     accepted_prediction_tokens: int | None = None
     audio_tokens: int | None = None
@@ -24,7 +24,7 @@ class CompletionTokensDetails(JsonObject):
 
 @json_object
 class PromptTokensDetails(JsonObject):
-    """What the tokens of the prompt were, and how many of them came from the cache."""
+    """Prompt tokens by kind, cached ones among them."""
 
     audio_tokens: int | None = None
     cache_write_tokens: int | None = None
@@ -35,7 +35,7 @@ class PromptTokensDetails(JsonObject):
 
 @json_object
 class CompletionUsage(JsonObject):
-    """How many tokens a call has cost."""
+    """The token usage of a call."""
 
     completion_tokens: int
     prompt_tokens: int
