@@ -105,6 +105,11 @@ class Timeout:
                     "or None for no limit"
                 )
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> dict[str, Any]:
+        """Return how pydantic validates a field of this class."""
+        return {"type": "is-instance", "cls": cls}
+
     def within(self, seconds: float) -> Timeout:
         """This timeout with no wait longer than ``seconds``: what is left of a total."""
         waits = {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import copy
 import importlib
 import inspect
@@ -45,6 +46,8 @@ from chatlib.types import (
     RequestOptions,
     TypedAnswerParams,
     UpdateParams,
+    events,
+    params,
     text_of,
     values,
 )
@@ -55,9 +58,6 @@ WIRE_TYPES = Path(__file__).parent / "data" / "wire-types.md"
 
 EXTRA_FIELDS = {
     "ChatCompletionStoreMessage": {"tool_call_id"},  # sent with tool messages
-}
-NULLABLE = {
-    ("Choice", "finish_reason"),  # servers end without one
 }
 MORE_WORDS = {
     ("Create parameters", "prompt_cache_retention"): {"in-memory"},  # the older spelling
@@ -77,35 +77,23 @@ PARAMS = {
     "ImageURL": "ImageURLParam",
     "PromptCacheBreakpoint": "PromptCacheBreakpointParam",
 }
-# The dicts whose values have another name.
+# The values, and the dict forms of those that have another name.
 TWINS = {
-    "ChatCompletionAllowedToolChoiceParam": "AllowedToolChoice",
-    "ChatCompletionAllowedToolsParam": "AllowedTools",
-    "ChatCompletionAssistantMessageParam": "AssistantMessage",
-    "ChatCompletionAudioParam": "AudioOptions",
-    "ChatCompletionContentPartImageParam": "ImagePart",
-    "ChatCompletionContentPartInputAudioParam": "InputAudioPart",
-    "ChatCompletionContentPartRefusalParam": "RefusalPart",
-    "ChatCompletionContentPartTextParam": "TextPart",
-    "ChatCompletionCustomToolParam": "CustomTool",
-    "ChatCompletionCustomToolParamCustom": "CustomDefinition",
-    "ChatCompletionDeveloperMessageParam": "DeveloperMessage",
-    "ChatCompletionFunctionCallOptionParam": "FunctionCallOption",
-    "ChatCompletionFunctionMessageParam": "FunctionMessage",
-    "ChatCompletionFunctionToolParam": "FunctionTool",
-    "ChatCompletionMessageCustomToolCallParam": "CustomToolCall",
-    "ChatCompletionMessageFunctionToolCallParam": "FunctionToolCall",
-    "ChatCompletionNamedToolChoiceCustomParam": "NamedToolChoiceCustom",
-    "ChatCompletionNamedToolChoiceCustomParamCustom": "CustomChoice",
-    "ChatCompletionNamedToolChoiceParam": "NamedToolChoice",
-    "ChatCompletionNamedToolChoiceParamFunction": "FunctionChoice",
-    "ChatCompletionPredictionContentParam": "PredictionContent",
-    "ChatCompletionStreamOptionsParam": "StreamOptions",
-    "ChatCompletionSystemMessageParam": "SystemMessage",
-    "ChatCompletionToolMessageParam": "ToolMessage",
-    "ChatCompletionUserMessageParam": "UserMessage",
-    "File": "FilePart",
-    "FilePromptCacheBreakpoint": "PromptCacheBreakpoint",
+    "AssistantMessage": "ChatCompletionAssistantMessageParam",
+    "CustomToolCall": "ChatCompletionMessageCustomToolCallParam",
+    "DeveloperMessage": "ChatCompletionDeveloperMessageParam",
+    "FilePart": "File",
+    "FunctionMessage": "ChatCompletionFunctionMessageParam",
+    "FunctionTool": "ChatCompletionFunctionToolParam",
+    "FunctionToolCall": "ChatCompletionMessageFunctionToolCallParam",
+    "ImagePart": "ChatCompletionContentPartImageParam",
+    "InputAudioPart": "ChatCompletionContentPartInputAudioParam",
+    "RefusalPart": "ChatCompletionContentPartRefusalParam",
+    "StreamOptions": "ChatCompletionStreamOptionsParam",
+    "SystemMessage": "ChatCompletionSystemMessageParam",
+    "TextPart": "ChatCompletionContentPartTextParam",
+    "ToolMessage": "ChatCompletionToolMessageParam",
+    "UserMessage": "ChatCompletionUserMessageParam",
 }
 
 
@@ -186,10 +174,7 @@ def dict_of(name: str) -> Any:
 
 
 def hints_of(dict_type: Any) -> dict[str, Any]:
-    """The hints of a TypedDict. Those of the calls' parameters need what only checkers import."""
-    of_a_call = dict_type.__module__ == CreateParams.__module__
-    known = {"values": values, "Timeout": Timeout} if of_a_call else None
-    return typing_extensions.get_type_hints(dict_type, localns=known, include_extras=True)
+    return typing_extensions.get_type_hints(dict_type, include_extras=True)
 
 
 def is_required(hint: Any, *, total: bool) -> bool:
@@ -270,7 +255,7 @@ def test_response_field_follows_the_contract(name: str, field: Field) -> None:
         assert attribute.default is attrs.NOTHING
     else:
         assert attribute.default is None
-    assert (field.nullable or (name, field.name) in NULLABLE) == (type(None) in members)
+    assert field.nullable == (type(None) in members)
     assert field.objects == {
         leaf.__name__
         for leaf in leaves(hint)
@@ -301,13 +286,13 @@ def test_request_field_follows_the_contract(name: str, field: Field) -> None:
     assert dicts == {leaf.__name__ for leaf in leaves(hint) if typing_extensions.is_typeddict(leaf)}
 
 
-@pytest.mark.parametrize("name", REQUESTS)
-def test_request_object_has_a_twin(name: str) -> None:
-    """Each object of the requests is also an attrs class with the same fields and constants."""
-    twin = getattr(values, TWINS.get(name, name))
-    known = known_fields(twin)
-    assert {field.name for field in REQUESTS[name]} == set(known)
-    for field in REQUESTS[name]:
+@pytest.mark.parametrize("name", values.__all__)
+def test_value_is_the_twin_of_a_dict_form(name: str) -> None:
+    """A value is an attrs class with the fields and constants of a request's dict form."""
+    known = known_fields(getattr(values, name))
+    fields = REQUESTS[TWINS.get(name, name)]
+    assert {field.name for field in fields} == set(known)
+    for field in fields:
         if field.required and len(field.words) == 1:
             assert field.words == {known[field.name].default}
         elif field.required:
@@ -316,9 +301,116 @@ def test_request_object_has_a_twin(name: str) -> None:
             assert known[field.name].default is None
 
 
-def test_every_value_is_the_twin_of_something() -> None:
-    """``chatlib.types.values`` exports the twins of the request objects and nothing else."""
-    assert {TWINS.get(name, name) for name in REQUESTS} == set(values.__all__)
+# Hints at run time
+
+TYPED_DICTS = {
+    name: value
+    for module in (chatlib.types, params)
+    for name, value in vars(module).items()
+    if typing_extensions.is_typeddict(value)
+}
+
+
+@pytest.mark.parametrize("name", TYPED_DICTS)
+def test_hints_of_dict_forms_resolve(name: str) -> None:
+    """Hints are plain types, and ``__required_keys__`` says what they say, on every Python."""
+    dict_type: Any = TYPED_DICTS[name]
+    hints = hints_of(dict_type)
+    assert set(hints) == set(typing.get_type_hints(dict_type))
+    assert dict_type.__required_keys__ | dict_type.__optional_keys__ == set(hints)
+    assert dict_type.__required_keys__ == required_keys(dict_type)
+
+
+def required_keys(dict_type: Any) -> set[str]:
+    """The required keys by the hints: those of the bases, and what the class adds."""
+    own, keys = hints_of(dict_type), set[str]()
+    for base in filter(
+        typing_extensions.is_typeddict, typing_extensions.get_original_bases(dict_type)
+    ):
+        own = {key: hint for key, hint in own.items() if key not in hints_of(base)}
+        keys |= required_keys(base)
+    return keys | {key for key, hint in own.items() if is_required(hint, total=dict_type.__total__)}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_dict_forms_hold_dict_forms(name: str) -> None:
+    """What is in a dict form can be read back: it holds no objects."""
+    for hint in hints_of(dict_of(name)).values():
+        for leaf in leaves(hint):
+            assert not (isinstance(leaf, type) and issubclass(leaf, JsonObject))
+
+
+@pytest.mark.parametrize("name", TYPED_DICTS)
+def test_pydantic_knows_every_dict_form(name: str) -> None:
+    """A pydantic adapter can be made of each TypedDict, and gives its JSON schema where it can."""
+    pydantic = pytest.importorskip("pydantic")
+    adapter = pydantic.TypeAdapter(TYPED_DICTS[name])
+    if name in REQUESTS:
+        required = {field.name for field in REQUESTS[name] if field.required}
+        assert required == set(adapter.json_schema().get("required", ()))
+
+
+REQUEST: dict[str, Any] = {
+    "model": "m",
+    "messages": [
+        {"role": "user", "content": "Hi"},
+        {"role": "tool", "content": "42", "tool_call_id": "t1"},
+        values.UserMessage(content="Hi"),
+        ChatCompletionMessage(content="Hi"),
+    ],
+    "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+    "tool_choice": "auto",
+    "response_format": {"type": "json_object"},
+    "temperature": omit,
+    "timeout": Timeout(3),
+}
+
+
+def test_pydantic_checks_requests() -> None:
+    """Dicts stay dicts, objects stay objects; a wrong value is an error."""
+    pydantic = pytest.importorskip("pydantic")
+    adapter = pydantic.TypeAdapter(CreateOptions)
+    made = adapter.validate_python(REQUEST)
+    made["messages"] = list(made["messages"])
+    made["tools"] = list(made["tools"])
+    assert REQUEST == made
+    with pytest.raises(pydantic.ValidationError, match="temperature"):
+        adapter.validate_python({**REQUEST, "temperature": "hot"})
+    message = pydantic.TypeAdapter(chatlib.types.ChatCompletionMessageParam)
+    with pytest.raises(pydantic.ValidationError, match="tool_call_id"):
+        message.validate_python({"role": "tool", "content": "42"})
+
+
+def test_typeguard_checks_requests() -> None:
+    """The hints are understood by typeguard too."""
+    typeguard = pytest.importorskip("typeguard")
+    everything = typeguard.CollectionCheckStrategy.ALL_ITEMS
+
+    def check(value: Any, kind: Any) -> None:
+        typeguard.check_type(value, kind, collection_check_strategy=everything)
+
+    check(REQUEST, CreateOptions)
+    for dict_type in TYPED_DICTS.values():
+        with pytest.raises(typeguard.TypeCheckError):
+            check(3, dict_type)
+    user = chatlib.types.ChatCompletionUserMessageParam
+    check({"role": "user", "content": "Hi"}, user)
+    for wrong in ({"role": "user"}, {"role": "user", "content": 3}, {"role": "a", "content": ""}):
+        with pytest.raises(typeguard.TypeCheckError):
+            check(wrong, user)
+
+
+def test_fields_of_pydantic_models() -> None:
+    """A field of a pydantic model can be an object of the API: from JSON, and to JSON."""
+    pydantic = pytest.importorskip("pydantic")
+    record = pydantic.create_model("record", answer=(ChatCompletion, ...))
+    made = record(answer={**COMPLETION_JSON, "usage": {"total_tokens": 3, "cost": 1}})
+    assert 1 == made.answer.usage.cost
+    assert made == record.model_validate_json(made.model_dump_json())
+    assert made.answer.to_dict() == json.loads(made.model_dump_json())["answer"]
+    assert "object" == record.model_json_schema()["properties"]["answer"]["type"]
+    with pytest.raises(pydantic.ValidationError, match="ChatCompletion"):
+        record(answer=3)
 
 
 @pytest.mark.parametrize(("name", "field"), cases(PARAMETERS))
@@ -364,6 +456,31 @@ def test_every_create_parameter_is_documented() -> None:
 
 
 # Modules
+
+
+def test_modules_make_no_circle() -> None:
+    """No module of ``types`` imports itself by way of others, for type checkers either."""
+    folder = Path(chatlib.types.__file__).parent
+    imports = {
+        path.stem: {
+            (node.module or "").removeprefix("chatlib.types.")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom)
+        }
+        for path in folder.glob("*.py")
+        if path.stem != "__init__"
+    }
+    while imports:
+        free = {name for name, taken in imports.items() if not taken & imports.keys()}
+        assert free, f"a circle among {sorted(imports)}"
+        imports = {name: taken for name, taken in imports.items() if name not in free}
+
+
+def test_events_are_exported() -> None:
+    """The events, which are loaded late, are among the names, and nothing else is made up."""
+    assert set(events.__all__) <= set(chatlib.types.__all__)
+    assert not hasattr(chatlib.types, "NoSuchEvent")
+    assert not hasattr(chatlib.types, "ChatCompletionMesage")
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chatlib.client.async_typed_stream import AsyncChatCompletionStreamManager
     from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
     from chatlib.structured.tools import ToolRun, ToolRunEvent
-    from chatlib.types.messages import MessageLike
+    from chatlib.types.message import MessageLike
     from chatlib.types.params import (
         CreateOptions,
         ListOptions,

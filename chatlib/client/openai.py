@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chatlib.client.raw_access import RawCompletions, StreamedCompletions
     from chatlib.client.typed_stream import ChatCompletionStreamManager
     from chatlib.structured.tools import ToolRun, ToolRunEvent
-    from chatlib.types.messages import MessageLike
+    from chatlib.types.message import MessageLike
     from chatlib.types.params import (
         CreateOptions,
         ListOptions,

@@ -23,6 +23,7 @@ import attrs
 from chatlib.errors import IncompleteStreamError
 from chatlib.http import ResponseInfo, omit
 from chatlib.streaming.partial_json import PartialJson
+from chatlib.types.audio import ChatCompletionAudio
 from chatlib.types.base import JsonObject, converter, set_http
 from chatlib.types.chunk import (
     ENDS,
@@ -38,20 +39,18 @@ from chatlib.types.chunk import (
     ChunkChoice,
     marks_of,
 )
-from chatlib.types.completion import (
-    ChatCompletion,
-    ChatCompletionAudio,
-    ChatCompletionMessage,
+from chatlib.types.completion import ChatCompletion, Choice
+from chatlib.types.logprobs import ChoiceLogprobs
+from chatlib.types.message import ChatCompletionMessage
+from chatlib.types.text import json_text
+from chatlib.types.tool_call import (
     ChatCompletionMessageCustomToolCall,
     ChatCompletionMessageFunctionToolCall,
-    Choice,
-    ChoiceLogprobs,
-    CompletionUsage,
     Custom,
     Function,
     FunctionCall,
 )
-from chatlib.types.text import json_text
+from chatlib.types.usage import CompletionUsage
 from chatlib.wire.codec import structure
 from chatlib.wire.surrogates import joined_text
 
@@ -455,7 +454,8 @@ class _Choice:
             audio = _copied(self.audio)
             message.audio = ChatCompletionAudio(**{name: audio.pop(name, omit) for name in _AUDIO})
             message.audio.extra.update(audio)
-        made = Choice(index=self.index, finish_reason=self.finish_reason, message=message)
+        reason: Any = self.finish_reason  # None where the server did not say
+        made = Choice(index=self.index, finish_reason=reason, message=message)
         if self.logprobs:
             held = {name: list(tokens) for name, tokens in self.logprobs.items()}
             known = {name: held.pop(name, omit) for name in ("content", "refusal")}

@@ -30,11 +30,7 @@ from chatlib.structured.completions import (
     strict_tool,
 )
 from chatlib.types.chunk import ENDS, ChatCompletionChunk, ChoiceDelta, ChunkChoice, marks_of
-from chatlib.types.completion import (
-    ChatCompletion,
-    ChatCompletionMessageFunctionToolCall,
-    ChoiceLogprobs,
-)
+from chatlib.types.completion import ChatCompletion
 from chatlib.types.events import (
     ChatCompletionStreamEvent,
     ChunkEvent,
@@ -49,8 +45,10 @@ from chatlib.types.events import (
     RefusalDeltaEvent,
     RefusalDoneEvent,
 )
+from chatlib.types.logprobs import ChoiceLogprobs
 from chatlib.types.parsed import ParsedChatCompletion
 from chatlib.types.text import text_of
+from chatlib.types.tool_call import ChatCompletionMessageFunctionToolCall
 from chatlib.wire.surrogates import Halves
 
 T = TypeVar("T")

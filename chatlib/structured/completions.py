@@ -24,14 +24,9 @@ from chatlib.structured.json_schema import response_schema
 from chatlib.structured.tools import Tool
 from chatlib.structured.type_info import show_type
 from chatlib.types.base import JsonObject
-from chatlib.types.completion import (
-    ChatCompletion,
-    ChatCompletionMessage,
-    ChatCompletionMessageFunctionToolCall,
-    Choice,
-    Function,
-)
+from chatlib.types.completion import ChatCompletion, Choice
 from chatlib.types.foreign import is_record
+from chatlib.types.message import ChatCompletionMessage
 from chatlib.types.parsed import (
     ParsedChatCompletion,
     ParsedChatCompletionMessage,
@@ -40,6 +35,7 @@ from chatlib.types.parsed import (
     ParsedFunctionToolCall,
 )
 from chatlib.types.text import json_text
+from chatlib.types.tool_call import ChatCompletionMessageFunctionToolCall, Function
 from chatlib.wire.codec import from_json, to_request
 
 T = TypeVar("T")

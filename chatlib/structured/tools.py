@@ -23,13 +23,10 @@ from chatlib.http import omit, running_loop
 from chatlib.structured.decoder import DecodeError, decode_json
 from chatlib.structured.json_schema import json_schema
 from chatlib.types.base import JsonObject, to_plain
-from chatlib.types.completion import (
-    ChatCompletion,
-    ChatCompletionMessage,
-    ChatCompletionMessageCustomToolCall,
-    message_of,
-)
+from chatlib.types.completion import ChatCompletion, message_of
+from chatlib.types.message import ChatCompletionMessage
 from chatlib.types.text import json_text
+from chatlib.types.tool_call import ChatCompletionMessageCustomToolCall
 from chatlib.types.values import ToolMessage
 from chatlib.wire.codec import as_list, from_json, to_request
 

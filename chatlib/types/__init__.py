@@ -1,423 +1,62 @@
 """The objects of the API: what comes back, and what is sent.
 
-What comes back is made of attrs classes (:class:`~chatlib.types.base.JsonObject`). What is sent can
-be written as plain dicts, which type checkers know under the names ending in ``Param`` and some
-others, or as values: those are in :mod:`chatlib.types.values`.
+Each noun has a module, in which its forms stand side by side, and whose ``__all__`` is exported
+here:
+
+- the class of the object in a response, a slotted attrs class
+  (:class:`~chatlib.types.base.JsonObject`);
+- the dict form for requests, a TypedDict, whose name ends in ``Param`` as a rule;
+- for objects that people build by hand, the value for requests (:mod:`chatlib.types.values`);
+- the union of all that the library takes, whose name ends in ``Like``.
 """
 
-from __future__ import annotations
-
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chatlib.types.base import JsonObject, UnknownObject
-from chatlib.types.chunk import (
-    ChatCompletionChunk,
-    ChoiceDelta,
-    ChoiceDeltaAudio,
-    ChoiceDeltaFunctionCall,
-    ChoiceDeltaToolCall,
-    ChoiceDeltaToolCallFunction,
-    ChunkChoice,
-    ChunkChoiceLogprobs,
-)
-from chatlib.types.completion import (
-    Annotation,
-    AnnotationURLCitation,
-    ChatCompletion,
-    ChatCompletionAudio,
-    ChatCompletionMessage,
-    ChatCompletionMessageCustomToolCall,
-    ChatCompletionMessageFunctionToolCall,
-    ChatCompletionMessageToolCall,
-    ChatCompletionMessageToolCallUnion,
-    ChatCompletionTokenLogprob,
-    Choice,
-    ChoiceLogprobs,
-    CompletionTokensDetails,
-    CompletionUsage,
-    Custom,
-    Function,
-    FunctionCall,
-    ImageURL,
-    Logprobs,
-    PromptCacheBreakpoint,
-    PromptTokensDetails,
-    TopLogprob,
-)
-from chatlib.types.literals import (
-    ChatCompletionModality,
-    ChatCompletionReasoningEffort,
-    ChatCompletionRole,
-    ChatModel,
-    FinishReason,
-    ImageDetail,
-    Metadata,
-    ReasoningEffort,
-    Role,
-    ServiceTier,
-)
-from chatlib.types.messages import (
-    AssistantPartLike,
-    Audio,
-    AudioLike,
-    ChatCompletionAssistantMessageParam,
-    ChatCompletionContentPartImageParam,
-    ChatCompletionContentPartInputAudioParam,
-    ChatCompletionContentPartParam,
-    ChatCompletionContentPartRefusalParam,
-    ChatCompletionContentPartTextParam,
-    ChatCompletionDeveloperMessageParam,
-    ChatCompletionFunctionMessageParam,
-    ChatCompletionMessageCustomToolCallParam,
-    ChatCompletionMessageFunctionToolCallParam,
-    ChatCompletionMessageParam,
-    ChatCompletionMessageToolCallParam,
-    ChatCompletionMessageToolCallUnionParam,
-    ChatCompletionSystemMessageParam,
-    ChatCompletionToolMessageParam,
-    ChatCompletionUserMessageParam,
-    ContentPartLike,
-    CreateChatCompletionRequestMessageParam,
-    CustomLike,
-    CustomParam,
-    File,
-    FileFile,
-    FileLike,
-    FilePromptCacheBreakpoint,
-    FilePromptCacheBreakpointLike,
-    FunctionCallLike,
-    FunctionCallParam,
-    FunctionLike,
-    FunctionParam,
-    ImageURLLike,
-    ImageURLParam,
-    InputAudio,
-    InputAudioLike,
-    MessageLike,
-    PromptCacheBreakpointLike,
-    PromptCacheBreakpointParam,
-    TextPartLike,
-    ToolCallLike,
-)
-from chatlib.types.moderation import (
-    Moderation,
-    ModerationInputError,
-    ModerationInputModerationResults,
-    ModerationInputModerationResultsResult,
-    ModerationInputUnion,
-    ModerationOutputError,
-    ModerationOutputModerationResults,
-    ModerationOutputModerationResultsResult,
-    ModerationOutputUnion,
-)
-from chatlib.types.options import (
-    ApproximateLike,
-    ChatCompletionAudioParam,
-    ChatCompletionPredictionContentParam,
-    ChatCompletionStreamOptionsParam,
-    CompletionCreateParamsModeration,
-    JSONSchema,
-    JSONSchemaLike,
-    ModerationPolicy,
-    ModerationPolicyInput,
-    ModerationPolicyInputLike,
-    ModerationPolicyLike,
-    ModerationPolicyOutput,
-    ModerationPolicyOutputLike,
-    PromptCacheOptions,
-    ResponseFormat,
-    ResponseFormatJSONObject,
-    ResponseFormatJSONSchema,
-    ResponseFormatLike,
-    ResponseFormatText,
-    UserLocationLike,
-    Voice,
-    VoiceID,
-    VoiceName,
-    WebSearchOptions,
-    WebSearchOptionsUserLocation,
-    WebSearchOptionsUserLocationApproximate,
-)
-from chatlib.types.params import (
-    CREATE_PARAMS,
-    CompletionCreateParams,
-    CompletionCreateParamsBase,
-    CompletionCreateParamsNonStreaming,
-    CompletionCreateParamsStreaming,
-    CompletionListParams,
-    CompletionUpdateParams,
-    CreateOptions,
-    CreateParams,
-    ListParams,
-    MessageListParams,
-    RequestOptions,
-    TypedAnswerOptions,
-    TypedAnswerParams,
-    UpdateParams,
-)
-from chatlib.types.parsed import (
-    ParsedChatCompletion,
-    ParsedChatCompletionMessage,
-    ParsedChoice,
-    ParsedFunction,
-    ParsedFunctionToolCall,
-    ParsedToolCallUnion,
-)
-from chatlib.types.stored import (
-    ChatCompletionContentPartImage,
-    ChatCompletionContentPartText,
-    ChatCompletionDeleted,
-    ChatCompletionStoreMessage,
-    ChatCompletionStoreMessageContentPart,
-)
-from chatlib.types.text import (
-    text_of,
-)
-from chatlib.types.tools import (
-    AllowedToolsLike,
-    ChatCompletionAllowedToolChoiceParam,
-    ChatCompletionAllowedToolsParam,
-    ChatCompletionCustomToolParam,
-    ChatCompletionCustomToolParamCustom,
-    ChatCompletionFunctionCallOptionParam,
-    ChatCompletionFunctionToolParam,
-    ChatCompletionNamedToolChoiceCustomParam,
-    ChatCompletionNamedToolChoiceCustomParamCustom,
-    ChatCompletionNamedToolChoiceParam,
-    ChatCompletionNamedToolChoiceParamFunction,
-    ChatCompletionToolChoiceOptionParam,
-    ChatCompletionToolParam,
-    ChatCompletionToolUnionParam,
-    CompletionCreateParamsFunction,
-    CustomChoiceLike,
-    CustomDefinitionLike,
-    CustomFormatGrammar,
-    CustomFormatGrammarGrammar,
-    CustomFormatLike,
-    CustomFormatText,
-    FunctionChoice,
-    FunctionChoiceLike,
-    FunctionDefinition,
-    FunctionDefinitionLike,
-    FunctionParameters,
-    GrammarLike,
-    ToolChoiceFunction,
-    ToolChoiceLike,
-    ToolLike,
-)
+from chatlib.types.audio import *
+from chatlib.types.base import JsonObject as JsonObject
+from chatlib.types.base import UnknownObject as UnknownObject
+from chatlib.types.chunk import *
+from chatlib.types.completion import *
+from chatlib.types.content_part import *
+from chatlib.types.literals import *
+from chatlib.types.logprobs import *
+from chatlib.types.message import *
+from chatlib.types.moderation import *
+from chatlib.types.older import *
+from chatlib.types.params import *
+from chatlib.types.parsed import *
+from chatlib.types.prediction import *
+from chatlib.types.prompt_cache import *
+from chatlib.types.response_format import *
+from chatlib.types.stored import *
+from chatlib.types.stream_options import *
+from chatlib.types.text import text_of as text_of
+from chatlib.types.tool import *
+from chatlib.types.tool_call import *
+from chatlib.types.tool_choice import *
+from chatlib.types.usage import *
+from chatlib.types.web_search import *
 
 if TYPE_CHECKING:
-    from chatlib.types.events import (
-        ChatCompletionStreamEvent,
-        ChunkEvent,
-        ContentDeltaEvent,
-        ContentDoneEvent,
-        FunctionToolCallArgumentsDeltaEvent,
-        FunctionToolCallArgumentsDoneEvent,
-        LogprobsContentDeltaEvent,
-        LogprobsContentDoneEvent,
-        LogprobsRefusalDeltaEvent,
-        LogprobsRefusalDoneEvent,
-        RefusalDeltaEvent,
-        RefusalDoneEvent,
-    )
+    from chatlib.types.events import *
 
-__all__ = [
-    "CREATE_PARAMS",
-    "AllowedToolsLike",
-    "Annotation",
-    "AnnotationURLCitation",
-    "ApproximateLike",
-    "AssistantPartLike",
-    "Audio",
-    "AudioLike",
-    "ChatCompletion",
-    "ChatCompletionAllowedToolChoiceParam",
-    "ChatCompletionAllowedToolsParam",
-    "ChatCompletionAssistantMessageParam",
-    "ChatCompletionAudio",
-    "ChatCompletionAudioParam",
-    "ChatCompletionChunk",
-    "ChatCompletionContentPartImage",
-    "ChatCompletionContentPartImageParam",
-    "ChatCompletionContentPartInputAudioParam",
-    "ChatCompletionContentPartParam",
-    "ChatCompletionContentPartRefusalParam",
-    "ChatCompletionContentPartText",
-    "ChatCompletionContentPartTextParam",
-    "ChatCompletionCustomToolParam",
-    "ChatCompletionCustomToolParamCustom",
-    "ChatCompletionDeleted",
-    "ChatCompletionDeveloperMessageParam",
-    "ChatCompletionFunctionCallOptionParam",
-    "ChatCompletionFunctionMessageParam",
-    "ChatCompletionFunctionToolParam",
-    "ChatCompletionMessage",
-    "ChatCompletionMessageCustomToolCall",
-    "ChatCompletionMessageCustomToolCallParam",
-    "ChatCompletionMessageFunctionToolCall",
-    "ChatCompletionMessageFunctionToolCallParam",
-    "ChatCompletionMessageParam",
-    "ChatCompletionMessageToolCall",
-    "ChatCompletionMessageToolCallParam",
-    "ChatCompletionMessageToolCallUnion",
-    "ChatCompletionMessageToolCallUnionParam",
-    "ChatCompletionModality",
-    "ChatCompletionNamedToolChoiceCustomParam",
-    "ChatCompletionNamedToolChoiceCustomParamCustom",
-    "ChatCompletionNamedToolChoiceParam",
-    "ChatCompletionNamedToolChoiceParamFunction",
-    "ChatCompletionPredictionContentParam",
-    "ChatCompletionReasoningEffort",
-    "ChatCompletionRole",
-    "ChatCompletionStoreMessage",
-    "ChatCompletionStoreMessageContentPart",
-    "ChatCompletionStreamEvent",
-    "ChatCompletionStreamOptionsParam",
-    "ChatCompletionSystemMessageParam",
-    "ChatCompletionTokenLogprob",
-    "ChatCompletionToolChoiceOptionParam",
-    "ChatCompletionToolMessageParam",
-    "ChatCompletionToolParam",
-    "ChatCompletionToolUnionParam",
-    "ChatCompletionUserMessageParam",
-    "ChatModel",
-    "Choice",
-    "ChoiceDelta",
-    "ChoiceDeltaAudio",
-    "ChoiceDeltaFunctionCall",
-    "ChoiceDeltaToolCall",
-    "ChoiceDeltaToolCallFunction",
-    "ChoiceLogprobs",
-    "ChunkChoice",
-    "ChunkChoiceLogprobs",
-    "ChunkEvent",
-    "CompletionCreateParams",
-    "CompletionCreateParamsBase",
-    "CompletionCreateParamsFunction",
-    "CompletionCreateParamsModeration",
-    "CompletionCreateParamsNonStreaming",
-    "CompletionCreateParamsStreaming",
-    "CompletionListParams",
-    "CompletionTokensDetails",
-    "CompletionUpdateParams",
-    "CompletionUsage",
-    "ContentDeltaEvent",
-    "ContentDoneEvent",
-    "ContentPartLike",
-    "CreateChatCompletionRequestMessageParam",
-    "CreateOptions",
-    "CreateParams",
-    "Custom",
-    "CustomChoiceLike",
-    "CustomDefinitionLike",
-    "CustomFormatGrammar",
-    "CustomFormatGrammarGrammar",
-    "CustomFormatLike",
-    "CustomFormatText",
-    "CustomLike",
-    "CustomParam",
-    "File",
-    "FileFile",
-    "FileLike",
-    "FilePromptCacheBreakpoint",
-    "FilePromptCacheBreakpointLike",
-    "FinishReason",
-    "Function",
-    "FunctionCall",
-    "FunctionCallLike",
-    "FunctionCallParam",
-    "FunctionChoice",
-    "FunctionChoiceLike",
-    "FunctionDefinition",
-    "FunctionDefinitionLike",
-    "FunctionLike",
-    "FunctionParam",
-    "FunctionParameters",
-    "FunctionToolCallArgumentsDeltaEvent",
-    "FunctionToolCallArgumentsDoneEvent",
-    "GrammarLike",
-    "ImageDetail",
-    "ImageURL",
-    "ImageURLLike",
-    "ImageURLParam",
-    "InputAudio",
-    "InputAudioLike",
-    "JSONSchema",
-    "JSONSchemaLike",
-    "JsonObject",
-    "ListParams",
-    "Logprobs",
-    "LogprobsContentDeltaEvent",
-    "LogprobsContentDoneEvent",
-    "LogprobsRefusalDeltaEvent",
-    "LogprobsRefusalDoneEvent",
-    "MessageLike",
-    "MessageListParams",
-    "Metadata",
-    "Moderation",
-    "ModerationInputError",
-    "ModerationInputModerationResults",
-    "ModerationInputModerationResultsResult",
-    "ModerationInputUnion",
-    "ModerationOutputError",
-    "ModerationOutputModerationResults",
-    "ModerationOutputModerationResultsResult",
-    "ModerationOutputUnion",
-    "ModerationPolicy",
-    "ModerationPolicyInput",
-    "ModerationPolicyInputLike",
-    "ModerationPolicyLike",
-    "ModerationPolicyOutput",
-    "ModerationPolicyOutputLike",
-    "ParsedChatCompletion",
-    "ParsedChatCompletionMessage",
-    "ParsedChoice",
-    "ParsedFunction",
-    "ParsedFunctionToolCall",
-    "ParsedToolCallUnion",
-    "PromptCacheBreakpoint",
-    "PromptCacheBreakpointLike",
-    "PromptCacheBreakpointParam",
-    "PromptCacheOptions",
-    "PromptTokensDetails",
-    "ReasoningEffort",
-    "RefusalDeltaEvent",
-    "RefusalDoneEvent",
-    "RequestOptions",
-    "ResponseFormat",
-    "ResponseFormatJSONObject",
-    "ResponseFormatJSONSchema",
-    "ResponseFormatLike",
-    "ResponseFormatText",
-    "Role",
-    "ServiceTier",
-    "TextPartLike",
-    "ToolCallLike",
-    "ToolChoiceFunction",
-    "ToolChoiceLike",
-    "ToolLike",
-    "TopLogprob",
-    "TypedAnswerOptions",
-    "TypedAnswerParams",
-    "UnknownObject",
-    "UpdateParams",
-    "UserLocationLike",
-    "Voice",
-    "VoiceID",
-    "VoiceName",
-    "WebSearchOptions",
-    "WebSearchOptionsUserLocation",
-    "WebSearchOptionsUserLocationApproximate",
-    "text_of",
-]
+else:  # hidden from type checkers, for which a name that is not imported here is an error
 
-
-if not TYPE_CHECKING:  # for type checkers, a name that is not imported here is an error
-
-    def __getattr__(name: str) -> Any:
-        # The events are made when they are first asked for: few programs need them.
-        if name in __all__:
-            return getattr(importlib.import_module("chatlib.types.events"), name)
-        raise AttributeError(f"module 'chatlib.types' has no attribute {name!r}")
+    def __getattr__(name):
+        # The events are loaded when they are first used: few programs need them.
+        if name != "__all__" and not name.endswith("Event"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        events = importlib.import_module("chatlib.types.events")
+        held = globals()
+        held.update({event: getattr(events, event) for event in events.__all__})
+        held["__all__"] = sorted(
+            each
+            for each, value in held.items()
+            if not each.startswith("_")
+            and each != "TYPE_CHECKING"
+            and type(value) is not type(events)
+        )
+        if name in held:
+            return held[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

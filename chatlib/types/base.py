@@ -1,4 +1,4 @@
-"""What every object of the API is made of: a slotted attrs class for one JSON object.
+"""The base of all objects of the API: slotted attrs classes, each for one JSON object.
 
 An object holds what its JSON held, and stays what an attrs class is everywhere else. Four rules:
 
@@ -24,7 +24,7 @@ import enum
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     F = TypeVar("F", bound=Callable[..., Any])
 
     def cache(function: F) -> F:
-        """Take a class that has no hash for one that has: mypy asks its objects."""
+        """Return the function: for mypy, whose ``cache`` requires hashable instances."""
         return function
 
 else:
@@ -143,23 +143,23 @@ class JsonObject(_Received):
 
     @property
     def http(self) -> ResponseInfo | None:
-        """The response that brought the object: status, headers, attempts. None on its parts."""
+        """The response that the object came in, with status and headers; None on nested objects."""
         return self._http
 
     @property
     def request_id(self) -> str | None:
-        """The ``x-request-id`` of the response that brought the object."""
+        """The ``x-request-id`` of the response that the object came in."""
         return self._http.request_id if self._http is not None else None
 
     _request_id = request_id  # its name in the official package
 
     @property
     def fields_set(self) -> frozenset[str]:
-        """The names of the fields that came or were given, unknown ones included."""
+        """The names of the fields that were received or given, unknown ones included."""
         return frozenset(name for name, _ in self._items())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the object as plain JSON values: what came or was given, in its order."""
+        """Return the object as plain JSON values: what was received or given, in its order."""
         return {name: to_plain(value) for name, value in self._items() if value is not omit}
 
     def to_json(self, *, indent: int | None = None) -> str:
@@ -247,6 +247,22 @@ class JsonObject(_Received):
         set_http(made, self._http)
         return made
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> dict[str, Any]:
+        """Return how pydantic validates a field of this class, and how it serializes one."""
+        take: dict[str, Any] = {"type": "no-info", "function": partial(_validated, cls)}
+        return {
+            "type": "lax-or-strict",  # in a union with dict forms, a dict stays a dict
+            "strict_schema": {"type": "is-instance", "cls": cls},
+            "lax_schema": {"type": "function-plain", "function": take},
+            "serialization": {"type": "function-plain", "function": to_plain},
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """Return the JSON schema that pydantic gives for a field of this class."""
+        return {"type": "object", "title": cls.__name__}
+
     def __copy__(self) -> Self:
         twin = type(self).__new__(type(self))
         for name, value in self.__getstate__().items():
@@ -284,7 +300,7 @@ class JsonObject(_Received):
 
 
 class RequestObject(JsonObject):
-    """An object that people make and no server sends: a misspelt argument is an error."""
+    """An object of requests only: an unknown argument of its constructor is an error."""
 
     __slots__ = ()
 
@@ -319,7 +335,7 @@ _class._extra = _class.extra
 _set_extra: Callable[[JsonObject, dict[str, Any] | None], None] = _class._extra.__set__
 _set_names: Callable[[JsonObject, tuple[str, ...]], None] = _class._names.__set__
 set_http: Callable[[JsonObject, ResponseInfo | None], None] = _class._http.__set__
-"""Note the response that brought an object."""
+"""Set the response that an object came in."""
 _class.extra = property(_get_extra, _set_extra)
 
 
@@ -363,7 +379,7 @@ def _fill(self: JsonObject, given: dict[str, Any]) -> None:
 
 @cache
 def _slots(cls: type[Any]) -> tuple[tuple[str, types.MemberDescriptorType], ...]:
-    """The slots of a class by their names: fields, and what is noted about the object."""
+    """Return the slots of a class by name: the fields, and what is noted about the object."""
     held = (item for base in cls.__mro__ for item in vars(base).items())
     return tuple(
         (name, slot)
@@ -393,7 +409,7 @@ def _dumped(value: Any, **how: Any) -> Any:
 
 
 def _json_default(value: Any) -> Any:
-    """A part of a parsed value that is no JSON, as JSON."""
+    """Return a part of a parsed value that is not JSON serializable as plain JSON values."""
     if is_record(value):
         return record_fields(value, to_plain)
     if isinstance(value, enum.Enum):
@@ -470,7 +486,7 @@ MOST_SHAPES = 100
 
 
 def configure_converter(converter: cattrs.Converter) -> None:
-    """Teach a cattrs converter the classes of :mod:`chatlib.types`, both ways.
+    """Register hooks for the classes of :mod:`chatlib.types` with a cattrs converter, both ways.
 
     Structured objects take over the dicts and lists that they are made from.
 
@@ -501,6 +517,18 @@ def converter() -> cattrs.Converter:
     return made
 
 
+def _validated(cls: type[JsonObject], value: Any) -> JsonObject:
+    """Return a value as an object of a class, for pydantic.
+
+    Raises:
+        ValueError: It is neither an instance nor a dict.
+    """
+    if not isinstance(value, (cls, dict)):
+        raise ValueError(f"a dict or an instance of {cls.__name__} is required")
+    made: JsonObject = converter().structure(copied(value), cls)
+    return made
+
+
 def _is_object(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, JsonObject)
 
@@ -519,13 +547,13 @@ def _has_objects(kind: Any) -> bool:
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
-    """What a type can be, apart from None."""
+    """Return the members of a union except None, or the type itself."""
     is_union = get_origin(kind) in (Union, types.UnionType)
     return tuple(m for m in get_args(kind) if m is not types.NoneType) if is_union else (kind,)
 
 
 def _nested_kinds(cls: type[JsonObject]) -> Iterator[tuple[str, Any]]:
-    """The fields of a class that hold objects, with their types apart from None."""
+    """Yield the fields of a class that hold objects, with their types except None."""
     hints = get_type_hints(cls)
     for name in cls._defaults:
         members = _members(hints[name])
@@ -536,7 +564,7 @@ def _nested_kinds(cls: type[JsonObject]) -> Iterator[tuple[str, Any]]:
 
 @cache
 def _object_kinds(cls: type[Any]) -> dict[str, type[JsonObject]]:
-    """The required fields of a class that hold an object, and what objects."""
+    """Return the required fields of a class that hold an object, with their classes."""
     kinds = _nested_kinds(cls)
     return {name: kind for name, kind in kinds if name in cls._required and _is_object(kind)}
 

@@ -1,23 +1,35 @@
-"""A chunk of a streamed chat completion, and the objects that it is made of."""
+"""Chunks of a streamed chat completion, and their parts."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
 from chatlib.types.base import JsonObject, json_object
-from chatlib.types.completion import ChoiceLogprobs, CompletionUsage
-from chatlib.types.literals import FinishReason, Role, ServiceTier
+from chatlib.types.literals import FinishReason, Role, ServiceTier, ToolCallType
+from chatlib.types.logprobs import ChoiceLogprobs
 from chatlib.types.moderation import Moderation
 from chatlib.types.text import text_of
+from chatlib.types.usage import CompletionUsage
+
+__all__ = [
+    "ChatCompletionChunk",
+    "ChoiceDelta",
+    "ChoiceDeltaAudio",
+    "ChoiceDeltaFunctionCall",
+    "ChoiceDeltaToolCall",
+    "ChoiceDeltaToolCallFunction",
+    "ChunkChoice",
+    "ChunkChoiceLogprobs",
+]
 
 
 @json_object
 class ChoiceDeltaAudio(JsonObject):
-    """A piece of the answer as sound."""
+    """A delta of an audio answer."""
 
     id: str | None = None
     data: str | None = None
-    """The next piece of the sound, base64-encoded."""
+    """The next piece of the base64-encoded audio."""
     expires_at: int | None = None
     transcript: str | None = None
     """The next piece of the transcript."""
@@ -25,7 +37,7 @@ class ChoiceDeltaAudio(JsonObject):
 
 @json_object
 class ChoiceDeltaFunctionCall(JsonObject):
-    """A piece of a function call in the deprecated form."""
+    """A delta of a function call in the deprecated form."""
 
     arguments: str | None = None
     """The next piece of the JSON text."""
@@ -34,7 +46,7 @@ class ChoiceDeltaFunctionCall(JsonObject):
 
 @json_object
 class ChoiceDeltaToolCallFunction(JsonObject):
-    """A piece of which function a tool call calls, and with what."""
+    """A delta of the name and arguments of a function tool call."""
 
     arguments: str | None = None
     """The next piece of the JSON text."""
@@ -43,32 +55,32 @@ class ChoiceDeltaToolCallFunction(JsonObject):
 
 @json_object
 class ChoiceDeltaToolCall(JsonObject):
-    """A piece of a tool call."""
+    """A delta of a tool call."""
 
     index: int
-    """Which of the message's tool calls this belongs to, if the server is to be believed."""
+    """The index of the tool call in the message. Some servers send wrong ones."""
     id: str | None = None
-    """As a rule only in the first piece of a call, like ``type`` and the function's name."""
+    """Usually only in the first delta of a call, like ``type`` and the function's name."""
     function: ChoiceDeltaToolCallFunction | None = None
-    type: Literal["function"] | str | None = None
+    type: ToolCallType | None = None
 
 
 @json_object
 class ChoiceDelta(JsonObject):
-    """What a chunk adds to a message."""
+    """A delta of a message."""
 
     audio: ChoiceDeltaAudio | None = None
     content: str | None = None
-    """The next piece of the answer; some servers send a list of parts: see :attr:`text`."""
+    """The next piece of the text; some servers send a list of parts, which :attr:`text` joins."""
     function_call: ChoiceDeltaFunctionCall | None = None
-    """Deprecated by the API; ``tool_calls`` has taken its place."""
+    """Deprecated by the API in favour of ``tool_calls``."""
     refusal: str | None = None
     role: Role | None = None
     tool_calls: list[ChoiceDeltaToolCall] | None = None
 
     @property
     def text(self) -> str:
-        """The text of ``content``, ``""`` where there is none."""
+        """The text of ``content``, ``""`` if there is none."""
         return text_of(self.content)
 
 
@@ -78,17 +90,17 @@ ChunkChoiceLogprobs: TypeAlias = ChoiceLogprobs
 
 @json_object
 class ChunkChoice(JsonObject):
-    """What a chunk adds to one of the ``n`` answers."""
+    """A delta of one of the ``n`` choices."""
 
     delta: ChoiceDelta
     index: int
     finish_reason: FinishReason | None = None
-    """Why the model stopped, in the last chunk of the choice."""
+    """Why the model stopped generating, in the last chunk of the choice."""
     logprobs: ChunkChoiceLogprobs | None = None
 
 
 OPENS = 1
-"""A mark of a chunk: no piece of a choice came before it in its stream."""
+"""A mark of a chunk: no choice came before it in its stream."""
 ENDS = 2
 """A mark of a chunk: ``[DONE]`` followed it."""
 ONE = 4
@@ -100,37 +112,37 @@ FIRST = 16
 
 
 class _Marked(JsonObject):
-    """What the reader of the stream knows of a chunk beyond its JSON: an int made of the marks."""
+    """A slot for what the stream reader notes about a chunk: a bitmask of the marks."""
 
     __slots__ = ("_marks",)
 
 
 @json_object
 class ChatCompletionChunk(_Marked):
-    """One event of a streamed completion."""
+    """A chunk of a streamed chat completion."""
 
     id: str
     """The same in all chunks of one completion."""
     choices: list[ChunkChoice]
     """Empty in a chunk that only reports usage."""
     created: int
-    """When (Unix seconds), the same in all chunks of one completion."""
+    """When the completion was created, in Unix seconds; the same in all chunks."""
     model: str
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
     moderation: Moderation | None = None
     obfuscation: str | None = None
-    """Random padding that hides the length of the text from those who watch the network."""
+    """Random padding that hides the length of the text from network observers."""
     service_tier: ServiceTier | None = None
     system_fingerprint: str | None = None
     usage: CompletionUsage | None = None
-    """What the whole completion cost, as a rule in the last chunk only, when asked for."""
+    """The token usage of the whole completion, usually in the last chunk only, if asked for."""
 
     @property
     def text(self) -> str:
-        """What the chunk adds to the text of the first answer, ``""`` where it adds none.
+        """The text that the chunk adds to the first choice, ``""`` if it adds none.
 
-        That is choice 0; where one answer was asked for, it is the chunk's only choice, whatever
-        index it has: some servers count chunks there.
+        That is choice 0; if one choice was asked for, it is the chunk's only choice, whatever its
+        index: some servers count chunks there.
         """
         for choice in self.choices if isinstance(self.choices, list) else ():
             if isinstance(choice, ChunkChoice) and (not choice.index or marks_of(self) & FIRST):
@@ -139,7 +151,7 @@ class ChatCompletionChunk(_Marked):
 
 
 def marks_of(chunk: ChatCompletionChunk) -> int:
-    """Return the marks that the reader of the stream set on a chunk, 0 if there are none."""
+    """Return the marks that the stream reader set on a chunk, 0 if there are none."""
     return getattr(chunk, "_marks", 0)
 
 

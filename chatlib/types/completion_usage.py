@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chatlib.types.completion import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
+from chatlib.types.usage import CompletionTokensDetails, CompletionUsage, PromptTokensDetails
 
 __all__ = ["CompletionTokensDetails", "CompletionUsage", "PromptTokensDetails"]

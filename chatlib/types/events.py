@@ -1,27 +1,43 @@
-"""What ``stream()`` yields: one event for each thing that happens in an answer.
+"""Events of ``stream()``.
 
-An event is small. What it shows of the answer so far (``snapshot``, ``parsed``, ``arguments``) is
-made when it is read, and shows the state at the event's own time, however late that is.
+What an event shows of the answer so far (``snapshot``, ``parsed``, ``arguments``) is computed when
+it is read, and is the state at the time of the event.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias
 
 import attrs
+from typing_extensions import TypeVar
 
 from chatlib.types.chunk import ChatCompletionChunk
-from chatlib.types.completion import ChatCompletionTokenLogprob
+from chatlib.types.logprobs import ChatCompletionTokenLogprob
 from chatlib.types.parsed import ParsedChatCompletion
 
-T = TypeVar("T")
+__all__ = [
+    "ChatCompletionStreamEvent",
+    "ChunkEvent",
+    "ContentDeltaEvent",
+    "ContentDoneEvent",
+    "FunctionToolCallArgumentsDeltaEvent",
+    "FunctionToolCallArgumentsDoneEvent",
+    "LogprobsContentDeltaEvent",
+    "LogprobsContentDoneEvent",
+    "LogprobsRefusalDeltaEvent",
+    "LogprobsRefusalDoneEvent",
+    "RefusalDeltaEvent",
+    "RefusalDoneEvent",
+]
+
+T = TypeVar("T", default=Any)
 Lazy: TypeAlias = Callable[[], Any]
 
 
 @attrs.define
 class ChunkEvent(Generic[T]):
-    """A chunk has come: the first event of each."""
+    """A chunk was received: the first event of each chunk."""
 
     chunk: ChatCompletionChunk
     _snapshot: Lazy = attrs.field(repr=False, eq=False)
@@ -35,11 +51,11 @@ class ChunkEvent(Generic[T]):
 
 @attrs.define
 class ContentDeltaEvent:
-    """A piece of the text of a choice."""
+    """A delta of the text of a choice."""
 
     delta: str
     index: int
-    """Which choice."""
+    """The index of the choice."""
     _snapshot: Lazy = attrs.field(repr=False, eq=False)
     _parsed: Lazy = attrs.field(repr=False, eq=False)
     type: Literal["content.delta"] = "content.delta"
@@ -51,13 +67,13 @@ class ContentDeltaEvent:
 
     @property
     def parsed(self) -> Any:
-        """The value of the JSON so far, where the answer was given a type; else None."""
+        """The decoded JSON so far, if ``response_format`` is a type; else None."""
         return self._parsed()
 
 
 @attrs.define
 class ContentDoneEvent(Generic[T]):
-    """The text of a choice has ended."""
+    """The text of a choice is complete."""
 
     content: str
     parsed: T | None
@@ -67,7 +83,7 @@ class ContentDoneEvent(Generic[T]):
 
 @attrs.define
 class RefusalDeltaEvent:
-    """A piece of a refusal."""
+    """A delta of a refusal."""
 
     delta: str
     index: int
@@ -82,7 +98,7 @@ class RefusalDeltaEvent:
 
 @attrs.define
 class RefusalDoneEvent:
-    """A refusal has ended."""
+    """A refusal is complete."""
 
     refusal: str
     index: int
@@ -91,11 +107,11 @@ class RefusalDoneEvent:
 
 @attrs.define
 class FunctionToolCallArgumentsDeltaEvent:
-    """A piece of a tool call."""
+    """A delta of the arguments of a function tool call."""
 
     name: str
     index: int
-    """Which of the tool calls, in the order in which they began."""
+    """The index of the tool call, in the order in which the calls began."""
     arguments_delta: str
     choice_index: int
     _arguments: Lazy = attrs.field(repr=False, eq=False)
@@ -104,18 +120,18 @@ class FunctionToolCallArgumentsDeltaEvent:
 
     @property
     def arguments(self) -> str:
-        """The text of the arguments so far."""
+        """The JSON text of the arguments so far."""
         return self._arguments()  # type: ignore[no-any-return]
 
     @property
     def parsed_arguments(self) -> Any:
-        """The value of the arguments so far, of a strict tool; else None."""
+        """The decoded arguments so far, if the tool is strict; else None."""
         return self._parsed_arguments()
 
 
 @attrs.define
 class FunctionToolCallArgumentsDoneEvent:
-    """A tool call has ended."""
+    """A function tool call is complete."""
 
     name: str
     index: int
@@ -127,7 +143,7 @@ class FunctionToolCallArgumentsDoneEvent:
 
 @attrs.define
 class LogprobsContentDeltaEvent:
-    """Log-probabilities of a piece of the text."""
+    """Log-probabilities of a delta of the text."""
 
     content: list[ChatCompletionTokenLogprob]
     index: int
@@ -136,13 +152,13 @@ class LogprobsContentDeltaEvent:
 
     @property
     def snapshot(self) -> list[ChatCompletionTokenLogprob]:
-        """All of the text so far."""
+        """The log-probabilities of the text so far."""
         return self._snapshot()  # type: ignore[no-any-return]
 
 
 @attrs.define
 class LogprobsContentDoneEvent:
-    """The log-probabilities of the text have ended."""
+    """The log-probabilities of the text are complete."""
 
     content: list[ChatCompletionTokenLogprob]
     index: int
@@ -151,7 +167,7 @@ class LogprobsContentDoneEvent:
 
 @attrs.define
 class LogprobsRefusalDeltaEvent:
-    """Log-probabilities of a piece of a refusal."""
+    """Log-probabilities of a delta of a refusal."""
 
     refusal: list[ChatCompletionTokenLogprob]
     index: int
@@ -160,13 +176,13 @@ class LogprobsRefusalDeltaEvent:
 
     @property
     def snapshot(self) -> list[ChatCompletionTokenLogprob]:
-        """All of the refusal so far."""
+        """The log-probabilities of the refusal so far."""
         return self._snapshot()  # type: ignore[no-any-return]
 
 
 @attrs.define
 class LogprobsRefusalDoneEvent:
-    """The log-probabilities of a refusal have ended."""
+    """The log-probabilities of a refusal are complete."""
 
     refusal: list[ChatCompletionTokenLogprob]
     index: int
@@ -186,4 +202,4 @@ ChatCompletionStreamEvent: TypeAlias = (
     | LogprobsRefusalDeltaEvent
     | LogprobsRefusalDoneEvent
 )
-"""Any event of a stream; ``event.type`` says which."""
+"""Any event of ``stream()``, told apart by ``event.type``."""

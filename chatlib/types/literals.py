@@ -1,23 +1,45 @@
-"""The closed lists of the API: strings of which only some are known.
+"""Strings of which the API documents a closed list.
 
-In responses they are open (``| str``): a server may always send a word that is newer than the
-library, or its own.
+Type checkers see the documented list. At run time the types of response fields are open
+(``| str``): a server may send a value that is newer than the library, or its own.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+__all__ = [
+    "ChatCompletionModality",
+    "ChatCompletionReasoningEffort",
+    "ChatCompletionRole",
+    "ChatModel",
+    "FinishReason",
+    "ImageDetail",
+    "Metadata",
+    "ReasoningEffort",
+    "Role",
+    "ServiceTier",
+]
 
 ChatCompletionRole: TypeAlias = Literal[
     "developer", "system", "user", "assistant", "tool", "function"
 ]
-Role: TypeAlias = ChatCompletionRole | str
+Role: TypeAlias = Literal["developer", "system", "user", "assistant", "tool"]
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+ServiceTier: TypeAlias = Literal["auto", "default", "flex", "scale", "priority", "fast"]
+ImageDetail: TypeAlias = Literal["auto", "low", "high", "original"]
+CacheTTL: TypeAlias = Literal["30m", "12h"]
+InputType: TypeAlias = Literal["text", "image"]
+ToolCallType: TypeAlias = Literal["function"]
 
-FinishReason: TypeAlias = (
-    Literal["stop", "length", "tool_calls", "content_filter", "function_call"] | str
-)
-ServiceTier: TypeAlias = Literal["auto", "default", "flex", "scale", "priority", "fast"] | str
-ImageDetail: TypeAlias = Literal["auto", "low", "high", "original"] | str
+if not TYPE_CHECKING:
+    Role = Role | str
+    FinishReason = FinishReason | str
+    ServiceTier = ServiceTier | str
+    ImageDetail = ImageDetail | str
+    CacheTTL = CacheTTL | str
+    InputType = InputType | str
+    ToolCallType = ToolCallType | str
 
 ChatCompletionModality: TypeAlias = Literal["text", "audio"]
 ReasoningEffort: TypeAlias = (
@@ -27,7 +49,7 @@ ChatCompletionReasoningEffort: TypeAlias = ReasoningEffort
 
 Metadata: TypeAlias = dict[str, str]
 
-# For completion in editors: ``model`` takes any string.
+# For completion in editors: ``model`` takes any string, and not all models are listed.
 ChatModel: TypeAlias = Literal[
     "gpt-6-astra",
     "gpt-6.1-sol",

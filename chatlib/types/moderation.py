@@ -1,18 +1,37 @@
-"""What a moderation model found in the prompt and in the answer of a completion."""
-
-from __future__ import annotations
+"""Moderation of prompt and answer: the results, and the options of a call."""
 
 from typing import Literal, TypeAlias
 
+from typing_extensions import NotRequired, TypedDict
+
 from chatlib.types.base import JsonObject, json_object
+from chatlib.types.literals import InputType
+
+__all__ = [
+    "CompletionCreateParamsModeration",
+    "Moderation",
+    "ModerationInputError",
+    "ModerationInputModerationResults",
+    "ModerationInputModerationResultsResult",
+    "ModerationInputUnion",
+    "ModerationOutputError",
+    "ModerationOutputModerationResults",
+    "ModerationOutputModerationResultsResult",
+    "ModerationOutputUnion",
+    "ModerationPolicy",
+    "ModerationPolicyInput",
+    "ModerationPolicyOutput",
+]
+
+# Results
 
 
 @json_object
 class ModerationInputModerationResultsResult(JsonObject):
-    """The findings on one piece of the prompt, category by category."""
+    """The moderation result of one piece of the prompt, by category."""
 
     categories: dict[str, bool]
-    category_applied_input_types: dict[str, list[Literal["text", "image"] | str]]
+    category_applied_input_types: dict[str, list[InputType]]
     category_scores: dict[str, float]
     flagged: bool
     """Whether any category is true."""
@@ -22,7 +41,7 @@ class ModerationInputModerationResultsResult(JsonObject):
 
 @json_object
 class ModerationInputModerationResults(JsonObject):
-    """The findings on the prompt."""
+    """The moderation results of the prompt."""
 
     model: str
     results: list[ModerationInputModerationResultsResult]
@@ -40,10 +59,10 @@ class ModerationInputError(JsonObject):
 
 @json_object
 class ModerationOutputModerationResultsResult(JsonObject):
-    """The findings on one piece of the answer, category by category."""
+    """The moderation result of one piece of the answer, by category."""
 
     categories: dict[str, bool]
-    category_applied_input_types: dict[str, list[Literal["text", "image"] | str]]
+    category_applied_input_types: dict[str, list[InputType]]
     category_scores: dict[str, float]
     flagged: bool
     """Whether any category is true."""
@@ -53,7 +72,7 @@ class ModerationOutputModerationResultsResult(JsonObject):
 
 @json_object
 class ModerationOutputModerationResults(JsonObject):
-    """The findings on the answer."""
+    """The moderation results of the answer."""
 
     model: str
     results: list[ModerationOutputModerationResultsResult]
@@ -75,7 +94,36 @@ ModerationOutputUnion: TypeAlias = ModerationOutputModerationResults | Moderatio
 
 @json_object
 class Moderation(JsonObject):
-    """What moderation found, when the call asked for it."""
+    """The moderation results of prompt and answer, when the call asked for them."""
 
     input: ModerationInputUnion
     output: ModerationOutputUnion
+
+
+# Options
+
+
+class ModerationPolicyInput(TypedDict):
+    """Whether a flagged prompt is blocked or only scored."""
+
+    mode: Literal["score", "block"]
+
+
+class ModerationPolicyOutput(TypedDict):
+    """Whether a flagged answer is blocked or only scored."""
+
+    mode: Literal["score", "block"]
+
+
+class ModerationPolicy(TypedDict):
+    """What is done with flagged content."""
+
+    input: NotRequired[ModerationPolicyInput | None]
+    output: NotRequired[ModerationPolicyOutput | None]
+
+
+class CompletionCreateParamsModeration(TypedDict):
+    """The moderation model and its policy."""
+
+    model: str
+    policy: NotRequired[ModerationPolicy | None]

@@ -1,131 +1,111 @@
-"""The parameters of every call: :class:`CreateParams` is where they are documented."""
-
-from __future__ import annotations
+"""Parameters and options of each call; :class:`TypedAnswerParams` documents the parameters."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-from chatlib.http import Omit
+from chatlib.http import Omit, Timeout
+from chatlib.types.audio import ChatCompletionAudioParam
 from chatlib.types.literals import ChatCompletionModality, ChatModel, ReasoningEffort
-from chatlib.types.messages import MessageLike
-from chatlib.types.options import (
-    ChatCompletionAudioParam,
-    ChatCompletionPredictionContentParam,
-    ChatCompletionStreamOptionsParam,
-    CompletionCreateParamsModeration,
-    PromptCacheOptions,
-    ResponseFormatLike,
-    WebSearchOptions,
-)
-from chatlib.types.tools import (
-    ChatCompletionFunctionCallOptionParam,
-    CompletionCreateParamsFunction,
-    ToolChoiceLike,
-    ToolLike,
-)
+from chatlib.types.message import MessageLike
+from chatlib.types.moderation import CompletionCreateParamsModeration
+from chatlib.types.prediction import ChatCompletionPredictionContentParam
+from chatlib.types.prompt_cache import PromptCacheOptions
+from chatlib.types.response_format import ResponseFormatLike
+from chatlib.types.stream_options import StreamOptionsLike
+from chatlib.types.tool import CompletionCreateParamsFunction, ToolLike
+from chatlib.types.tool_choice import ChatCompletionFunctionCallOptionParam, ToolChoiceLike
+from chatlib.types.untyped import AnyDict
+from chatlib.types.web_search import WebSearchOptions
 
-if TYPE_CHECKING:
-    from chatlib.http import Timeout
-    from chatlib.types import values
+__all__ = [
+    "CREATE_PARAMS",
+    "CompletionCreateParams",
+    "CompletionCreateParamsBase",
+    "CompletionCreateParamsNonStreaming",
+    "CompletionCreateParamsStreaming",
+    "CompletionListParams",
+    "CompletionUpdateParams",
+    "CreateOptions",
+    "CreateParams",
+    "ListParams",
+    "MessageListParams",
+    "RequestOptions",
+    "TypedAnswerOptions",
+    "TypedAnswerParams",
+    "UpdateParams",
+]
 
 
 class TypedAnswerParams(TypedDict):
-    """What a completion is made from.
+    """Parameters of a completion, except ``response_format`` and ``stream``.
 
-    Only ``messages`` and ``model`` are needed. A parameter that is left out, or is ``omit``, is not
-    sent; ``None`` is sent as ``null``. Which parameters count depends on the model.
+    Only ``messages`` and ``model`` are required. A parameter that is left out, or is ``omit``, is
+    not sent; ``None`` is sent as ``null``. Which parameters have an effect depends on the model.
 
     Parameters:
         messages: The conversation so far, as dicts, values or earlier answers.
         model: The id of the model.
-        audio: Voice and format of the sound, when ``modalities`` has ``"audio"``.
-        frequency_penalty: From -2 to 2; above 0, tokens are the less likely the more often
-            they have come.
+        audio: Voice and format of an audio answer, if ``modalities`` has ``"audio"``.
+        frequency_penalty: From -2 to 2; a positive value makes tokens less likely, the more
+            often they have occurred.
         function_call: Deprecated: use ``tool_choice``.
         functions: Deprecated: use ``tools``.
-        logit_bias: Token id to a number from -100 (never) to 100 (always).
-        logprobs: Whether the log-probabilities of the answer's tokens are wanted.
-        max_completion_tokens: The most tokens to generate, reasoning included.
+        logit_bias: A bias for each token id, from -100 (never) to 100 (always).
+        logprobs: Whether to return the log-probabilities of the answer's tokens.
+        max_completion_tokens: The maximum number of tokens to generate, reasoning included.
         max_tokens: Deprecated for reasoning models: use ``max_completion_tokens``.
         metadata: Up to 16 pairs of strings to attach to a stored completion.
-        modalities: What to answer in: ``["text"]``, or ``["text", "audio"]``.
-        moderation: The model that moderates prompt and answer, and its policy.
-        n: How many answers (choices) are wanted; all are paid for.
+        modalities: The output types: ``["text"]``, or ``["text", "audio"]``.
+        moderation: The moderation model and its policy.
+        n: The number of choices to generate; all of them are billed.
         parallel_tool_calls: Whether one answer may call several tools.
-        prediction: What most of the answer will be, such as a file that is being edited.
-        presence_penalty: From -2 to 2; above 0, tokens that have come are less likely.
-        prompt_cache_key: Calls with the same key and a like prompt share a cache.
-        prompt_cache_options: Whether the cache goes by breakpoints in the messages.
+        prediction: Text that most of the answer will match, such as a file being edited.
+        presence_penalty: From -2 to 2; a positive value makes tokens that have occurred less
+            likely.
+        prompt_cache_key: Calls with the same key and a similar prompt share a cache.
+        prompt_cache_options: Whether the cache uses breakpoints in the messages.
         prompt_cache_retention: How long a prompt stays cached: ``"24h"`` or ``"in_memory"``.
-        reasoning_effort: How long to think before the answer.
+        reasoning_effort: How much the model reasons before it answers.
         response_format: Text, JSON, or JSON that follows a schema.
-        safety_identifier: A stable id of the end user, hashed, for the detection of abuse.
-        seed: The same seed and parameters give the same answer, if the server can.
-        service_tier: Which kind of processing to use and pay for.
-        stop: Up to four texts at which to stop.
-        store: Whether the server keeps the completion, to be retrieved or listed later.
-        stream_options: What a stream carries besides the answer, such as the usage.
-        temperature: From 0 to 2: how much chance is in the choice of tokens. Change this or
-            ``top_p``, not both.
+        safety_identifier: A stable, hashed id of the end user, for abuse detection.
+        seed: The same seed and parameters give the same answer, as far as possible.
+        service_tier: The processing tier, which determines speed and price.
+        stop: Up to four strings at which generation stops.
+        store: Whether the server stores the completion, to be retrieved later.
+        stream_options: What a stream includes besides the answer, such as the usage.
+        temperature: The sampling temperature, from 0 to 2. Change this or ``top_p``, not both.
         tool_choice: Whether tools may, must or must not be called, and which.
-        tools: What the model may call.
-        top_logprobs: How many likely tokens to report in each place, 0 to 20; needs ``logprobs``.
-        top_p: From 0 to 1: choose only among the likeliest tokens that make up this share.
+        tools: The tools that the model may call.
+        top_logprobs: How many alternatives to return for each token, 0 to 20; needs ``logprobs``.
+        top_p: The nucleus sampling probability, from 0 to 1.
         user: Deprecated: use ``safety_identifier`` and ``prompt_cache_key``.
-        verbosity: How long the answer is to be.
-        web_search_options: How to search the web, for models that do.
+        verbosity: How long the answer should be.
+        web_search_options: Web search options, for models that support it.
     """
 
     messages: Iterable[MessageLike]
     model: ChatModel | str
-    audio: NotRequired[
-        ChatCompletionAudioParam | values.AudioOptions | Mapping[str, object] | Omit | None
-    ]
+    audio: NotRequired[ChatCompletionAudioParam | AnyDict | Omit | None]
     frequency_penalty: NotRequired[float | Omit | None]
     function_call: NotRequired[
-        Literal["none", "auto"]
-        | ChatCompletionFunctionCallOptionParam
-        | values.FunctionCallOption
-        | Mapping[str, object]
-        | Omit
+        Literal["none", "auto"] | ChatCompletionFunctionCallOptionParam | AnyDict | Omit
     ]
-    functions: NotRequired[
-        Iterable[
-            CompletionCreateParamsFunction
-            | values.CompletionCreateParamsFunction
-            | Mapping[str, object]
-        ]
-        | Omit
-    ]
+    functions: NotRequired[Iterable[CompletionCreateParamsFunction | AnyDict] | Omit]
     logit_bias: NotRequired[Mapping[str, int] | Omit | None]
     logprobs: NotRequired[bool | Omit | None]
     max_completion_tokens: NotRequired[int | Omit | None]
     max_tokens: NotRequired[int | Omit | None]
     metadata: NotRequired[Mapping[str, str] | Omit | None]
     modalities: NotRequired[Sequence[ChatCompletionModality] | Omit | None]
-    moderation: NotRequired[
-        CompletionCreateParamsModeration
-        | values.CompletionCreateParamsModeration
-        | Mapping[str, object]
-        | Omit
-        | None
-    ]
+    moderation: NotRequired[CompletionCreateParamsModeration | AnyDict | Omit | None]
     n: NotRequired[int | Omit | None]
     parallel_tool_calls: NotRequired[bool | Omit]
-    prediction: NotRequired[
-        ChatCompletionPredictionContentParam
-        | values.PredictionContent
-        | Mapping[str, object]
-        | Omit
-        | None
-    ]
+    prediction: NotRequired[ChatCompletionPredictionContentParam | AnyDict | Omit | None]
     presence_penalty: NotRequired[float | Omit | None]
     prompt_cache_key: NotRequired[str | Omit | None]
-    prompt_cache_options: NotRequired[
-        PromptCacheOptions | values.PromptCacheOptions | Mapping[str, object] | Omit
-    ]
+    prompt_cache_options: NotRequired[PromptCacheOptions | AnyDict | Omit]
     prompt_cache_retention: NotRequired[Literal["in_memory", "in-memory", "24h"] | Omit | None]
     reasoning_effort: NotRequired[ReasoningEffort | Omit]
     safety_identifier: NotRequired[str | Omit | None]
@@ -135,9 +115,7 @@ class TypedAnswerParams(TypedDict):
     ]
     stop: NotRequired[str | Sequence[str] | Omit | None]
     store: NotRequired[bool | Omit | None]
-    stream_options: NotRequired[
-        ChatCompletionStreamOptionsParam | values.StreamOptions | Mapping[str, object] | Omit | None
-    ]
+    stream_options: NotRequired[StreamOptionsLike | Omit | None]
     temperature: NotRequired[float | Omit | None]
     tool_choice: NotRequired[ToolChoiceLike | Omit]
     tools: NotRequired[Iterable[ToolLike] | Omit]
@@ -145,31 +123,29 @@ class TypedAnswerParams(TypedDict):
     top_p: NotRequired[float | Omit | None]
     user: NotRequired[str | Omit]
     verbosity: NotRequired[Literal["low", "medium", "high"] | Omit | None]
-    web_search_options: NotRequired[
-        WebSearchOptions | values.WebSearchOptions | Mapping[str, object] | Omit
-    ]
+    web_search_options: NotRequired[WebSearchOptions | AnyDict | Omit]
 
 
 class CreateParams(TypedAnswerParams):
-    """What a completion is made from: as :class:`TypedAnswerParams`, and the answer's form."""
+    """Parameters of a completion: those of :class:`TypedAnswerParams`, and ``response_format``."""
 
     response_format: NotRequired[ResponseFormatLike | Omit]
 
 
 CREATE_PARAMS = frozenset(CreateParams.__annotations__) | {"stream"}
-"""The names of the parameters that go into the body of the request."""
+"""The names of the parameters in the body of the request."""
 
 
 class RequestOptions(TypedDict, total=False):
-    """How a call is made, whichever call it is.
+    """Options of any call.
 
     Parameters:
-        extra_headers: Headers to add or to replace; None leaves one out.
+        extra_headers: Headers to add or to replace; None removes one.
         extra_query: Query parameters to add or to replace.
         extra_body: Fields to merge into the JSON, nested objects key by key.
-        timeout: Seconds, or a :class:`~chatlib.http.Timeout`; None means no limit.
-        max_retries: How often to try again.
-        idempotency_key: Sent with each attempt, so that the server acts on one of them only.
+        timeout: In seconds, or a :class:`~chatlib.http.Timeout`; None means no limit.
+        max_retries: The maximum number of retries.
+        idempotency_key: A key sent with each attempt, so that the server acts on one only.
     """
 
     extra_headers: Mapping[str, str | Omit | None] | None
@@ -181,20 +157,20 @@ class RequestOptions(TypedDict, total=False):
 
 
 class TypedAnswerOptions(TypedAnswerParams, RequestOptions):
-    """All that ``parse()`` and ``stream()`` take beside the type of the answer."""
+    """Parameters and options of ``parse()`` and ``stream()``, except ``response_format``."""
 
 
 class CreateOptions(CreateParams, RequestOptions):
-    """What a completion is made from, and how the call is made: all of it except ``stream``."""
+    """Parameters and options of ``create()``, except ``stream``."""
 
 
 class ListParams(TypedDict, total=False):
-    """Which stored completions to list.
+    """Filters and order of a list of stored completions.
 
     Parameters:
-        after: The id of the completion after which to begin.
-        limit: The most completions on one page (20 by default, up to 100).
-        metadata: Only completions that have these pairs.
+        after: The id of the completion after which the page begins.
+        limit: The maximum number of completions on a page, up to 100 (default 20).
+        metadata: Only completions with this metadata.
         model: Only completions of this model.
         order: ``"asc"`` for the oldest first, ``"desc"`` for the newest first.
     """
@@ -207,17 +183,17 @@ class ListParams(TypedDict, total=False):
 
 
 class UpdateParams(TypedDict):
-    """What can be changed about a stored completion: its metadata, all at once."""
+    """The new metadata of a stored completion, which replaces all of the old."""
 
     metadata: Mapping[str, str] | None
 
 
 class MessageListParams(TypedDict, total=False):
-    """Which messages of a stored completion to list.
+    """Order and limits of a list of messages of a stored completion.
 
     Parameters:
-        after: The id of the message after which to begin.
-        limit: The most messages on one page (20 by default, up to 100).
+        after: The id of the message after which the page begins.
+        limit: The maximum number of messages on a page, up to 100 (default 20).
         order: ``"asc"`` for the oldest first, ``"desc"`` for the newest first.
     """
 
@@ -232,28 +208,28 @@ MESSAGE_LIST_PARAMS = frozenset(MessageListParams.__annotations__)
 
 
 class ListOptions(ListParams, RequestOptions):
-    """Which stored completions to list, and how the call is made."""
+    """Parameters and options of ``list()``."""
 
 
 class UpdateOptions(UpdateParams, RequestOptions):
-    """What to change about a stored completion, and how the call is made."""
+    """Parameters and options of ``update()``."""
 
 
 class MessageListOptions(MessageListParams, RequestOptions):
-    """Which messages to list, and how the call is made."""
+    """Parameters and options of ``messages.list()``."""
 
 
 # The same under the names known from the official package
 
 
 class CompletionCreateParamsNonStreaming(CreateParams):
-    """The parameters of a call that answers with a whole completion."""
+    """Parameters of a call that returns a completion."""
 
     stream: NotRequired[Literal[False] | None]
 
 
 class CompletionCreateParamsStreaming(CreateParams):
-    """The parameters of a call that answers with a stream."""
+    """Parameters of a call that returns a stream."""
 
     stream: Literal[True]
 

@@ -1,35 +1,45 @@
-"""Completions whose JSON has been turned into the caller's own types.
+"""Parsed completions, whose JSON content has been decoded to the caller's types.
 
-The classes are those of a plain completion with one more field each, for the value. That value
-never travelled, so ``to_dict`` leaves it out: a parsed message can be sent back like any other.
+The classes are those of a plain completion with one more field each, for the decoded value.
+``to_dict`` leaves that field out: a parsed message can be sent back like any other.
 """
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias
+
+from typing_extensions import TypeVar
 
 from chatlib.types.base import json_object
-from chatlib.types.completion import (
-    ChatCompletion,
-    ChatCompletionMessage,
+from chatlib.types.completion import ChatCompletion, Choice
+from chatlib.types.message import ChatCompletionMessage
+from chatlib.types.tool_call import (
     ChatCompletionMessageCustomToolCall,
     ChatCompletionMessageFunctionToolCall,
-    Choice,
     Function,
 )
 
-T = TypeVar("T")
+__all__ = [
+    "ParsedChatCompletion",
+    "ParsedChatCompletionMessage",
+    "ParsedChoice",
+    "ParsedFunction",
+    "ParsedFunctionToolCall",
+    "ParsedToolCallUnion",
+]
+
+T = TypeVar("T", default=Any)
 
 
 @json_object
 class ParsedFunction(Function):
-    """Which function a tool call calls, and with what, decoded."""
+    """The name of the function that a tool call calls, and its decoded arguments."""
 
     parsed_arguments: Any = None
-    """An instance of the class that the tool came from, plain JSON where it came from none."""
+    """An instance of the class that the tool was made from, or else plain JSON values."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The object as plain JSON values, without ``parsed_arguments``."""
+        """Return the object as plain JSON values, without ``parsed_arguments``."""
         sent = super().to_dict()
         sent.pop("parsed_arguments", None)
         return sent
@@ -37,7 +47,7 @@ class ParsedFunction(Function):
 
 @json_object
 class ParsedFunctionToolCall(ChatCompletionMessageFunctionToolCall):
-    """The model's wish to have a function called, with decoded arguments."""
+    """A call of a function tool, with decoded arguments."""
 
     function: ParsedFunction  # pyright: ignore[reportIncompatibleVariableOverride]
 
@@ -47,14 +57,14 @@ ParsedToolCallUnion: TypeAlias = ParsedFunctionToolCall | ChatCompletionMessageC
 
 @json_object
 class ParsedChatCompletionMessage(ChatCompletionMessage, Generic[T]):
-    """What the model said, and the value that it stands for."""
+    """The message of an answer, and its decoded value."""
 
     parsed: T | None = None
-    """None where the model refused or called a tool instead."""
+    """The decoded value; None if the model refused or called a tool."""
     tool_calls: list[ParsedToolCallUnion] | None = None  # type: ignore[assignment]
 
     def to_dict(self) -> dict[str, Any]:
-        """The object as plain JSON values, without ``parsed``."""
+        """Return the object as plain JSON values, without ``parsed``."""
         sent = super().to_dict()
         sent.pop("parsed", None)
         return sent
@@ -62,13 +72,13 @@ class ParsedChatCompletionMessage(ChatCompletionMessage, Generic[T]):
 
 @json_object
 class ParsedChoice(Choice, Generic[T]):
-    """One of the ``n`` answers of a completion, and its value."""
+    """One of the ``n`` choices of a parsed completion."""
 
     message: ParsedChatCompletionMessage[T]  # pyright: ignore[reportIncompatibleVariableOverride]
 
 
 @json_object
 class ParsedChatCompletion(ChatCompletion, Generic[T]):
-    """The whole answer to one call, with the value of each choice."""
+    """A chat completion with the decoded value of each choice."""
 
     choices: list[ParsedChoice[T]]  # type: ignore[assignment]

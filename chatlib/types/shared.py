@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from chatlib.types.literals import ChatModel, Metadata, ReasoningEffort
-from chatlib.types.options import (
+from chatlib.types.response_format import (
     ResponseFormatJSONObject,
     ResponseFormatJSONSchema,
     ResponseFormatText,
 )
-from chatlib.types.tools import FunctionDefinition, FunctionParameters
+from chatlib.types.tool import FunctionDefinition, FunctionParameters
 
 __all__ = [
     "ChatModel",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from chatlib.types.literals import Metadata
-from chatlib.types.options import (
+from chatlib.types.response_format import (
     JSONSchema,
     ResponseFormatJSONObject,
     ResponseFormatJSONSchema,
     ResponseFormatText,
 )
-from chatlib.types.tools import FunctionDefinition, FunctionParameters
+from chatlib.types.tool import FunctionDefinition, FunctionParameters
 
 __all__ = [
     "FunctionDefinition",

@@ -1,39 +1,31 @@
-"""Stored chat completions: their messages, and the answer to deleting one."""
+"""Stored chat completions: their messages, and the response to a deletion."""
 
 from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
 from chatlib.types.base import JsonObject, json_object
-from chatlib.types.completion import ChatCompletionMessage, ImageURL, PromptCacheBreakpoint
+from chatlib.types.content_part import (
+    ChatCompletionContentPartImage,
+    ChatCompletionContentPartText,
+)
 from chatlib.types.literals import Role
+from chatlib.types.message import ChatCompletionMessage
+
+__all__ = [
+    "ChatCompletionDeleted",
+    "ChatCompletionStoreMessage",
+    "ChatCompletionStoreMessageContentPart",
+]
 
 
 @json_object
 class ChatCompletionDeleted(JsonObject):
-    """The confirmation that a stored completion is gone."""
+    """The confirmation that a stored completion was deleted."""
 
     id: str
     deleted: bool
     object: Literal["chat.completion.deleted"] = "chat.completion.deleted"
-
-
-@json_object
-class ChatCompletionContentPartText(JsonObject):
-    """A piece of text in the content of a stored message."""
-
-    text: str
-    type: Literal["text"] = "text"
-    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
-
-
-@json_object
-class ChatCompletionContentPartImage(JsonObject):
-    """An image in the content of a stored message."""
-
-    image_url: ImageURL
-    type: Literal["image_url"] = "image_url"
-    prompt_cache_breakpoint: PromptCacheBreakpoint | None = None
 
 
 ChatCompletionStoreMessageContentPart: TypeAlias = (
@@ -43,11 +35,11 @@ ChatCompletionStoreMessageContentPart: TypeAlias = (
 
 @json_object
 class ChatCompletionStoreMessage(ChatCompletionMessage):
-    """A message of a stored completion, from whichever side it came."""
+    """A message of a stored completion: of the prompt or of the answer."""
 
     role: Role = "assistant"  # type: ignore[assignment]
     id: str
     content_parts: list[ChatCompletionStoreMessageContentPart] | None = None
-    """The content part by part, when it was sent so."""
+    """The content parts, if the content was sent in parts."""
     tool_call_id: str | None = None
-    """Which call a tool message answers."""
+    """The id of the tool call that a tool message answers."""

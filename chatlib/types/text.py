@@ -1,4 +1,4 @@
-"""The text of a message, whatever form a server gives it."""
+"""Text of message content and of tool call arguments, in each form that servers use."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, cast
 
 
 def text_of(content: object) -> str:
-    """The text in the ``content`` of a message or delta.
+    """Return the text of the ``content`` of a message or delta.
 
-    It is a string, null, or (Mistral and others) a list of typed parts, of which only those of
+    Content is a string, null, or (Mistral and others) a list of typed parts, of which only those of
     type ``text`` count: a model's thinking is not its answer.
     """
     if not content:
@@ -26,7 +26,7 @@ def text_of(content: object) -> str:
 
 
 def json_text(value: object) -> str:
-    """Return the text of what should be JSON as text, and which some servers send as the JSON.
+    """Return the arguments of a call as JSON text; some servers send the JSON itself.
 
     Text is returned as it is, None as the empty text.
     """

@@ -19,17 +19,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from chatlib.http import omit
+from chatlib.types.audio import ChatCompletionAudio
 from chatlib.types.base import JsonObject, converter, copied
-from chatlib.types.completion import (
-    ChatCompletionAudio,
-    ChatCompletionMessage,
-    Function,
-    FunctionCall,
-)
 from chatlib.types.foreign import is_array, is_record, plain_form, record_fields
 from chatlib.types.json_values import MOST_DEPTH, read_json
+from chatlib.types.message import ChatCompletionMessage
 from chatlib.types.stored import ChatCompletionStoreMessage
 from chatlib.types.text import json_text
+from chatlib.types.tool_call import Function, FunctionCall
 
 _DECODER = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import attrs
 from typing_extensions import Unpack, assert_type
@@ -91,9 +91,9 @@ def dict_literals() -> None:
                 "content": [
                     {"type": "text", "text": "What is this?"},
                     {"type": "image_url", "image_url": {"url": "data:", "detail": "low"}},
-                    ImagePart(image_url=ImageURL(url="data:")),
                 ],
             },
+            UserMessage(content=[ImagePart(image_url=ImageURL(url="data:"))]),
             {
                 "role": "assistant",
                 "tool_calls": [
@@ -125,8 +125,9 @@ def variables() -> None:
     create(model="m", messages=tuple(exact))
     create(model="m", messages=(message for message in exact))
 
-    read_only: Iterable[Mapping[str, object]] = plain
+    read_only: Iterable[Mapping[str, Any]] = plain
     create(model="m", messages=read_only)
+    create(model="m", messages=[{"role": "system", "content": "Be brief."}, *loose])
 
 
 def values_and_answers(completion: ChatCompletion) -> None:
@@ -208,7 +209,10 @@ def parameters(
         timeout=None,
     )
     create(model="m", messages=messages, tools=[weather], timeout=2.5)
-    create(model="m", messages=messages, tools=[{"type": "vendor_search"}])
+    vendor: dict[str, Any] = {"type": "vendor_search"}
+    create(model="m", messages=messages, tools=[vendor], tool_choice=vendor)
+    create(model="m", messages=messages, response_format=vendor, stream_options=vendor)
+    assert_type(weather["function"]["name"], str)
     listing(limit=10, order="desc", metadata={"user": "7"})
     messages_of(after="m1")
     update(metadata=None)
@@ -223,6 +227,59 @@ def mistakes(messages: list[dict[str, str]]) -> None:
     create(model="m", messages="Hi")  # type: ignore[arg-type]
     create(model="m", messages=messages, tools=[UserMessage(content="")])  # type: ignore[list-item]
     update()  # type: ignore[call-arg]
+
+
+def mistakes_in_literals() -> None:
+    """A wrong key, a missing one or a wrong value in a dict literal is an error, however deep."""
+    hi: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Hi"}]
+    create(model="m", messages=[{"role": "user", "content": 3}])  # type: ignore
+    create(model="m", messages=[{"role": "user", "content": [{"type": "text"}]}])  # type: ignore
+    create(model="m", messages=[*hi, {"role": "tool", "tool_call_id": 1}])  # type: ignore
+    create(model="m", messages=[{"role": "user", "content": [{"type": "image_url", "image_url": "data:"}]}])  # type: ignore  # fmt: skip  # noqa: E501
+    create(model="m", messages=hi, tools=[{"type": "function"}])  # type: ignore
+    create(model="m", messages=hi, tools=[{"type": "function", "function": {"nam": ""}}])  # type: ignore
+    create(model="m", messages=hi, tool_choice={"type": "function", "name": "f"})  # type: ignore
+    create(model="m", messages=hi, tool_choice="any")  # type: ignore
+    create(model="m", messages=hi, response_format={"type": "jsn"})  # type: ignore
+    create(model="m", messages=hi, response_format={"type": "json_schema"})  # type: ignore
+    create(model="m", messages=hi, stream_options={"include_usge": True})  # type: ignore
+    create(model="m", messages=hi, audio={"voice": "alloy", "format": "ogg"})  # type: ignore
+    create(model="m", messages=hi, prediction={"type": "text", "content": ""})  # type: ignore
+    create(model="m", messages=hi, web_search_options={"search_context": "low"})  # type: ignore
+    create(model="m", messages=hi, moderation={"name": "m"})  # type: ignore
+    create(model="m", messages=hi, functions=[{"description": "no name"}])  # type: ignore
+    create(model="m", messages=hi, function_call={"function": "f"})  # type: ignore
+    create(model="m", messages=hi, prompt_cache_options={"ttl": "1h"})  # type: ignore
+    hi.append({"role": "usr", "content": "Hi"})  # type: ignore
+    UserMessage(content=[{"type": "text", "txt": "Hi"}])  # type: ignore
+    FunctionTool(function={"params": {}})  # type: ignore
+
+
+def misspelt_imports() -> None:
+    from chatlib.types import ChatCompletionMesage  # type: ignore  # noqa: F401
+    from chatlib.types.chat import ChatCompletionChunks  # type: ignore  # noqa: F401
+    from chatlib.types.values import UsrMessage  # type: ignore  # noqa: F401
+
+
+def read_back(
+    message: ChatCompletionMessageParam, tool: ChatCompletionToolUnionParam, made: ChatCompletion
+) -> str:
+    """Dict forms hold dict forms, and the documented strings are told apart."""
+    if message["role"] == "assistant":
+        for call in message.get("tool_calls", ()):
+            if call["type"] == "function":
+                assert_type(call["function"]["arguments"], str)
+    elif message["role"] == "user" and not isinstance(message["content"], str):
+        for part in message["content"]:
+            if part["type"] == "image_url":
+                assert_type(part["image_url"]["url"], str)
+    if tool["type"] == "custom":
+        assert_type(tool["custom"]["name"], str)
+    reason: Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
+    reason = made.choices[0].finish_reason
+    tier: Literal["auto", "default", "flex", "scale", "priority", "fast"] | None
+    tier = made.service_tier
+    return f"{reason} {tier}"
 
 
 def kept_parameters(messages: list[dict[str, str]]) -> None:
@@ -240,7 +297,7 @@ def kept_parameters(messages: list[dict[str, str]]) -> None:
 def answer(completion: ChatCompletion) -> str:
     choice = completion.choices[0]
     assert_type(choice, Choice)
-    assert_type(choice.finish_reason, FinishReason | None)
+    assert_type(choice.finish_reason, FinishReason)
     assert_type(choice.message.content, str | None)
     assert_type(completion.usage.total_tokens if completion.usage else 0, int)
     for call in choice.message.tool_calls or []:

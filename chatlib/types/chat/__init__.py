@@ -1,10 +1,10 @@
 """The names of :mod:`chatlib.types` where users of the official package look for them."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
 import chatlib.types as types
-from chatlib.types import *  # noqa: F403
+from chatlib.types import *
 from chatlib.types.chat import completion_create_params as completion_create_params
 
-__all__ = ["completion_create_params"]
-__all__ += types.__all__
+if not TYPE_CHECKING:
+    __all__ = [*types.__all__, "completion_create_params"]

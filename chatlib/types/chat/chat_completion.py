@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from chatlib.types.completion import ChatCompletion, Choice, ChoiceLogprobs
+from chatlib.types.completion import ChatCompletion, Choice
+from chatlib.types.logprobs import ChoiceLogprobs
 
 __all__ = ["ChatCompletion", "Choice", "ChoiceLogprobs"]

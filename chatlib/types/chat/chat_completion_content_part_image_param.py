@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatlib.types.messages import ChatCompletionContentPartImageParam
-from chatlib.types.messages import ImageURLParam as ImageURL
+from chatlib.types.content_part import ChatCompletionContentPartImageParam
+from chatlib.types.content_part import ImageURLParam as ImageURL
 
 __all__ = ["ChatCompletionContentPartImageParam", "ImageURL"]

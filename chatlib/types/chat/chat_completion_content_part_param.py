@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chatlib.types.messages import ChatCompletionContentPartParam, File, FileFile
+from chatlib.types.content_part import ChatCompletionContentPartParam, File, FileFile
 
 __all__ = ["ChatCompletionContentPartParam", "File", "FileFile"]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from chatlib.types.completion import (
-    Annotation,
-    AnnotationURLCitation,
-    ChatCompletionMessage,
-    FunctionCall,
-)
+from chatlib.types.message import Annotation, AnnotationURLCitation, ChatCompletionMessage
+from chatlib.types.tool_call import FunctionCall
 
 __all__ = ["Annotation", "AnnotationURLCitation", "ChatCompletionMessage", "FunctionCall"]

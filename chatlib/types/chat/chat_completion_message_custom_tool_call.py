@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chatlib.types.completion import ChatCompletionMessageCustomToolCall, Custom
+from chatlib.types.tool_call import ChatCompletionMessageCustomToolCall, Custom
 
 __all__ = ["ChatCompletionMessageCustomToolCall", "Custom"]

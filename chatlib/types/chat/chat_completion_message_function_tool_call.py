@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chatlib.types.completion import ChatCompletionMessageFunctionToolCall, Function
+from chatlib.types.tool_call import ChatCompletionMessageFunctionToolCall, Function
 
 __all__ = ["ChatCompletionMessageFunctionToolCall", "Function"]

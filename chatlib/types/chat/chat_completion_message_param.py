@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chatlib.types.messages import ChatCompletionMessageParam
+from chatlib.types.message import ChatCompletionMessageParam
 
 __all__ = ["ChatCompletionMessageParam"]

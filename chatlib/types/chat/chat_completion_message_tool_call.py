@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatlib.types.completion import (
+from chatlib.types.tool_call import (
     ChatCompletionMessageToolCall,
     ChatCompletionMessageToolCallUnion,
     Function,

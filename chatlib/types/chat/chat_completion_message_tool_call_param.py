@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatlib.types.messages import ChatCompletionMessageToolCallParam
-from chatlib.types.messages import FunctionParam as Function
+from chatlib.types.tool_call import ChatCompletionMessageToolCallParam
+from chatlib.types.tool_call import FunctionParam as Function
 
 __all__ = ["ChatCompletionMessageToolCallParam", "Function"]

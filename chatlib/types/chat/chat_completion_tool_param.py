@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chatlib.types.tools import ChatCompletionToolParam
+from chatlib.types.tool import ChatCompletionToolParam
 
 __all__ = ["ChatCompletionToolParam"]

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from chatlib.types.options import CompletionCreateParamsModeration as Moderation
-from chatlib.types.options import (
+from chatlib.types.moderation import CompletionCreateParamsModeration as Moderation
+from chatlib.types.moderation import (
     ModerationPolicy,
     ModerationPolicyInput,
     ModerationPolicyOutput,
-    PromptCacheOptions,
-    ResponseFormat,
-    WebSearchOptions,
-    WebSearchOptionsUserLocation,
-    WebSearchOptionsUserLocationApproximate,
 )
 from chatlib.types.params import (
     CompletionCreateParams,
@@ -21,8 +16,15 @@ from chatlib.types.params import (
     CompletionCreateParamsNonStreaming,
     CompletionCreateParamsStreaming,
 )
-from chatlib.types.tools import ChatCompletionFunctionCallOptionParam
-from chatlib.types.tools import CompletionCreateParamsFunction as Function
+from chatlib.types.prompt_cache import PromptCacheOptions
+from chatlib.types.response_format import ResponseFormat
+from chatlib.types.tool import CompletionCreateParamsFunction as Function
+from chatlib.types.tool_choice import ChatCompletionFunctionCallOptionParam
+from chatlib.types.web_search import (
+    WebSearchOptions,
+    WebSearchOptionsUserLocation,
+    WebSearchOptionsUserLocationApproximate,
+)
 
 FunctionCall: TypeAlias = Literal["none", "auto"] | ChatCompletionFunctionCallOptionParam
 
