@@ -301,15 +301,20 @@ class _Protocol(ResponseHandler):
     """What the request is told; None of a proxy's tunnel."""
     _heads: HeadReader | None = None
     _chunks: ChunkDecoder | None = None
+    _left: int | None = None
+    """How many bytes of the body are to come; None where its length is not known."""
 
     def set_response_params(self, **params: Any) -> None:
         self._heads = HeadReader("HEAD" if params.get("skip_payload") else None)
-        self._chunks = None
+        self._chunks = self._left = None
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:
-        if not data or (self._heads is None and self._chunks is None):
+        if not data or (self._heads is None and self._chunks is None and self._left is None):
             super().data_received(data)
+            return
+        if self._left == 0:  # the response has ended, and nobody asked for another one
+            self.close()
             return
         try:
             data = self._strict(data)
@@ -320,7 +325,7 @@ class _Protocol(ResponseHandler):
             if self._chunks is not None and self._chunks.error is not None:
                 raise self._chunks.error
         except MalformedResponse as error:
-            self._heads = self._chunks = None
+            self._heads = self._chunks = self._left = None
             self.set_exception(error)
             if self.transport is not None:
                 self.transport.abort()
@@ -345,14 +350,19 @@ class _Protocol(ResponseHandler):
             start, data, self._heads = head.canonical(), self._heads.rest, None
             if self.used is not None:
                 self.used.head = head
-            self._chunks = ChunkDecoder() if head.chunked else None
+            self._chunks, self._left = ChunkDecoder() if head.chunked else None, head.length
+        if self._left is not None:
+            if len(data) > self._left:  # more than was announced belongs to no response
+                data = data[: self._left]
+                self.force_close()
+            self._left -= len(data)
         if self._chunks is None:
             return start + data
         piece = self._chunks.feed(data)
         chunk = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
         if not self._chunks.done:
             return start + chunk
-        self._chunks = None
+        self._chunks, self._left = None, 0
         return b"%b%b0\r\n\r\n" % (start, chunk)
 
     def set_exception(self, exc: Any, exc_cause: Any = None) -> None:
