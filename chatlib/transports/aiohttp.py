@@ -261,7 +261,8 @@ def _way_to(origin: str, proxy: str | None) -> _Way:
     where, authorization = without_credentials(proxy)
     if not where.startswith(("http://", "https://")):
         scheme = where.partition(":")[0]
-        raise TransportError(f"aiohttp knows no {scheme} proxies", retryable=False)
+        why = f"aiohttp does not support {scheme} proxies; ThreadTransport(RequestsTransport()) does"
+        raise TransportError(why, retryable=False)
     for_proxy = {"Proxy-Authorization": authorization} if authorization else {}
     return _Way(origin, URL(where), for_proxy)
 
