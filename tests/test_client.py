@@ -245,6 +245,17 @@ def test_body_that_breaks_is_tried_again() -> None:
     assert 0 == server.open_responses
 
 
+@pytest.mark.parametrize("size", [0, 40])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_error_status_whose_body_breaks(streamed: bool, size: int) -> None:
+    """The status tells more than the broken body, whose beginning is shown."""
+    broken = fault(after=error(401, "who are you? " * 9), size=size)
+    client, server, _ = client_of(broken, "ok")
+    with pytest.raises(chatlib.AuthenticationError, match="who are" if size else "no body"):
+        client.chat.completions.create(**ASK, stream=streamed)
+    assert (1, 0) == (len(server.requests), server.open_responses)
+
+
 @pytest.mark.parametrize("foreign", [KeyboardInterrupt(), ZeroDivisionError(), TimeoutError()])
 def test_foreign_exceptions_pass(foreign: BaseException) -> None:
     """What a transport does not report as its failure is none of ours."""

@@ -348,7 +348,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "URL": lambda: Config(base_url="http://user:BASEPASSWORD@ho st/?sig=QUERYSECRET"),
     "retries": lambda: Config(**settings(), max_retries=-1),
     "setting": lambda: Config(**settings(), wrong=1),
-    "key from env": lambda: config_from_env({"OPENAI_API_KEY": "sk-KEYKEYKEY\n"}),
+    "key from env": lambda: config_from_env({"OPENAI_API_KEY": "“sk-KEYKEYKEY”"}),
     "URL from env": lambda: config_from_env(
         {"OPENAI_BASE_URL": "x://u:BASEPASSWORD@h"}, **{**settings(), "base_url": None}
     ),

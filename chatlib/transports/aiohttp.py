@@ -261,8 +261,10 @@ def _way_to(origin: str, proxy: str | None) -> _Way:
     where, authorization = without_credentials(proxy)
     if not where.startswith(("http://", "https://")):
         scheme = where.partition(":")[0]
-        why = f"aiohttp does not support {scheme} proxies; ThreadTransport(RequestsTransport()) does"
-        raise TransportError(why, retryable=False)
+        raise TransportError(
+            f"aiohttp does not support {scheme} proxies; ThreadTransport(RequestsTransport()) does",
+            retryable=False,
+        )
     for_proxy = {"Proxy-Authorization": authorization} if authorization else {}
     return _Way(origin, URL(where), for_proxy)
 
