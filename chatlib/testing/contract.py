@@ -235,7 +235,7 @@ class TransportContract:
         """Bytes behind the end of a response, at once or later, belong to no other one."""
         self.need("sockets")
         for pause in (0.0, 0.05):
-            pieces = [LAX["more than its length"][:-10], pause, b", and more"]
+            pieces: list[bytes | float] = [LAX["more than its length"][:-10], pause, b", and more"]
             with self.serve(Reply(raw=pieces), Reply(200, {}, b"next")) as server:
                 with self.made() as transport:
                     assert transport.send(request_to(server)).read() == b"whole"
