@@ -426,7 +426,7 @@ def error_from_response(response: HttpResponse) -> APIStatusError:
     """Return the exception for a response with an error status. Reads its body."""
     request, status = response.request, response.status
     text = response.text
-    value = _first_json(text)
+    value = first_json(text)
     found = find_error(value, certain=True)
     if found is not None:
         words, body = shortened(found.message), found.body
@@ -442,7 +442,7 @@ def error_from_response(response: HttpResponse) -> APIStatusError:
     return found.on(error) if found is not None else error
 
 
-def _first_json(text: str) -> Any:
+def first_json(text: str) -> Any:
     """Return the JSON value that a body begins with; None where it begins with none.
 
     Gateways may say what failed as they would have in a stream, or send several values.

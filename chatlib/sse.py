@@ -20,6 +20,7 @@ import attrs
 _BOM = b"\xef\xbb\xbf"
 _MOST_DIGITS = 18
 """The longest reconnection time that is read: Python refuses to convert thousands of digits."""
+_MOST_STRAY = 2000
 
 
 @attrs.define
@@ -76,6 +77,8 @@ class SSEDecoder:
     def __init__(self) -> None:
         self.retry: int | None = None
         """The reconnection time in milliseconds, where the server sent one."""
+        self.stray = b""
+        """The first lines that are no field, such as what a gateway says of an error of its own."""
         self._start: bytes | None = b""  # the first bytes, until it is clear whether they are a BOM
         self._lines = LineDecoder()
         self._data: list[bytes] = []
@@ -125,6 +128,8 @@ class SSEDecoder:
         elif name == b"error":  # not in the standard: llama.cpp
             self._event = b"error"
             self._data.append(value)
+        elif name and len(self.stray) < _MOST_STRAY:
+            self.stray += line[:_MOST_STRAY] + b"\n"
 
     def _dispatch(self) -> ServerSentEvent:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
