@@ -492,9 +492,7 @@ def test_default_adapter_is_mounted() -> None:
 PRIVATE = {
     "_urllib3": {
         "_dns_host",
-        "_fp",
         "_new_conn",
-        "_pool",
         "_socks_options",
     },
     "_replaced": set(),

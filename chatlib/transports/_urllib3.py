@@ -508,7 +508,7 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
 
 def _pieces(raw: HTTPResponse, process: int) -> Iterator[bytes]:
     try:
-        while piece := _read(raw):
+        while piece := raw.read1(PIECE, decode_content=True):
             yield piece
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise transport_error(error) from error
@@ -521,33 +521,16 @@ def _pieces(raw: HTTPResponse, process: int) -> Iterator[bytes]:
         _give_back(raw, process)
 
 
-def _read(raw: HTTPResponse) -> bytes:
-    """Read what has come of a body, as soon as something has.
-
-    A library that replaces responses may have put something simpler in its place.
-    """
-    if not isinstance(raw, urllib3.BaseHTTPResponse):
-        return raw.read(PIECE)
-    if getattr(raw, "reader", None) is not None or hasattr(getattr(raw, "_fp", None), "read1"):
-        return raw.read1(PIECE, decode_content=True)
-    return raw.read(PIECE, decode_content=True)
-
-
 def _give_back(raw: HTTPResponse, process: int) -> None:
     # close() drops a connection whose body was not read to its end, and leaves one that was read
     # alone, since it is back in the pool already; release_conn() then frees the place in the pool.
-    sock = getattr(raw, "sock", None)
     if process != os.getpid():
         return  # the connection is the parent's, who may still read from it
-    if sock is not None and raw.connection is not None:
+    sock: Any = getattr(raw, "sock", None)
+    if raw.connection is not None:
         _wake(sock)  # or else close() would wait for a thread that waits for the next bytes
     raw.close()
-    # A finalizer may be what calls. In a pool of somebody else's, a thread that the ending
-    # interpreter has stopped may hold the lock for ever.
-    lock = getattr(getattr(getattr(raw, "_pool", None), "pool", None), "mutex", None)
-    is_stuck = lock is not None and sys.is_finalizing() and lock.locked()
-    if hasattr(raw, "release_conn") and not is_stuck:
-        raw.release_conn()
+    raw.release_conn()
 
 
 def transport_error(error: BaseException, url: str = "") -> TransportError:

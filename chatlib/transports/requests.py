@@ -12,6 +12,7 @@ a response that such a replacement gave, only public names are used.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -211,7 +212,12 @@ class _Replaced:
             yield from answer.iter_content(amt)
 
     def close(self) -> None:
-        if self._answer.raw is not None:
+        raw: Any = self._answer.raw
+        if raw is None:
+            return
+        if sys.is_finalizing():  # a thread that was stopped may hold the lock of its pool
+            raw.close()
+        else:
             self._answer.close()
 
 
