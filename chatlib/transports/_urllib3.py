@@ -141,7 +141,7 @@ class _Reader(io.RawIOBase):
 
     def __init__(self, sock: Any, limits: Limits) -> None:
         self._sock, self._limits = sock, limits
-        self._raw = sock.makefile("rb", buffering=0)
+        self._raw = sock.makefile("rb", 0)
         self._unread = b""
         self.wait: float | None = sock.gettimeout()
         """How long one wait may take."""

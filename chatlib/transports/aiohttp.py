@@ -115,12 +115,16 @@ class AiohttpTransport(Configured):
             raw, head = await self._open(request, headers)
         except _FAILURES as error:
             raise _transport_error(error, request.url) from _showable(error, request.url)
-        came = Headers(head.headers)
+        came = Headers(raw.headers.items() if head is None else head.headers)
         codings = codings_of(came)
         refused = undecodable(codings, headers["Accept-Encoding"], ENCODINGS)
         if refused is not None:
             _drop(raw)
             raise refused
+        if head is None or raw.content.at_eof():
+            # A tool that replaces sessions, such as aioresponses, has made it, or has read it.
+            content = b"".join(Decoder(codings).decode(await raw.read()))
+            return HttpResponse(raw.status, came, content)
         body = _Body(self, raw, request, codings)
         return HttpResponse(
             head.status, came, body, on_close=body.close, limit_wait=body.limit_wait
@@ -128,7 +132,7 @@ class AiohttpTransport(Configured):
 
     async def _open(
         self, request: HttpRequest, headers: Headers
-    ) -> tuple[aiohttp.ClientResponse, Head]:
+    ) -> tuple[aiohttp.ClientResponse, Head | None]:
         """Send, and again where an idle connection was closed just when it was to be used again."""
         way = self._way_to(request.url)
         timeout, content = request.timeout, request.content
@@ -153,7 +157,6 @@ class AiohttpTransport(Configured):
                         ceil_threshold=float("inf"),
                     ),
                 )
-                assert used.head is not None
                 return raw, used.head
             except BaseException as error:
                 used.abort()

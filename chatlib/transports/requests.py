@@ -100,13 +100,18 @@ class RequestsTransport(OverUrllib3):
         prepared.headers = CaseInsensitiveDict(headers.reveal())
         session, timeout = self.session, request.timeout
         prepared.hooks = {"response": [*session.hooks.get("response", ()), _not_followed]}
-        answer = session.send(
-            prepared,
-            stream=True,
-            timeout=(timeout.connect, timeout.read),
-            allow_redirects=False,
-            **self._settings_for(request.url),
-        )
+        try:
+            answer = session.send(
+                prepared,
+                stream=True,
+                timeout=(timeout.connect, timeout.read),
+                allow_redirects=False,
+                **self._settings_for(request.url),
+            )
+        except requests.HTTPError as error:  # of a hook that calls raise_for_status()
+            if error.response is None:
+                raise
+            answer = error.response
         raw: Any = answer.raw
         if hasattr(raw, "sock") and raw.connection is not None:
             return cast("HTTPResponse", raw)
