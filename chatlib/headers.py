@@ -20,6 +20,7 @@ _SECRET_NAME = re.compile(
     r"auth|key|token|secret|cookie|passw|credential|signature|jwt|bearer|dpop|^sig$", re.IGNORECASE
 )
 _NOT_SECRET = re.compile(r"idempotency-key|x-ratelimit-.*")
+_URLS = frozenset({"location", "content-location"})
 
 HIDDEN = "***"
 """What is shown in place of a secret."""
@@ -94,7 +95,7 @@ class Headers(Mapping[str, str]):
     def redacted(self) -> dict[str, str]:
         """All headers as a plain dict that can be shown: secrets struck out."""
         return {
-            name: HIDDEN if is_secret(lower) else value
+            name: HIDDEN if is_secret(lower) else redact_url(value) if lower in _URLS else value
             for lower, (name, value) in self._items.items()
         }
 

@@ -26,7 +26,6 @@ from functools import cache
 from http.client import HTTPException
 from queue import Full, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -42,6 +41,7 @@ from chatlib.transports._http1 import ChunkDecoder, HeadReader, MalformedRespons
 from chatlib.transports._replaced import replaced_response
 from chatlib.transports._wire import STALE_SECONDS, codings_of, sent_headers, undecodable
 from chatlib.transports.aborting import Abort, aborting
+from chatlib.urls import host_of
 
 if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool
@@ -542,7 +542,7 @@ def transport_error(error: BaseException, url: str = "") -> TransportError:
     chain = list(_chain(error))
     for link in chain:
         link.__traceback__ = None
-    why, host = _why(chain), _host_of(url)
+    why, host = _why(chain), host_of(url)
     if host not in why:
         why = f"{host}: {why}"
     if any(map(_is_timeout, chain)):
@@ -560,13 +560,6 @@ def _is_timeout(error: BaseException) -> bool:
     if requests is not None:
         kinds.append(requests.Timeout)
     return isinstance(error, tuple(kinds))
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2]
-    except ValueError:  # it is no URL
-        return ""
 
 
 def showable(error: BaseException, url: str) -> BaseException:

@@ -22,7 +22,6 @@ from contextlib import suppress
 from contextvars import ContextVar
 from http.client import HTTPException, IncompleteRead
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import hdrs
@@ -47,6 +46,7 @@ from chatlib.transports._environment import (
 )
 from chatlib.transports._http1 import ChunkDecoder, Head, HeadReader, MalformedResponse
 from chatlib.transports._wire import STALE_SECONDS, Decoder, codings_of, sent_headers, undecodable
+from chatlib.urls import host_of
 
 ENCODINGS = "gzip, deflate"
 """What is decoded, and so the only encodings to ask for."""
@@ -586,7 +586,7 @@ def _transport_error(error: BaseException, url: str) -> TransportError:
     chain = list(_chain(error))
     for link in chain:
         link.__traceback__ = None
-    host = urlsplit(url).netloc.rpartition("@")[2]
+    host = host_of(url)
     if any(isinstance(link, (asyncio.TimeoutError, TimeoutError)) for link in chain):
         return TransportTimeout(f"{host}: {_lateness(error)}")
     why = _why(error)
