@@ -32,6 +32,8 @@ from chatlib import (
     omit,
 )
 from chatlib.testing import InMemoryServer, answer, error, fault, raw, stream
+from chatlib.testing.loopback import Server
+from chatlib.testing.scenarios import BREAKS
 from tests import faces
 from tests.faces import run_threads
 
@@ -254,6 +256,17 @@ def test_error_status_whose_body_breaks(streamed: bool, size: int) -> None:
     with pytest.raises(chatlib.AuthenticationError, match="who are" if size else "no body"):
         client.chat.completions.create(**ASK, stream=streamed)
     assert (1, 0) == (len(server.requests), server.open_responses)
+
+
+@pytest.mark.parametrize("how", ["inside the body, closed", "between two chunks, closed"])
+def test_body_that_is_cut_short(how: str) -> None:
+    """Over sockets, the message says in plain words what happened."""
+    with (
+        Server(BREAKS[how]) as server,
+        faces.client(base_url=server.url, max_retries=0) as client,
+        pytest.raises(APIConnectionError, match="before the end of the body"),
+    ):
+        client.chat.completions.create(**ASK)
 
 
 @pytest.mark.parametrize("foreign", [KeyboardInterrupt(), ZeroDivisionError(), TimeoutError()])

@@ -39,7 +39,13 @@ from chatlib.transports._configured import Configured
 from chatlib.transports._environment import connectable
 from chatlib.transports._http1 import ChunkDecoder, HeadReader, MalformedResponse
 from chatlib.transports._replaced import replaced_response
-from chatlib.transports._wire import STALE_SECONDS, codings_of, sent_headers, undecodable
+from chatlib.transports._wire import (
+    CUT_SHORT,
+    STALE_SECONDS,
+    codings_of,
+    sent_headers,
+    undecodable,
+)
 from chatlib.transports.aborting import Abort, aborting
 from chatlib.urls import host_of
 
@@ -596,6 +602,8 @@ def _why(chain: list[BaseException]) -> str:
         # The name that could not be resolved, the address that did not answer.
         if isinstance(link, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError)):
             innermost = _words(link)
+    if any(isinstance(link, http.client.IncompleteRead) for link in chain):
+        innermost = CUT_SHORT
     if any(isinstance(link, urllib3.exceptions.ProxyError) for link in chain):
         innermost = f"the proxy failed: {innermost}"
     text = re.sub(r"<[^<>]{1,200} object at 0x[0-9a-f]+>:? ?", "", innermost)

@@ -45,7 +45,14 @@ from chatlib.transports._environment import (
     without_credentials,
 )
 from chatlib.transports._http1 import ChunkDecoder, Head, HeadReader, MalformedResponse
-from chatlib.transports._wire import STALE_SECONDS, Decoder, codings_of, sent_headers, undecodable
+from chatlib.transports._wire import (
+    CUT_SHORT,
+    STALE_SECONDS,
+    Decoder,
+    codings_of,
+    sent_headers,
+    undecodable,
+)
 from chatlib.urls import host_of
 
 ENCODINGS = "gzip, deflate"
@@ -611,6 +618,8 @@ def _why(error: BaseException) -> str:
         return f"the proxy refused the tunnel: {error.status} {words}".rstrip()
     if isinstance(error, aiohttp.ClientResponseError):
         return f"the answer is no HTTP: {error.message[:LONGEST_WORDS]}"
+    if isinstance(error, aiohttp.ClientPayloadError) and "not completed" in str(error)[:99]:
+        return CUT_SHORT
     if isinstance(error, aiohttp.InvalidURL):
         return "the URL can't be sent to"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
