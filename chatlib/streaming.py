@@ -18,6 +18,7 @@ from chatlib.errors import (
     as_text,
     error_inside,
     find_error,
+    first_json,
     preview,
 )
 from chatlib.http import HttpRequest, HttpResponse
@@ -139,6 +140,14 @@ class ChunkReader:
                 return  # an event that was cut off; whether that matters is for the caller to say
             if chunk is not None:
                 yield chunk
+        if self._events.stray and not (self.done or self.finished):
+            found = find_error(first_json(self._stray))
+            if found is not None:
+                raise error_inside(found, self._response, self.joined.completion())
+
+    @property
+    def _stray(self) -> str:
+        return self._events.stray.decode("utf-8", "replace")
 
     def cut_off(self, why: str) -> IncompleteStreamError:
         """The exception for a stream that ends here. It holds what had come."""
@@ -152,14 +161,14 @@ class ChunkReader:
 
     def _why_incomplete(self) -> str:
         began, wanted = self.joined.begun, self._wanted
-        stray = preview(self._events.stray.decode("utf-8", "replace"))
-        quoted = f"; in it stood {stray}" if stray else ""
+        stray = preview(self._stray)
         if not began:
-            last = preview(self._last)
-            quoted = f"; the last event was {last}" if last else quoted
+            last = preview(self._last) or stray
+            quoted = f"; the last event was {last}" if last else ""
             return f"the stream ended without an answer{quoted}"
         if began < wanted and self.joined.finished:
             return f"the stream ended after {began} of the {wanted} choices that were asked for"
+        quoted = f"; in place of an event came {stray}" if stray else ""
         return f"the stream ended before the answer was complete{quoted}"
 
     def _sniff(self, piece: bytes) -> bytes:

@@ -9,7 +9,7 @@ from inspect import isawaitable
 from typing import Any, TypeVar
 
 from chatlib._loop import running_loop
-from chatlib.client.calls import Call, connection_error, lost
+from chatlib.client.calls import Call, broken, connection_error
 from chatlib.client.watching import log_body
 from chatlib.config import Secret
 from chatlib.errors import APIError
@@ -66,7 +66,7 @@ async def awhole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
         log_body(await within(call.deadline.left(), response.aread()))
     except TransportError as error:
         await response.aclose()
-        raise lost(error, response) from error.__cause__
+        raise broken(error, response) from error.__cause__
     raise_for_status(response)
     return response
 

@@ -18,7 +18,7 @@ from chatlib._omit import Omit, omit
 from chatlib.building import Operation, follow_redirect, timeout_of
 from chatlib.client.watching import Hooks, log_body, log_request, log_response, log_retry
 from chatlib.config import Config, Secret, retries
-from chatlib.errors import APIConnectionError, APIError, APITimeoutError
+from chatlib.errors import APIConnectionError, APIError, APITimeoutError, error_from_response
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.reading import raise_for_status
 from chatlib.redaction import forget_frames, private_frames
@@ -234,9 +234,16 @@ def whole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
             response.body = Pieces(response, Limit(call.deadline))
         log_body(response.read())
     except TransportError as error:
-        raise lost(error, response) from error.__cause__
+        raise broken(error, response) from error.__cause__
     raise_for_status(response)
     return response
+
+
+def broken(error: TransportError, response: HttpResponse) -> APIError:
+    """The exception for a body that broke off: an error status says more than that it did."""
+    if 200 <= response.status <= 299:
+        return lost(error, response)
+    return error_from_response(response)
 
 
 class Limit:
