@@ -383,7 +383,7 @@ def _decoded(content: bytes) -> str:
 def _client(base_url: str | None, is_demo: bool) -> OpenAI:
     from chatlib.client.openai import OpenAI
 
-    key = os.environ.get("OPENAI_API_KEY")
+    key = os.environ.get("OPENAI_API_KEY", "").strip()
     is_unset = not key and not (base_url or os.environ.get("OPENAI_BASE_URL"))
     if is_unset and not is_demo and not sys.stdout.isatty():
         raise OpenAIError(
@@ -400,7 +400,7 @@ def _client(base_url: str | None, is_demo: bool) -> OpenAI:
             base_url=DEFAULT_BASE_URL,
             transport=InMemoryServer(default=_scripted_model),
         )
-    return OpenAI(api_key="none" if key is None else key, base_url=base_url, on_retry=_note_retry)
+    return OpenAI(api_key=None if key else "none", base_url=base_url, on_retry=_note_retry)
 
 
 def _note_retry(error: APIError, seconds: float) -> None:

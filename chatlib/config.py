@@ -274,9 +274,10 @@ class Config:
             OpenAIError: it names none, or one that can't be sent.
         """
         try:
-            if environ.get("OPENAI_API_KEY") is None:
+            key = Secret(_variable(environ, "OPENAI_API_KEY") or "")
+            if not key:
                 raise OpenAIError(_NO_KEY)
-            return attrs.evolve(self, api_key=Secret(environ["OPENAI_API_KEY"]))
+            return attrs.evolve(self, api_key=key)
         finally:
             del environ  # some tools print the variables of a traceback
 
@@ -286,6 +287,15 @@ class Config:
         key = "a function" if callable(held.get("api_key")) else held.get("api_key")
         base_url = redact_url(held.get("base_url", ""))
         return f"{type(self).__name__}(base_url={base_url!r}, api_key={key!r})"
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str | None:
+    """Return a variable; None where it is empty.
+
+    Blanks around it are left out: files with variables may end their lines by a carriage return,
+    and files with secrets by a newline.
+    """
+    return (environ.get(name) or "").strip("\ufeff \t\r\n") or None
 
 
 _NO_KEY = (
@@ -320,9 +330,9 @@ def config_from_env(
     try:
         made = Config(
             api_key=Secret(api_key) if isinstance(api_key, str) else api_key,
-            base_url=base_url or environ.get("OPENAI_BASE_URL") or DEFAULT_BASE_URL,
-            organization=organization or environ.get("OPENAI_ORG_ID") or None,
-            project=project or environ.get("OPENAI_PROJECT_ID") or None,
+            base_url=base_url or _variable(environ, "OPENAI_BASE_URL") or DEFAULT_BASE_URL,
+            organization=organization or _variable(environ, "OPENAI_ORG_ID"),
+            project=project or _variable(environ, "OPENAI_PROJECT_ID"),
             timeout=DEFAULT_TIMEOUT if isinstance(timeout, Omit) else timeout,
             max_retries=max_retries,
             default_headers=default_headers,
@@ -410,8 +420,9 @@ class AzureConfig(Config):
         names = {"AZURE_OPENAI_AD_TOKEN": True, "AZURE_OPENAI_API_KEY": False}
         try:
             for name, is_token in names.items():
-                if environ.get(name):
-                    return attrs.evolve(self, api_key=Secret(environ[name]), is_token=is_token)
+                key = Secret(_variable(environ, name) or "")
+                if key:
+                    return attrs.evolve(self, api_key=key, is_token=is_token)
         finally:
             del environ
         raise OpenAIError(
@@ -464,7 +475,9 @@ def azure_config_from_env(
     try:
         if base_url is not None and azure_endpoint is not None:
             raise ValueError("base_url and azure_endpoint can't both be given")
-        endpoint = azure_endpoint or concealed_url(environ.get("AZURE_OPENAI_ENDPOINT") or "")
+        endpoint = azure_endpoint or concealed_url(
+            _variable(environ, "AZURE_OPENAI_ENDPOINT") or ""
+        )
         if base_url is None and not endpoint:
             raise OpenAIError(
                 "There is no endpoint. Set the environment variable AZURE_OPENAI_ENDPOINT, or give "
@@ -474,7 +487,7 @@ def azure_config_from_env(
             api_version
             or (default_query or {}).get("api-version")
             or _version_in(base_url if base_url is not None else azure_endpoint)
-            or environ.get("OPENAI_API_VERSION")
+            or _variable(environ, "OPENAI_API_VERSION")
             or _version_in(endpoint)
         )
         if not version:
@@ -487,8 +500,8 @@ def azure_config_from_env(
             base_url=address,
             deployment=azure_deployment or deployment,
             default_query={**(default_query or {}), "api-version": version},
-            organization=settings.pop("organization", None) or environ.get("OPENAI_ORG_ID") or None,
-            project=settings.pop("project", None) or environ.get("OPENAI_PROJECT_ID") or None,
+            organization=settings.pop("organization", None) or _variable(environ, "OPENAI_ORG_ID"),
+            project=settings.pop("project", None) or _variable(environ, "OPENAI_PROJECT_ID"),
             **{name: value for name, value in settings.items() if value is not omit},
         )
         made = made.changed(

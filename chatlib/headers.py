@@ -20,6 +20,7 @@ _SECRET_NAME = re.compile(
     r"auth|key|token|secret|cookie|passw|credential|signature|jwt|bearer|dpop|^sig$", re.IGNORECASE
 )
 _NOT_SECRET = re.compile(r"idempotency-key|x-ratelimit-.*")
+_URLS = frozenset({"location", "content-location"})
 
 HIDDEN = "***"
 """What is shown in place of a secret."""
@@ -94,7 +95,7 @@ class Headers(Mapping[str, str]):
     def redacted(self) -> dict[str, str]:
         """All headers as a plain dict that can be shown: secrets struck out."""
         return {
-            name: HIDDEN if is_secret(lower) else value
+            name: HIDDEN if is_secret(lower) else redact_url(value) if lower in _URLS else value
             for lower, (name, value) in self._items.items()
         }
 
@@ -108,17 +109,19 @@ def retry_after(headers: Headers, now: Callable[[], float] = time.time) -> float
     """How many seconds the server asks to wait; None where it does not say, or not sensibly.
 
     ``retry-after-ms`` (milliseconds) goes before ``retry-after``: seconds, fractions allowed, or an
-    HTTP date (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after). A time in the past is no
-    answer.
+    HTTP date (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after); some servers send ``5s``,
+    or the header twice, of which the first counts. A time in the past is no answer.
     """
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         said = headers.get(name)
         if said is None:
             continue
+        first = said.partition(",")[0].strip()
         try:
-            seconds = float(said) * scale
+            seconds = float(first) * scale
         except ValueError:
-            seconds = _until(said, now)
+            duration = _seconds(first)
+            seconds = _until(said, now) if duration is None else duration
         if math.isfinite(seconds) and seconds >= 0:
             return seconds
     return None

@@ -16,8 +16,10 @@ Whether to retry, to follow a redirect or to raise is decided above it, once for
 
 from __future__ import annotations
 
+import codecs
 import enum
 import json
+import re
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
@@ -198,24 +200,30 @@ class HttpResponse:
         return ResponseInfo(self.status, self.headers, self.attempts, self.asked_to_wait)
 
     def read(self) -> bytes:
-        """The whole body; the connection is given back. May be called again."""
+        """The whole body; the connection is given back. May be called again.
+
+        Where it breaks off, :attr:`body` is what had come.
+        """
         if not isinstance(self.body, bytes):
-            pieces = iter(self)
+            pieces: list[bytes] = []
             try:
-                content = b"".join(pieces)
+                for piece in self:
+                    pieces.append(piece)
             finally:
                 self.close()
-            self.body = content
+                self.body = b"".join(pieces)
         return self.body
 
     async def aread(self) -> bytes:
         """:meth:`read`, awaited: for the responses of an :class:`AsyncTransport`."""
         if not isinstance(self.body, bytes):
+            pieces: list[bytes] = []
             try:
-                content = b"".join([piece async for piece in self])
+                async for piece in self:
+                    pieces.append(piece)
             finally:
                 await self.aclose()
-            self.body = content
+                self.body = b"".join(pieces)
         return self.body
 
     def __iter__(self) -> Iterator[bytes]:
@@ -234,8 +242,18 @@ class HttpResponse:
 
     @property
     def text(self) -> str:
-        """The whole body as text."""
-        return self.read().decode("utf-8-sig", "replace")
+        """The whole body as text: as UTF-8, or else in the charset that its Content-Type names."""
+        content = self.read()
+        if len(content) > 2 and content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16", "replace")
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            named = _CHARSET.search(self.headers.get("content-type", "")[:1000])
+        try:
+            return content.decode(named[1] if named else "utf-8-sig", "replace")
+        except (LookupError, ValueError):  # there is no such encoding, or it is none for text
+            return content.decode("utf-8-sig", "replace")
 
     def json(self) -> Any:
         """The whole body, read as JSON."""
@@ -262,6 +280,9 @@ class HttpResponse:
     def __repr__(self) -> str:
         shown = f"{len(self.body)} bytes" if isinstance(self.body, bytes) else "open"
         return f"HttpResponse({self.status}, {self.headers!r}, <{shown}>)"
+
+
+_CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)
 
 
 async def _awaited(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:

@@ -80,6 +80,11 @@ def origin_of(url: str) -> str:
     return url if found is None else found.group()
 
 
+def host_of(url: str) -> str:
+    """Return host and port as they stand in a URL, for messages: without user and password."""
+    return origin_of(url).partition("//")[2].rpartition("@")[2]
+
+
 @lru_cache(maxsize=256)
 def _parse_origin(origin: str) -> Url:
     scheme, separator, authority = origin.partition("://")

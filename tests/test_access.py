@@ -600,7 +600,7 @@ def exposed(call: Any) -> str:
 
 def test_an_unusable_key_is_in_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the environment or not, text or not: no frame of the library holds it."""
-    key = "sk-very" + "secret\n"
+    key = "sk-very" + "secret\x7f"
     assert "verysecret" not in exposed(lambda: OpenAI(api_key=key))
     assert "verysecret" not in exposed(lambda: OpenAI(api_key=key.encode()))  # type: ignore[arg-type]
     for name in ("OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"):

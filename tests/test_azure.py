@@ -251,9 +251,13 @@ def test_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_pure_functions() -> None:
     """A config is all that a request needs."""
-    config = azure_config_from_env(
-        {"AZURE_OPENAI_ENDPOINT": HOST, "OPENAI_API_VERSION": "v", "AZURE_OPENAI_API_KEY": "key"}
-    )
+    environ = {
+        "AZURE_OPENAI_ENDPOINT": HOST,
+        "OPENAI_API_VERSION": "v",
+        "AZURE_OPENAI_API_KEY": "key",
+    }
+    config = azure_config_from_env(environ)
+    assert config == azure_config_from_env({name: f"{environ[name]}\r" for name in environ})
     request = chatlib.build_create(config, **ASK)
     assert ("key", "v") == (request.headers["api-key"], request.url.rpartition("=")[2])
     assert "key" not in repr(config).replace("api_key", "")

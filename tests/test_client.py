@@ -32,6 +32,8 @@ from chatlib import (
     omit,
 )
 from chatlib.testing import InMemoryServer, answer, error, fault, raw, stream
+from chatlib.testing.loopback import Server
+from chatlib.testing.scenarios import BREAKS
 from tests import faces
 from tests.faces import run_threads
 
@@ -243,6 +245,28 @@ def test_body_that_breaks_is_tried_again() -> None:
     client, server, _ = client_of(fault(after=answer("ok"), size=20), "ok")
     assert "ok" == client.chat.completions.create(**ASK).text
     assert 0 == server.open_responses
+
+
+@pytest.mark.parametrize("size", [0, 40])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_error_status_whose_body_breaks(streamed: bool, size: int) -> None:
+    """The status tells more than the broken body, whose beginning is shown."""
+    broken = fault(after=error(401, "who are you? " * 9), size=size)
+    client, server, _ = client_of(broken, "ok")
+    with pytest.raises(chatlib.AuthenticationError, match="who are" if size else "no body"):
+        client.chat.completions.create(**ASK, stream=streamed)
+    assert (1, 0) == (len(server.requests), server.open_responses)
+
+
+@pytest.mark.parametrize("how", ["inside the body, closed", "between two chunks, closed"])
+def test_body_that_is_cut_short(how: str) -> None:
+    """Over sockets, the message says in plain words what happened."""
+    with (
+        Server(BREAKS[how]) as server,
+        faces.client(base_url=server.url, max_retries=0) as client,
+        pytest.raises(APIConnectionError, match="before the end of the body"),
+    ):
+        client.chat.completions.create(**ASK)
 
 
 @pytest.mark.parametrize("foreign", [KeyboardInterrupt(), ZeroDivisionError(), TimeoutError()])

@@ -316,10 +316,24 @@ def test_environment() -> None:
     assert Secret("k2") == given.api_key
 
 
-def test_no_key() -> None:
+@pytest.mark.parametrize("around", ["{}\n", "{}\r", " {} ", "\ufeff{}", "{}\r\n"])
+def test_environment_with_blanks(around: str) -> None:
+    """Files with variables or secrets add blanks, which are no part of what they hold."""
+    given = {
+        "OPENAI_API_KEY": "k",
+        "OPENAI_BASE_URL": "http://h/v1",
+        "OPENAI_ORG_ID": "o",
+        "OPENAI_PROJECT_ID": "p",
+    }
+    written = {name: around.format(value) for name, value in given.items()}
+    assert config_from_env(given) == config_from_env(written)
+
+
+@pytest.mark.parametrize("environ", [{}, {"OPENAI_API_KEY": ""}, {"OPENAI_API_KEY": "\n"}])
+def test_no_key(environ: dict[str, str]) -> None:
     """Without a key, the error says which variable to set."""
     with pytest.raises(OpenAIError, match="OPENAI_API_KEY"):
-        config_from_env({})
+        config_from_env(environ)
 
 
 # Redirects

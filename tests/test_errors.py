@@ -76,6 +76,15 @@ def test_class_by_status(expected: str, status: int) -> None:
         ("body.x: said so", {"detail": [{"loc": ["body", "x"], "msg": "said so"}]}),
         ("said so", {"error": {"error": {"message": "said so"}}}),
         ("said so", {"error_code": 17, "error_msg": "said so"}),
+        ("said so", {"error": True, "message": "said so"}),
+        ("said so", {"error": 17, "detail": "said so"}),
+        ("invalid_token: said so", {"error": "invalid_token", "error_description": "said so"}),
+        ("Bad Gateway: said so", {"status": 502, "error": "Bad Gateway", "message": "said so"}),
+        ("said so", {"error": "said so", "message": "said so"}),
+        ("said so", 'data: {"error": {"message": "said so"}}\n\ndata: [DONE]\n\n'),
+        ("said so", 'event: error\ndata: {"message": "said so"}\n\n'),
+        ("said so", '{"error": {"message": "said so"}}\n{"a": 1}'),
+        ("404 page not found", "404 page not found\n"),
         ("said so", "said so"),
         ("said so", '"said so"'),
         ('{"code": 3}', {"error": {"code": 3}}),
@@ -105,6 +114,31 @@ def test_body_without_error_is_the_whole() -> None:
     error = error_of(502, page)
     assert (page, page) == (error.body, error.response.text)
     assert len(error.message) < PREVIEW_LENGTH + 200
+
+
+@pytest.mark.parametrize(
+    ("encoding", "content_type"),
+    [
+        ("utf-8", "text/html; charset=iso-8859-1"),
+        ("utf-8-sig", "application/json"),
+        ("gbk", "text/html; charset=GBK"),
+        ("latin-1", 'application/json; charset="iso-8859-1"'),
+        ("utf-16", "application/json"),
+        ("utf-16", "text/plain; charset=utf-16"),
+    ],
+)
+def test_text_in_another_encoding(encoding: str, content_type: str) -> None:
+    """A body that is not UTF-8 is read in the charset that its type names, or by its mark."""
+    said = "网关错误" if encoding == "gbk" else "clé"
+    body = json.dumps({"error": said}, ensure_ascii=False).encode(encoding)
+    assert said == json.loads(HttpResponse(502, {"Content-Type": content_type}, body).text)["error"]
+
+
+@pytest.mark.parametrize("charset", ["none", "hex", "idna", "utf-8", ""])
+def test_text_in_no_encoding(charset: str) -> None:
+    """What can't be decoded is marked so."""
+    response = HttpResponse(502, {"Content-Type": f"text/html; charset={charset}"}, b"a\xe9.\xff")
+    assert "a\ufffd.\ufffd" == response.text
 
 
 def test_url_helps_where_the_server_does_not() -> None:

@@ -13,6 +13,7 @@ from chatlib import (
     APIStatusError,
     AuthenticationError,
     HttpResponse,
+    IncompleteStreamError,
     InternalServerError,
     RateLimitError,
     read_chunks,
@@ -236,6 +237,32 @@ def test_an_event_that_is_cut(name: str, cut: str) -> None:
     assert cut.strip() in error.message
     assert error.completion is not None
     assert "Par" == error.completion.text
+
+
+@pytest.mark.parametrize("how", ["chunks", "stream"])
+@pytest.mark.parametrize(
+    ("kind", "stray"),
+    [
+        (APIError, '{"error": {"message": "Boom"}}'),
+        (InternalServerError, '{"error": {"message": "Boom", "code": 502}}\n'),
+        (APIError, '{"detail": "Boom"}\n\n'),
+        (IncompleteStreamError, "Boom"),
+        (IncompleteStreamError, "<html><body>\n<h1>Boom</h1></body></html>"),
+    ],
+)
+def test_an_error_that_is_no_event(kind: type[APIError], stray: str, how: str) -> None:
+    """What a gateway writes into a stream, in place of an event, is shown where it ends early."""
+    client, _ = client_of(sse(PAR, done=False) + stray.encode())
+    error = failure(client, how)
+    assert kind is type(error)
+    assert "Boom" in error.message
+    assert error.completion is not None
+    assert "Par" == error.completion.text
+    client, _ = client_of(sse(HI, STOP, done=False) + stray.encode())
+    if kind is IncompleteStreamError:
+        assert "Hi" == read(client, how)
+    else:  # an error counts wherever it comes before the end
+        assert kind is type(failure(client, how))
 
 
 @pytest.mark.parametrize("name", ["error", "Error", "ERROR"])

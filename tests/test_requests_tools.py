@@ -304,6 +304,18 @@ def test_hook_that_reads_the_body() -> None:
         assert "Hello" == text_of(made, base_url=server.url)
 
 
+@both
+def test_hook_that_raises_for_a_status(stream: bool) -> None:
+    """A hook that calls ``raise_for_status()`` makes no other error of the server's."""
+    transport = RequestsTransport(requests.Session())
+    transport.session.hooks["response"].append(lambda answer, **_: answer.raise_for_status())
+    with Server(Reply.error(401, "who are you?"), Reply.json(completion("Hello"))) as server:
+        with pytest.raises(AuthenticationError, match="who are you"):
+            text_of(transport, stream=stream, base_url=server.url)
+        assert 1 == len(server.requests)
+        assert "Hello" == text_of(transport, base_url=server.url)
+
+
 @pytest.mark.parametrize("framing", ["chunked", "close"])
 def test_plain_adapter_streams(framing: str) -> None:
     """Over the usual adapter of a session, events come as they are sent."""
@@ -402,6 +414,30 @@ def test_vcr(
         client.chat.completions.create(**{**ASK, "model": "other"})
 
 
+@pytest.mark.parametrize("gzip", [False, True])
+@both
+def test_vcr_of_aiohttp(stream: bool, gzip: bool, tmp_path: Path) -> None:
+    """The asynchronous transport is recorded too, and played when the server is gone."""
+    aiohttp_transport = pytest.importorskip("chatlib.transports.aiohttp").AiohttpTransport
+    content = EVENTS if stream else json.dumps(completion("Hello")).encode()
+
+    async def ask() -> str:
+        given = settings({"base_url": url})
+        async with AsyncOpenAI(**given, transport=aiohttp_transport()) as client:
+            made = await client.chat.completions.create(**ASK, stream=stream)
+            return "".join([each.text async for each in made]) if stream else str(made.text)
+
+    cassette = str(tmp_path / "cassette.yaml")
+    with Server(Reply(200, TYPE, content, gzip=gzip)) as server:
+        url = server.url
+        with vcr.use_cassette(cassette, filter_headers=["authorization"]):
+            assert "Hello" == asyncio.run(ask())
+    assert KEY not in Path(cassette).read_text()
+    with vcr.use_cassette(cassette, record_mode="none") as replay:
+        assert "Hello" == asyncio.run(ask())
+    assert 1 == replay.play_count
+
+
 def test_vcr_of_tls(offline: Callable[[], None], tmp_path: Path) -> None:
     """A cassette of the real address is played without a connection, TLS or not."""
     body = json.dumps(completion("Hello"))
@@ -492,9 +528,7 @@ def test_default_adapter_is_mounted() -> None:
 PRIVATE = {
     "_urllib3": {
         "_dns_host",
-        "_fp",
         "_new_conn",
-        "_pool",
         "_socks_options",
     },
     "_replaced": set(),

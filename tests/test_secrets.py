@@ -23,7 +23,7 @@ from chatlib.config import AzureConfig, Config, azure_config_from_env, config_fr
 from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.operations import build_create, create_operation
 from chatlib.redaction import Concealed, private_frames
-from chatlib.testing import InMemoryServer, stream
+from chatlib.testing import InMemoryServer, raw, stream
 from chatlib.testing.loopback import Reply, Server, chunk, closed_port, completion, sse
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
@@ -316,6 +316,17 @@ def test_failures_in_rich(name: str, streamed: bool) -> None:
     assert [] == [secret for secret in SECRETS if secret in shown]
 
 
+@both
+def test_a_refused_redirect_that_quotes_the_query(streamed: bool) -> None:
+    """A server may send the query, with its key, back in ``Location``."""
+    moved = {"location": "http://other.test/v1?sig=QUERYSECRET"}
+    server = InMemoryServer(raw(307, b"", headers=moved))
+    with OpenAI(**settings(), transport=server) as client:
+        error = ended(lambda: client.chat.completions.create(**ASK, stream=streamed), OpenAIError)
+    assert "other.test" in str(error)
+    assert [] == leaks(error) + leaks(error, rich_text)
+
+
 METHODS: dict[str, Callable[[Any, dict[str, Any]], object]] = {
     "create": lambda made, options: made.create(**ASK, **options),
     "parse": lambda made, options: made.parse(**ASK, **options),
@@ -356,7 +367,7 @@ WRONG: dict[str, Callable[[], object]] = {
     "URL": lambda: Config(base_url="http://user:BASEPASSWORD@ho st/?sig=QUERYSECRET"),
     "retries": lambda: Config(**settings(), max_retries=-1),
     "setting": lambda: Config(**settings(), wrong=1),
-    "key from env": lambda: config_from_env({"OPENAI_API_KEY": "sk-KEYKEYKEY\n"}),
+    "key from env": lambda: config_from_env({"OPENAI_API_KEY": "“sk-KEYKEYKEY”"}),
     "URL from env": lambda: config_from_env(
         {"OPENAI_BASE_URL": "x://u:BASEPASSWORD@h"}, **{**settings(), "base_url": None}
     ),

@@ -63,6 +63,15 @@ def ask(transport: Any, url: str) -> bytes:
         ({}, {"HTTPS_PROXY": "http://p:1"}, "http://a.test/", None),
         ({}, {"ALL_PROXY": "http://p:1"}, "http://a.test/", "http://p:1"),
         ({}, {"ALL_PROXY": "p:1"}, "http://a.test/", "http://p:1"),
+        ({}, {"ALL_PROXY": " http://p:1/\n"}, "http://a.test/", "http://p:1"),
+        ({}, {"ALL_PROXY": "http://me@p:1"}, "http://a.test/", "http://me:@p:1"),
+        ({}, {"ALL_PROXY": "socks://p:1/"}, "http://a.test/", "socks5://p:1"),
+        (
+            {},
+            {"ALL_PROXY": "socks://q:1/", "HTTP_PROXY": "http://p:1"},
+            "http://a/",
+            "http://p:1",
+        ),
         ({"https": "p:1"}, {"HTTPS_PROXY": "http://q:1"}, "https://a.test/", "http://p:1"),
         ({"all": "p:1"}, {"HTTPS_PROXY": "http://q:1"}, "https://a.test/", "http://p:1"),
         ({"https": ""}, {"HTTPS_PROXY": "http://q:1"}, "https://a.test/", None),
@@ -104,6 +113,12 @@ def test_proxies(
         ("127.0.0.1:80", "127.0.0.1:80", True),
         ("::1", "[::1]", True),
         ("fe80::/10", "[fe80::1]:80", True),
+        ("a.test,[::1]", "[::1]", True),
+        ("[::1]:8080", "[::1]:8080", True),
+        ("[::1]:8080", "[::1]:8081", False),
+        ("[fe80::]/10", "[fe80::1]", True),
+        ("http://a.test/", "a.test", True),
+        ("https://a.test:8080", "a.test:8080", True),
         ("nonsense/99", "10.1.2.3", False),
     ],
 )
@@ -204,7 +219,7 @@ def test_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert True is authorities(None, trust_env=True)
     for name in names:
         path = str(tmp_path / name)
-        Path(path).write_text("", encoding="utf-8")
+        Path(path).write_text("-----BEGIN CERTIFICATE-----", encoding="utf-8")
         monkeypatch.setenv(name, path)
         assert path == authorities(None, trust_env=True) == authorities(True, trust_env=True)
     assert True is authorities(None, trust_env=False)
@@ -223,14 +238,21 @@ def test_certificates_that_are_none(kind: Any, wrong: str, tmp_path: Path) -> No
     transport = kind(cert=str(path)) if wrong == "cert" else kind(verify=str(path))
     with Server(OK) as server, pytest.raises(TransportError) as caught:
         transport.send(post(f"https://127.0.0.1:{server.port}/"))
-    if kind is Urllib3Transport or wrong == "missing":
+    if kind is Urllib3Transport or wrong != "cert":
         assert f"{wrong}.pem" in str(caught.value)
         assert not caught.value.retryable
 
 
-def test_folder_of_authorities(tmp_path: Path) -> None:
-    """``verify=`` may be a folder, as ``c_rehash`` makes it."""
+def test_folder_of_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``verify=`` may be a folder, as ``c_rehash`` makes it; so may ``SSL_CERT_DIR``."""
     assert ssl.CERT_REQUIRED == tls_context(str(tmp_path), None).verify_mode
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(("/nowhere", str(tmp_path))))
+    assert str(tmp_path) == authorities(None, trust_env=True)
+    assert True is authorities(None, trust_env=False)
+    monkeypatch.setenv("SSL_CERT_DIR", "/nowhere")
+    assert True is authorities(None, trust_env=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path))
+    assert str(tmp_path) == authorities(None, trust_env=True)
 
 
 def test_context_of_ones_own(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import Any, TypeVar
 
-from chatlib.client.call import Call, connection_error, lost
+from chatlib.client.call import Call, broken, connection_error
 from chatlib.client.hooks import log_body
 from chatlib.config import Secret
 from chatlib.errors import APIError
@@ -65,7 +65,7 @@ async def awhole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
         log_body(await within(call.deadline.left(), response.aread()))
     except TransportError as error:
         await response.aclose()
-        raise lost(error, response) from error.__cause__
+        raise broken(error, response) from error.__cause__
     raise_for_status(response)
     return response
 

@@ -20,6 +20,7 @@ from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, Omit, TransportError, TransportTimeout, omit
 from chatlib.redaction import forget_frames, private_frames
 from chatlib.retry import RetryPolicy, decide
+from chatlib.wire.error_bodies import error_from_response
 from chatlib.wire.redirects import follow_redirect
 from chatlib.wire.request import Operation, timeout_of
 from chatlib.wire.response import raise_for_status
@@ -234,9 +235,16 @@ def whole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
             response.body = Pieces(response, Limit(call.deadline))
         log_body(response.read())
     except TransportError as error:
-        raise lost(error, response) from error.__cause__
+        raise broken(error, response) from error.__cause__
     raise_for_status(response)
     return response
+
+
+def broken(error: TransportError, response: HttpResponse) -> APIError:
+    """The exception for a body that broke off: an error status says more than that it did."""
+    if 200 <= response.status <= 299:
+        return lost(error, response)
+    return error_from_response(response)
 
 
 class Limit:

@@ -15,7 +15,7 @@ from chatlib.types.base import converter, set_http
 from chatlib.types.chunk import ENDS, FIRST, MANY, ONE, OPENS, ChatCompletionChunk, mark
 from chatlib.types.json_values import read_json
 from chatlib.wire.codec import from_json
-from chatlib.wire.error_bodies import ErrorFound, error_inside, find_error
+from chatlib.wire.error_bodies import ErrorFound, error_inside, find_error, first_json
 from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
 from chatlib.wire.sse import ServerSentEvent, SSEDecoder
 from chatlib.wire.surrogates import Halves
@@ -132,6 +132,14 @@ class ChunkReader:
                 return  # an event that was cut off; whether that matters is for the caller to say
             if chunk is not None:
                 yield chunk
+        if self._events.stray and not (self.done or self.finished):
+            found = find_error(first_json(self._stray))
+            if found is not None:
+                raise error_inside(found, self._response, self.joined.completion())
+
+    @property
+    def _stray(self) -> str:
+        return self._events.stray.decode("utf-8", "replace")
 
     def cut_off(self, why: str) -> IncompleteStreamError:
         """The exception for a stream that ends here. It holds what had come."""
@@ -145,14 +153,14 @@ class ChunkReader:
 
     def _why_incomplete(self) -> str:
         began, wanted = self.joined.begun, self._wanted
-        stray = preview(self._events.stray.decode("utf-8", "replace"))
-        quoted = f"; in it stood {stray}" if stray else ""
+        stray = preview(self._stray)
         if not began:
-            last = preview(self._last)
-            quoted = f"; the last event was {last}" if last else quoted
+            last = preview(self._last) or stray
+            quoted = f"; the last event was {last}" if last else ""
             return f"the stream ended without an answer{quoted}"
         if began < wanted and self.joined.finished:
             return f"the stream ended after {began} of the {wanted} choices that were asked for"
+        quoted = f"; in place of an event came {stray}" if stray else ""
         return f"the stream ended before the answer was complete{quoted}"
 
     def _sniff(self, piece: bytes) -> bytes:

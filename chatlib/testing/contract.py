@@ -231,6 +231,17 @@ class TransportContract:
                 response = transport.send(request_to(server))
                 assert (name, 200, b"whole") == (name, response.status, response.read())
 
+    def test_what_comes_after_a_response_is_not_the_next(self) -> None:
+        """Bytes behind the end of a response, at once or later, belong to no other one."""
+        self.need("sockets")
+        for pause in (0.0, 0.05):
+            pieces: list[bytes | float] = [LAX["more than its length"][:-10], pause, b", and more"]
+            with self.serve(Reply(raw=pieces), Reply(200, {}, b"next")) as server:
+                with self.made() as transport:
+                    assert transport.send(request_to(server)).read() == b"whole"
+                    time.sleep(2 * pause)
+                    assert transport.send(request_to(server)).read() == b"next"
+
     def test_headers_that_break_rules(self) -> None:
         """The other headers are read, and long lines are joined."""
         self.need("sockets")

@@ -100,6 +100,8 @@ LAX: dict[str, bytes] = {
     "chunks that end with the connection": _said("Transfer-Encoding: chunked") + _IN_CHUNKS[:-2],
     "a length, twice": _said(_FIVE, _FIVE) + b"whole",
     "a length, twice in a line": _said("Content-Length: 5, 5") + b"whole",
+    "more than its length": _said(_FIVE) + b"whole, and more",
+    "more than its chunks": _said("Transfer-Encoding: chunked") + _IN_CHUNKS + b"more",
     "no length": _said() + b"whole",
     "an empty length": _said("Content-Length:") + b"whole",
     "a negative length": _said("Content-Length: -1") + b"whole",

@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from urllib.parse import quote, unquote
 from urllib.request import getproxies, proxy_bypass
 
@@ -26,9 +27,10 @@ Certificate = str | tuple[str, str]
 """The path of a client certificate, or those of certificate and key."""
 
 CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-"""The variables that may name a file of CA certificates, in their order."""
+"""The variables that may name a file of CA certificates, in their order. Without them,
+``SSL_CERT_DIR`` may name a folder, or several."""
 
-PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
+PROXY_SCHEMES = ("http", "https", "socks", "socks4", "socks4a", "socks5", "socks5h")
 
 
 def connectable(request: HttpRequest) -> HttpRequest:
@@ -76,12 +78,17 @@ def proxy_for(url: str, given: Mapping[str, str], trust_env: bool) -> str | None
 
 def _proxy_url(proxy: str) -> str:
     """Return the URL of a proxy, in the spelling that all parsers read alike."""
+    proxy = proxy.strip()
     try:
         url = parse_url(proxy if "://" in proxy else f"http://{proxy}", PROXY_SCHEMES)
     except ValueError as error:
         why = f"the proxy can't be used: {error}".replace("the URL", "its URL")
         raise TransportError(why, retryable=False) from None
+    if url.scheme == "socks":  # as desktops set ALL_PROXY
+        url = url._replace(scheme="socks5")
     user = quote(url.user, safe="%:!$&'()*+,;=~")
+    if user and ":" not in user:  # without a password, requests would leave it out
+        user += ":"
     return url.origin.replace("://", f"://{user}@" if user else "://")
 
 
@@ -103,6 +110,9 @@ def _is_listed(host: str, port: int | None, listed: str) -> bool:
     except ValueError:
         address = None
     for item in re.split(r"[\s,]+", listed.lower()):
+        # An IPv6 address may stand in brackets, as it does in a URL.
+        item = item.removeprefix("http://").removeprefix("https://").strip("/")
+        item = item.replace("[", "").replace("]", "")
         if item == "*" or (item and item in (host, f"{host}:{port}")):
             return True
         if address is not None:
@@ -151,11 +161,29 @@ def authorities(given: bool | str | None, trust_env: bool, *, secure: bool = Tru
     else:
         named = [name for name in CA_VARIABLES if trust_env and os.environ.get(name)]
         if not named:
-            return True
+            return (_folder() if trust_env else None) or True
         path, whose = os.environ[named[0]], f", named by {named[0]}"
     if secure:
         _must_exist(path, whose)
+        _must_hold_certificates(path, whose)
     return path
+
+
+def _folder() -> str | None:
+    """Return a folder of CA certificates, as ``c_rehash`` makes it, that the environment names."""
+    folders = os.environ.get("SSL_CERT_DIR", "").split(os.pathsep)
+    return next(filter(os.path.isdir, folders), None)
+
+
+def _must_hold_certificates(path: str, whose: str) -> None:
+    """Refuse a file that is none; else requests would try again, and not say which file it was."""
+    try:
+        if os.path.isdir(path) or b"-----BEGIN " in Path(path).read_bytes():
+            return
+        why = "no PEM file"
+    except OSError as error:
+        why = str(error.strerror)
+    raise TransportError(f"no certificates in {path}{whose}: {why}", retryable=False)
 
 
 def tls_context(trusted: bool | str, cert: Certificate | None) -> ssl.SSLContext:

@@ -29,6 +29,8 @@ _VERSION = re.compile(rb"HTTP/[0-9](\.[0-9])?")
 _STATUS = re.compile(rb"[1-9][0-9]{2}")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _LENGTH = re.compile(r"[0-9]{1,18}")
+_PLAIN = re.compile(r"[ -~]{1,1000}")
+_RECORDED = frozenset({"content-type", "content-encoding", "x-request-id", "retry-after"})
 
 
 class MalformedResponse(HTTPException):
@@ -50,12 +52,15 @@ class Head(NamedTuple):
     """Whether the connection can't be used again."""
 
     def canonical(self) -> bytes:
-        """Return it with no other headers than those of the framing, for a strict parser."""
+        """Return it for a strict parser: the framing, and what tools need that record responses."""
         framing = "Connection: close\r\n" if self.will_close else "Connection: keep-alive\r\n"
         if self.chunked:
             framing += "Transfer-Encoding: chunked\r\n"
         elif self.length is not None and self.status not in (204, 304):
             framing += f"Content-Length: {self.length}\r\n"
+        for name, value in self.headers:
+            if name.lower() in _RECORDED and _PLAIN.fullmatch(value):
+                framing += f"{name}: {value}\r\n"
         line = f"HTTP/1.1 {self.status} {self.reason}\r\n"
         return f"{line}{framing}\r\n".encode("latin-1")
 

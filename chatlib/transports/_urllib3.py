@@ -26,7 +26,6 @@ from functools import cache
 from http.client import HTTPException
 from queue import Full, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
@@ -40,8 +39,15 @@ from chatlib.transports._configured import Configured
 from chatlib.transports._environment import connectable
 from chatlib.transports._http1 import ChunkDecoder, HeadReader, MalformedResponse
 from chatlib.transports._replaced import replaced_response
-from chatlib.transports._wire import STALE_SECONDS, codings_of, sent_headers, undecodable
+from chatlib.transports._wire import (
+    CUT_SHORT,
+    STALE_SECONDS,
+    codings_of,
+    sent_headers,
+    undecodable,
+)
 from chatlib.transports.aborting import Abort, aborting
+from chatlib.urls import host_of
 
 if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool
@@ -141,7 +147,7 @@ class _Reader(io.RawIOBase):
 
     def __init__(self, sock: Any, limits: Limits) -> None:
         self._sock, self._limits = sock, limits
-        self._raw = sock.makefile("rb", buffering=0)
+        self._raw = sock.makefile("rb", 0)
         self._unread = b""
         self.wait: float | None = sock.gettimeout()
         """How long one wait may take."""
@@ -508,7 +514,7 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
 
 def _pieces(raw: HTTPResponse, process: int) -> Iterator[bytes]:
     try:
-        while piece := _read(raw):
+        while piece := raw.read1(PIECE, decode_content=True):
             yield piece
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise transport_error(error) from error
@@ -521,33 +527,16 @@ def _pieces(raw: HTTPResponse, process: int) -> Iterator[bytes]:
         _give_back(raw, process)
 
 
-def _read(raw: HTTPResponse) -> bytes:
-    """Read what has come of a body, as soon as something has.
-
-    A library that replaces responses may have put something simpler in its place.
-    """
-    if not isinstance(raw, urllib3.BaseHTTPResponse):
-        return raw.read(PIECE)
-    if getattr(raw, "reader", None) is not None or hasattr(getattr(raw, "_fp", None), "read1"):
-        return raw.read1(PIECE, decode_content=True)
-    return raw.read(PIECE, decode_content=True)
-
-
 def _give_back(raw: HTTPResponse, process: int) -> None:
     # close() drops a connection whose body was not read to its end, and leaves one that was read
     # alone, since it is back in the pool already; release_conn() then frees the place in the pool.
-    sock = getattr(raw, "sock", None)
     if process != os.getpid():
         return  # the connection is the parent's, who may still read from it
-    if sock is not None and raw.connection is not None:
+    sock: Any = getattr(raw, "sock", None)
+    if raw.connection is not None:
         _wake(sock)  # or else close() would wait for a thread that waits for the next bytes
     raw.close()
-    # A finalizer may be what calls. In a pool of somebody else's, a thread that the ending
-    # interpreter has stopped may hold the lock for ever.
-    lock = getattr(getattr(getattr(raw, "_pool", None), "pool", None), "mutex", None)
-    is_stuck = lock is not None and sys.is_finalizing() and lock.locked()
-    if hasattr(raw, "release_conn") and not is_stuck:
-        raw.release_conn()
+    raw.release_conn()
 
 
 def transport_error(error: BaseException, url: str = "") -> TransportError:
@@ -559,7 +548,7 @@ def transport_error(error: BaseException, url: str = "") -> TransportError:
     chain = list(_chain(error))
     for link in chain:
         link.__traceback__ = None
-    why, host = _why(chain), _host_of(url)
+    why, host = _why(chain), host_of(url)
     if host not in why:
         why = f"{host}: {why}"
     if any(map(_is_timeout, chain)):
@@ -577,13 +566,6 @@ def _is_timeout(error: BaseException) -> bool:
     if requests is not None:
         kinds.append(requests.Timeout)
     return isinstance(error, tuple(kinds))
-
-
-def _host_of(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.rpartition("@")[2]
-    except ValueError:  # it is no URL
-        return ""
 
 
 def showable(error: BaseException, url: str) -> BaseException:
@@ -620,6 +602,8 @@ def _why(chain: list[BaseException]) -> str:
         # The name that could not be resolved, the address that did not answer.
         if isinstance(link, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.SSLError)):
             innermost = _words(link)
+    if any(isinstance(link, http.client.IncompleteRead) for link in chain):
+        innermost = CUT_SHORT
     if any(isinstance(link, urllib3.exceptions.ProxyError) for link in chain):
         innermost = f"the proxy failed: {innermost}"
     text = re.sub(r"<[^<>]{1,200} object at 0x[0-9a-f]+>:? ?", "", innermost)

@@ -9,6 +9,9 @@ from typing import Any
 from chatlib.headers import Headers
 from chatlib.http import HttpRequest, TransportError
 
+CUT_SHORT = "the server closed the connection before the end of the body"
+"""What an exception says of a body that is shorter than its framing says."""
+
 STALE_SECONDS = 0.5
 """How soon after sending a connection ends that the server had closed before it got anything."""
 

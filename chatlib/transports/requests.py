@@ -12,6 +12,7 @@ a response that such a replacement gave, only public names are used.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -99,13 +100,18 @@ class RequestsTransport(OverUrllib3):
         prepared.headers = CaseInsensitiveDict(headers.reveal())
         session, timeout = self.session, request.timeout
         prepared.hooks = {"response": [*session.hooks.get("response", ()), _not_followed]}
-        answer = session.send(
-            prepared,
-            stream=True,
-            timeout=(timeout.connect, timeout.read),
-            allow_redirects=False,
-            **self._settings_for(request.url),
-        )
+        try:
+            answer = session.send(
+                prepared,
+                stream=True,
+                timeout=(timeout.connect, timeout.read),
+                allow_redirects=False,
+                **self._settings_for(request.url),
+            )
+        except requests.HTTPError as error:  # of a hook that calls raise_for_status()
+            if error.response is None:
+                raise
+            answer = error.response
         raw: Any = answer.raw
         if hasattr(raw, "sock") and raw.connection is not None:
             return cast("HTTPResponse", raw)
@@ -211,7 +217,12 @@ class _Replaced:
             yield from answer.iter_content(amt)
 
     def close(self) -> None:
-        if self._answer.raw is not None:
+        raw: Any = self._answer.raw
+        if raw is None:
+            return
+        if sys.is_finalizing():  # a thread that was stopped may hold the lock of its pool
+            raw.close()
+        else:
             self._answer.close()
 
 

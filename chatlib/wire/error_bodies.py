@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from chatlib.errors import (
 from chatlib.headers import redact_url
 from chatlib.http import HttpResponse
 from chatlib.types.completion import ChatCompletion
-from chatlib.types.json_values import read_json
+from chatlib.types.json_values import read_first_json
 
 E = TypeVar("E", bound=APIError)
 
@@ -86,7 +87,7 @@ def _find(value: Any, certain: bool, depth: int) -> ErrorFound | None:
             inner = _find(error, True, depth + 1)  # a proxy wrapped what it was told
             if inner is not None:
                 return inner
-        return ErrorFound(_message_in(error) or as_text(error), error, value)
+        return ErrorFound(_message_of(error, value), error, value)
     choices = value.get("choices")
     for choice in choices if isinstance(choices, list) else ():
         # OpenRouter, where a provider fails after the 200. What Azure's filter failed at stands
@@ -160,6 +161,20 @@ def _says_well(error: Any) -> bool:
     return isinstance(error, dict) and _verdict(error.get("code")) is True
 
 
+def _message_of(error: Any, around: dict[str, Any]) -> str:
+    """Return the words of what stands under ``"error"``, be they in it or beside it.
+
+    ``{"error": true, "message": ...}`` says it all beside it, and the texts of Spring and OAuth,
+    such as ``{"error": "invalid_token", "error_description": ...}``, most of it.
+    """
+    if isinstance(error, (dict, list)):
+        return _message_in(error) or as_text(error)
+    beside = _message_in({**around, "error": None}) or _message_in(around.get("error_description"))
+    if not isinstance(error, str):
+        return beside or as_text(error)
+    return error if beside is None or beside == error else f"{error}: {beside}"
+
+
 def _message_in(value: Any, depth: int = 0) -> str | None:
     """The server's words, wherever it put them."""
     if isinstance(value, str):
@@ -191,10 +206,7 @@ def error_from_response(response: HttpResponse) -> APIStatusError:
     """Return the exception for a response with an error status. Reads its body."""
     request, status = response.request, response.status
     text = response.text
-    try:
-        value = read_json(text)
-    except ValueError:
-        value = None
+    value = first_json(text)
     found = find_error(value, certain=True)
     if found is not None:
         words, body = shortened(found.message), found.body
@@ -208,6 +220,23 @@ def error_from_response(response: HttpResponse) -> APIStatusError:
             words += " Is base_url right? It commonly ends in /v1."
     error = error_class(status)(f"Error code: {status} - {words}", response=response, body=body)
     return found.on(error) if found is not None else error
+
+
+def first_json(text: str) -> Any:
+    """Return the JSON value that a body begins with; None where it begins with none.
+
+    Gateways may say what failed as they would have in a stream, or send several values.
+    """
+    event = _EVENT.match(text)
+    try:
+        value, end = read_first_json(text, event.end() if event else len(text) - len(text.lstrip()))
+    except ValueError:
+        return None
+    # "404 page not found" is no number.
+    return value if isinstance(value, (dict, list)) or not text[end:].strip() else None
+
+
+_EVENT = re.compile(r"\s{0,9}(?:event:[^\n]{0,99}\n)?data: ?")
 
 
 def error_inside(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chatlib.errors import APIStatusError
 from chatlib.headers import redact_url
 from chatlib.http import HttpRequest, HttpResponse
+from chatlib.redaction import concealed_url
 from chatlib.urls import Url, parse_url, redirect_target
 
 
@@ -22,13 +23,13 @@ def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest
     location = response.headers.get("location")
     if not 301 <= response.status <= 308 or location is None:
         return None
-    target = location
+    target = location = concealed_url(location)
     try:
         here, there = parse_url(request.url), redirect_target(request.url, location)
     except ValueError as error:
         why = str(error)
     else:
-        target = str(there)
+        target = concealed_url(str(there))
         if here.address != there.address and not _is_upgrade(here, there):
             why = "it is another origin, which was sent neither the key nor the prompt"
         elif response.status not in (307, 308) and request.method != "GET":

@@ -24,6 +24,7 @@ import attrs
 _BOM = b"\xef\xbb\xbf"
 _MOST_DIGITS = 18
 """The longest reconnection time that is read: Python refuses to convert thousands of digits."""
+_MOST_STRAY = 2000
 
 
 @attrs.define
@@ -81,7 +82,7 @@ class SSEDecoder:
         self.retry: int | None = None
         """The reconnection time in milliseconds, where the server sent one."""
         self.stray = b""
-        """The first line that is no field: a proxy's text, perhaps, in place of events."""
+        """The first lines that are no field, such as what a gateway says of an error of its own."""
         self._start: bytes | None = b""  # the first bytes, until it is clear whether they are a BOM
         self._lines = LineDecoder()
         self._data: list[bytes] = []
@@ -125,7 +126,8 @@ class SSEDecoder:
     def _take(self, line: bytes, events: list[ServerSentEvent]) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        if line.startswith((b"{", b"[")):  # Ollama's errors in the middle of a stream
+        if line.startswith((b"{", b"[")) and line.rstrip().endswith((b"}", b"]")):
+            # Ollama's errors in the middle of a stream.
             name, value = b"data", line
         if name == b"data":
             self._split(value, events)
@@ -139,8 +141,8 @@ class SSEDecoder:
         elif name == b"error":  # not in the standard: llama.cpp
             self._event = b"error"
             self._data.append(value)
-        elif name and name not in (b"event", b"id", b"retry"):
-            self.stray = self.stray or line
+        elif name and name not in (b"event", b"id", b"retry") and len(self.stray) < _MOST_STRAY:
+            self.stray += line[:_MOST_STRAY] + b"\n"
 
     def _split(self, value: bytes, events: list[ServerSentEvent]) -> None:
         """End the event so far where the next line of data can't belong to it."""
