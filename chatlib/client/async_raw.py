@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlib.client.async_call import awhole, within
 from chatlib.client.async_streams import aopen_stream, finish
 from chatlib.client.call import Call, Limit, lost
-from chatlib.client.closing import AsyncClosing
+from chatlib.client.closing import AsyncClosing, AsyncOpening
 from chatlib.client.raw import Cutter, RawResponse, Resizer, TextDecoder, TextLines, Unread
 from chatlib.errors import APIConnectionError
 from chatlib.http import HttpResponse, TransportError
@@ -120,22 +119,5 @@ class AsyncStreamedResponse(Unread[T], AsyncClosing):
         await self.http_response.aclose()
 
 
-class AsyncResponseManager(Generic[T]):
-    """Makes its call when it is entered, and closes the response when it is left."""
-
-    def __init__(self, start: Callable[[], Awaitable[AsyncStreamedResponse[T]]]) -> None:
-        self._start = start
-        self._response: AsyncStreamedResponse[T] | None = None
-
-    async def __aenter__(self) -> AsyncStreamedResponse[T]:
-        self._response = await self._start()
-        return self._response
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._response is not None:
-            await self._response.close()
+class AsyncResponseManager(AsyncOpening[AsyncStreamedResponse[T]]):
+    """Make the call on entering an ``async with`` block and close the response on leaving."""

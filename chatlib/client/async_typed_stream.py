@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from chatlib.client.async_streams import AsyncStream
-from chatlib.client.closing import AsyncClosing
+from chatlib.client.closing import AsyncClosing, AsyncOpening
 from chatlib.client.typed_stream import SoFar
 from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.types.chunk import ChatCompletionChunk
@@ -68,27 +67,5 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
         await self._chunks.close()
 
 
-class AsyncChatCompletionStreamManager(Generic[T]):
-    """Opens the stream when it is entered, and closes it when it is left."""
-
-    def __init__(
-        self,
-        start: Callable[[], Awaitable[AsyncStream[ChatCompletionChunk]]],
-        state: Callable[[], ChatCompletionStreamState[T]],
-    ) -> None:
-        self._start = start
-        self._state = state
-        self._stream: AsyncChatCompletionStream[T] | None = None
-
-    async def __aenter__(self) -> AsyncChatCompletionStream[T]:
-        self._stream = AsyncChatCompletionStream(await self._start(), self._state())
-        return self._stream
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._stream is not None:
-            await self._stream.close()
+class AsyncChatCompletionStreamManager(AsyncOpening[AsyncChatCompletionStream[T]]):
+    """Open the stream of events on entering an ``async with`` block and close it on leaving."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from chatlib.client.call import Call, Limit, Pieces, lost, whole
-from chatlib.client.closing import Closing
+from chatlib.client.closing import Closing, Opening
 from chatlib.client.streams import open_stream
 from chatlib.errors import APIConnectionError
 from chatlib.headers import Headers, RateLimits
@@ -299,22 +298,5 @@ def streamed_response(response: HttpResponse, call: Call[T]) -> StreamedResponse
     return StreamedResponse(response, call)
 
 
-class ResponseManager(Generic[T]):
-    """Makes its call when it is entered, and closes the response when it is left."""
-
-    def __init__(self, start: Callable[[], StreamedResponse[T]]) -> None:
-        self._start = start
-        self._response: StreamedResponse[T] | None = None
-
-    def __enter__(self) -> StreamedResponse[T]:
-        self._response = self._start()
-        return self._response
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._response is not None:
-            self._response.close()
+class ResponseManager(Opening[StreamedResponse[T]]):
+    """Make the call on entering a ``with`` block and close the response on leaving."""

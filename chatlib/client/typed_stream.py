@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from types import TracebackType
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from chatlib.client.closing import Closing
+from chatlib.client.closing import Closing, Opening
 from chatlib.client.streams import Flow, Stream
 from chatlib.http import HttpResponse
 from chatlib.streaming.events import ChatCompletionStreamState
@@ -99,27 +98,5 @@ class ChatCompletionStream(SoFar[T], Closing):
             raise
 
 
-class ChatCompletionStreamManager(Generic[T]):
-    """Opens the stream when it is entered, and closes it when it is left."""
-
-    def __init__(
-        self,
-        start: Callable[[], Stream[ChatCompletionChunk]],
-        state: Callable[[], ChatCompletionStreamState[T]],
-    ) -> None:
-        self._start = start
-        self._state = state
-        self._stream: ChatCompletionStream[T] | None = None
-
-    def __enter__(self) -> ChatCompletionStream[T]:
-        self._stream = ChatCompletionStream(self._start(), self._state())
-        return self._stream
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._stream is not None:
-            self._stream.close()
+class ChatCompletionStreamManager(Opening[ChatCompletionStream[T]]):
+    """Open the stream of events on entering a ``with`` block and close it on leaving."""
