@@ -307,14 +307,15 @@ class Transport(Protocol):
 
 
 class AsyncTransport(Protocol):
-    """As :class:`Transport`, awaited: its responses have an asynchronous iterable as body.
+    """Send a request and return its response, asynchronously.
 
-    Cancelling :meth:`send`, or the wait for a piece of the body, must end the connection. An
-    ``aclose()`` or ``close()`` method, where there is one, is called when the client is closed.
+    The bodies of its responses are bytes or asynchronous iterables of bytes. Cancelling
+    :meth:`asend`, or the wait for a chunk of the body, must close the connection. An ``aclose()``
+    or ``close()`` method, if there is one, is called when the client is closed.
     """
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """As :meth:`Transport.send`."""
+    def asend(self, request: HttpRequest) -> Awaitable[HttpResponse]:
+        """Send a request as :meth:`Transport.send` does, but awaited; usually ``async def``."""
         ...
 
 

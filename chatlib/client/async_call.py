@@ -14,6 +14,7 @@ from chatlib.config import Secret
 from chatlib.errors import APIError
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout, running_loop
 from chatlib.redaction import private_frames
+from chatlib.transports.checking import check_response
 from chatlib.wire.response import raise_for_status
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ async def aexchange(call: Call[Any], send: Send) -> HttpResponse:
             response = await within(call.deadline.left(), send(request))
         except TransportError as error:
             raise connection_error(error, request) from error.__cause__
+        if not isinstance(response, HttpResponse):
+            check_response(response, send)
         try:
             answered = call.came(request, response)
         except BaseException:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from inspect import isawaitable, iscoroutinefunction
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chatlib.client.async_call import arun, awhole
@@ -14,6 +14,7 @@ from chatlib.client.base import AzureClient, BaseClient
 from chatlib.client.call import Call
 from chatlib.client.closing import AsyncClosing
 from chatlib.http import AsyncTransport, HttpResponse, Transport, running_loop
+from chatlib.transports.checking import async_send
 from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
 
     @staticmethod
     def _adapted(transport: AsyncTransport | Transport) -> AsyncTransport | Transport:
-        if hasattr(transport, "asend") or iscoroutinefunction(transport.send):
+        if async_send(transport) is not None:
             return transport
         from chatlib.transports.threads import ThreadTransport
 

@@ -130,7 +130,8 @@ class SharedTransport(Generic[TransportT]):
         """The transport."""
         if self.given is not None:
             return self.given
-        return self._made.get("made") or self._made.setdefault("made", self._make())
+        made = self._made.get("made")
+        return self._made.setdefault("made", self._make()) if made is None else made
 
     def join(self, client: object) -> None:
         """A client uses it."""
@@ -139,7 +140,9 @@ class SharedTransport(Generic[TransportT]):
     def leave(self, client: object) -> TransportT | None:
         """A client was closed: the transport, where it was the last that used it."""
         self._users.discard(client)
-        return None if self._users else self.given or self._made.get("made")
+        if self._users:
+            return None
+        return self._made.get("made") if self.given is None else self.given
 
 
 class BaseClient(Generic[TransportT]):

@@ -20,6 +20,7 @@ from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, Omit, TransportError, TransportTimeout, omit
 from chatlib.redaction import forget_frames, private_frames
 from chatlib.retry import RetryPolicy, decide
+from chatlib.transports.checking import check_response
 from chatlib.wire.redirects import follow_redirect
 from chatlib.wire.request import Operation, timeout_of
 from chatlib.wire.response import raise_for_status
@@ -217,6 +218,8 @@ def exchange(call: Call[Any], send: Callable[[HttpRequest], HttpResponse]) -> Ht
             response = send(request)
         except TransportError as error:
             raise connection_error(error, request) from error.__cause__
+        if not isinstance(response, HttpResponse):
+            check_response(response, send)
         try:
             answered = call.came(request, response)
         except BaseException:

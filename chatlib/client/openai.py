@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cached_property
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chatlib.client.base import AzureClient, BaseClient
@@ -14,6 +13,7 @@ from chatlib.client.closing import Closing
 from chatlib.client.completions import Beta, Chat
 from chatlib.client.streams import open_stream
 from chatlib.http import HttpResponse, Transport
+from chatlib.transports.checking import sync_send
 from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
@@ -51,9 +51,7 @@ class OpenAI(BaseClient[Transport], Closing):
 
     @staticmethod
     def _adapted(transport: Transport) -> Transport:
-        if iscoroutinefunction(transport.send):
-            kind = type(transport).__name__
-            raise TypeError(f"the transport, a {kind}, is awaited: AsyncOpenAI takes it")
+        sync_send(transport)
         return transport
 
     @staticmethod
