@@ -77,7 +77,7 @@ class Secret:
 _SECRETS = ("api_key", "azure_ad_token")
 
 
-def hide(settings: dict[str, Any]) -> None:
+def hide_secrets(settings: dict[str, Any]) -> None:
     """Make secrets, in place, of what is secret in some settings: no traceback shall show them.
 
     Raises:
@@ -92,13 +92,13 @@ def hide(settings: dict[str, Any]) -> None:
         settings[name] = Secret(settings.pop(name))
 
 
-def hiding(made: type[T]) -> type[T]:
+def hides_secrets(made: type[T]) -> type[T]:
     """Let a class hide what it is made with, should its making fail."""
     init = made.__init__
 
     @wraps(init)
     def __init__(self: T, **fields: Any) -> None:
-        hide(fields)
+        hide_secrets(fields)
         with private_frames():
             init(self, **fields)
 
@@ -106,14 +106,14 @@ def hiding(made: type[T]) -> type[T]:
     return made
 
 
-def _key(key: KeyLike | None) -> Secret | KeyFunction | None:
+def _as_key(key: KeyLike | None) -> Secret | KeyFunction | None:
     try:
         return key if key is None or callable(key) or isinstance(key, Secret) else Secret(key)
     finally:
         del key  # some tools print the variables of a traceback
 
 
-def _timeout(timeout: TimeoutLike) -> Timeout:
+def _as_timeout(timeout: TimeoutLike) -> Timeout:
     return timeout if isinstance(timeout, Timeout) else Timeout(timeout)
 
 
@@ -123,7 +123,7 @@ _EXAMPLES = {
 }
 
 
-def _base_url(url: str, name: str = "base_url") -> str:
+def _checked_base_url(url: str, name: str = "base_url") -> str:
     """Return a base URL, checked; without ``/chat/completions``, which every call adds."""
     url = str(url).strip()
     try:
@@ -166,24 +166,24 @@ def path_segment(value: object, name: str) -> str:
     return quote(value, safe="", errors="replace")
 
 
-def retries(count: int) -> int:
+def check_max_retries(count: int) -> int:
     """A number of retries, checked."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise ValueError(f"max_retries is {count!r}; it must be a whole number, 0 for no retries")
     return count
 
 
-def _headers(headers: Mapping[str, str | None] | None) -> Mapping[str, str | None]:
+def _conceal_headers(headers: Mapping[str, str | None] | None) -> Mapping[str, str | None]:
     made: Mapping[str, str | None] = concealed(dict(headers or {}))
     return made
 
 
-def _query(query: Mapping[str, object] | None) -> Mapping[str, object]:
+def _conceal_query(query: Mapping[str, object] | None) -> Mapping[str, object]:
     made: Mapping[str, object] = concealed(dict(query or {}))
     return made
 
 
-@hiding
+@hides_secrets
 @attrs.frozen(kw_only=True)
 class Config:
     """Everything that stays the same from call to call.
@@ -201,14 +201,16 @@ class Config:
         default_query: Added to each URL.
     """
 
-    api_key: Secret | KeyFunction | None = attrs.field(default=None, converter=_key)
-    base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_base_url)
+    api_key: Secret | KeyFunction | None = attrs.field(default=None, converter=_as_key)
+    base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_checked_base_url)
     organization: str | None = None
     project: str | None = None
-    timeout: Timeout = attrs.field(default=DEFAULT_TIMEOUT, converter=_timeout)
-    max_retries: int = attrs.field(default=DEFAULT_MAX_RETRIES, converter=retries)
-    default_headers: Mapping[str, str | None] = attrs.field(factory=dict, converter=_headers)
-    default_query: Mapping[str, object] = attrs.field(factory=dict, converter=_query)
+    timeout: Timeout = attrs.field(default=DEFAULT_TIMEOUT, converter=_as_timeout)
+    max_retries: int = attrs.field(default=DEFAULT_MAX_RETRIES, converter=check_max_retries)
+    default_headers: Mapping[str, str | None] = attrs.field(
+        factory=dict, converter=_conceal_headers
+    )
+    default_query: Mapping[str, object] = attrs.field(factory=dict, converter=_conceal_query)
 
     def credentials(self, key: Secret) -> Mapping[str, str]:
         """The headers that carry the key."""
@@ -245,7 +247,7 @@ class Config:
             concealed, (default_headers, set_default_headers)
         )
         default_query, set_default_query = map(concealed, (default_query, set_default_query))
-        hide(fields)
+        hide_secrets(fields)
         for added, replaced, name in (
             (default_headers, set_default_headers, "default_headers"),
             (default_query, set_default_query, "default_query"),
@@ -336,7 +338,7 @@ def config_from_env(
 # Azure ----------------------------------------------------------------------------------------
 
 
-@hiding
+@hides_secrets
 @attrs.frozen(kw_only=True, repr=False)
 class AzureConfig(Config):
     """As :class:`Config`, for a resource of Azure OpenAI.
@@ -373,20 +375,20 @@ class AzureConfig(Config):
         **fields: Any,
     ) -> Self:
         """A copy with some settings changed, by their names as in :func:`azure_config_from_env`."""
-        azure_ad_token = azure_ad_token and cast("Secret", _key(azure_ad_token))
+        azure_ad_token = azure_ad_token and cast("Secret", _as_key(azure_ad_token))
         azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
-        hide(fields)
+        hide_secrets(fields)
         name = (
             "set_default_query" if fields.get("set_default_query") is not None else "default_query"
         )
         if azure_endpoint is not None:
-            fields["base_url"], deployment = _azure_address(azure_endpoint)
+            fields["base_url"], deployment = _split_azure_endpoint(azure_endpoint)
             azure_deployment = azure_deployment or deployment
         query = fields.get(name) or {}
         version = (
             api_version
             or query.get("api-version")
-            or _version_in(fields.get("base_url"))
+            or _api_version_of(fields.get("base_url"))
             or self.default_query.get("api-version")
         )
         if version is not None:
@@ -460,7 +462,7 @@ def azure_config_from_env(
     base_url = base_url and concealed_url(base_url)
     azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
     default_query = concealed(default_query)
-    hide(settings)
+    hide_secrets(settings)
     try:
         if base_url is not None and azure_endpoint is not None:
             raise ValueError("base_url and azure_endpoint can't both be given")
@@ -473,16 +475,18 @@ def azure_config_from_env(
         version = (
             api_version
             or (default_query or {}).get("api-version")
-            or _version_in(base_url if base_url is not None else azure_endpoint)
+            or _api_version_of(base_url if base_url is not None else azure_endpoint)
             or environ.get("OPENAI_API_VERSION")
-            or _version_in(endpoint)
+            or _api_version_of(endpoint)
         )
         if not version:
             raise OpenAIError(
                 "There is no API version. Set the environment variable OPENAI_API_VERSION, or give "
                 "api_version= to the client, such as 2024-10-21."
             )
-        address, deployment = (base_url, None) if base_url is not None else _azure_address(endpoint)
+        address, deployment = (
+            (base_url, None) if base_url is not None else _split_azure_endpoint(endpoint)
+        )
         made = AzureConfig(
             base_url=address,
             deployment=azure_deployment or deployment,
@@ -504,14 +508,14 @@ def azure_config_from_env(
 _AZURE_HOST = re.compile(r".+\.(openai|cognitiveservices|services\.ai)\.azure\.(com|us|cn)")
 
 
-def _azure_address(endpoint: str) -> tuple[str, str | None]:
+def _split_azure_endpoint(endpoint: str) -> tuple[str, str | None]:
     """Return the base URL that an endpoint means, and the deployment if it names one.
 
     The endpoint is the address of a resource, or of a gateway in front of one; or the target URI of
     a deployment, with or without the operation.
     """
     with private_frames():
-        parts = urlsplit(_base_url(endpoint, "azure_endpoint"))
+        parts = urlsplit(_checked_base_url(endpoint, "azure_endpoint"))
     root, _, deployment = parts.path.rstrip("/").partition("/openai/deployments/")
     is_azure = _AZURE_HOST.fullmatch(parts.hostname or "") is not None
     if "/" in deployment or (is_azure and root not in ("", "/openai")):
@@ -526,6 +530,6 @@ def _azure_address(endpoint: str) -> tuple[str, str | None]:
     return base_url, unquote(deployment) or None
 
 
-def _version_in(url: str | None) -> str | None:
+def _api_version_of(url: str | None) -> str | None:
     """Return the API version in the query of a URL."""
     return dict(parse_qsl((url or "").strip().partition("?")[2])).get("api-version")

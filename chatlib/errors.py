@@ -35,8 +35,8 @@ PREVIEW_LENGTH = 500
 LONGEST_MESSAGE = 2000
 """The greatest length of an exception's message in characters."""
 
-_LONGEST_PAGE = 100_000
-_DEEPEST_BODY = 100
+_MAX_PAGE_LENGTH = 100_000
+_MAX_BODY_DEPTH = 100
 
 
 class OpenAIError(Exception):
@@ -89,7 +89,7 @@ class APIError(OpenAIError):
         if request is None and response is not None:
             request = response.request
         secrets = _secrets(request)
-        message, body = _struck(message, secrets), _struck(body, secrets)
+        message, body = _redact(message, secrets), _redact(body, secrets)
         if isinstance(message, str):
             message = shortened(message, LONGEST_MESSAGE)
         super().__init__(message)
@@ -110,8 +110,8 @@ class APIError(OpenAIError):
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions travel between processes (multiprocessing, task queues); the key does not.
         secrets = _secrets(self.request)
-        state = {name: _shareable(value, secrets) for name, value in vars(self).items()}
-        return _revive, (type(self), self.args), state
+        state = {name: _picklable(value, secrets) for name, value in vars(self).items()}
+        return _unpickle, (type(self), self.args), state
 
 
 class APIResponseValidationError(APIError):
@@ -221,7 +221,7 @@ class LengthFinishReasonError(OpenAIError):
         self.completion = completion
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (type(self), self.args), vars(self)
+        return _unpickle, (type(self), self.args), vars(self)
 
 
 class ContentFilterFinishReasonError(OpenAIError):
@@ -232,7 +232,7 @@ class ContentFilterFinishReasonError(OpenAIError):
         self.completion = completion
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (type(self), self.args), vars(self)
+        return _unpickle, (type(self), self.args), vars(self)
 
 
 _BY_STATUS: dict[int, type[APIStatusError]] = {
@@ -253,13 +253,13 @@ def error_class(status: int) -> type[APIStatusError]:
 
 def preview(text: str) -> str:
     """Return the start of a body for a message: without markup, on one line, not too long."""
-    text = text[:_LONGEST_PAGE].lstrip()
+    text = text[:_MAX_PAGE_LENGTH].lstrip()
     if text.startswith("<"):
-        text = _without_markup(text)
+        text = _strip_markup(text)
     return shortened(" ".join(text[:10_000].split()))
 
 
-def _without_markup(page: str) -> str:
+def _strip_markup(page: str) -> str:
     """Return the text of an HTML page, tags, comments, scripts and styles left out.
 
     The page is searched from its start to its end once: what opens and is never closed reaches to
@@ -280,14 +280,14 @@ def _without_markup(page: str) -> str:
         if end < 0:
             return " ".join((*text, page[start:]))
         at = end + 1
-        opened = _UNSEEN.match(page, start)
+        opened = _HIDDEN_TAG.match(page, start)
         if opened is not None:
-            closed = _CLOSED[opened[1].lower()].search(page, at)
+            closed = _CLOSING_TAG[opened[1].lower()].search(page, at)
             at = closed.end() if closed is not None else len(page)
 
 
-_UNSEEN = re.compile(r"<(script|style)\b", re.IGNORECASE)
-_CLOSED = {
+_HIDDEN_TAG = re.compile(r"<(script|style)\b", re.IGNORECASE)
+_CLOSING_TAG = {
     name: re.compile(rf"</{name}[^>]{{0,100}}>", re.IGNORECASE) for name in ("script", "style")
 }
 
@@ -318,7 +318,7 @@ def _secrets(request: HttpRequest | None) -> list[str]:
     return [key for key in (value.removeprefix("Bearer ") for value in hidden) if len(key) >= 8]
 
 
-def _struck(value: Any, secrets: list[str], depth: int = 0) -> Any:
+def _redact(value: Any, secrets: list[str], depth: int = 0) -> Any:
     """Return a value without the secrets: a server may quote the key that it does not like.
 
     What is nested too deeply for others to walk, print or pickle is left out.
@@ -329,28 +329,28 @@ def _struck(value: Any, secrets: list[str], depth: int = 0) -> Any:
     elif isinstance(value, bytes):
         for secret in secrets:
             value = value.replace(secret.encode(), HIDDEN.encode())
-    elif isinstance(value, (list, dict)) and depth > _DEEPEST_BODY:
+    elif isinstance(value, (list, dict)) and depth > _MAX_BODY_DEPTH:
         value = "(nested too deeply)"
     elif isinstance(value, list):
-        value = [_struck(item, secrets, depth + 1) for item in value]
+        value = [_redact(item, secrets, depth + 1) for item in value]
     elif isinstance(value, dict):
         value = {
-            _struck(name, secrets): _struck(item, secrets, depth + 1)
+            _redact(name, secrets): _redact(item, secrets, depth + 1)
             for name, item in value.items()
         }
     return value
 
 
-def _shareable(value: Any, secrets: list[str]) -> Any:
+def _picklable(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, HttpRequest):
         headers = Headers(value.headers.redacted())
         return attrs.evolve(value, url=redact_url(value.url), headers=headers)
     if isinstance(value, HttpResponse):
-        body = _struck(value.body, secrets) if isinstance(value.body, bytes) else b""
-        request = _shareable(value.request, secrets)
+        body = _redact(value.body, secrets) if isinstance(value.body, bytes) else b""
+        request = _picklable(value.request, secrets)
         return HttpResponse(value.status, value.headers.redacted(), body, request=request)
     return value
 
 
-def _revive(cls: type[OpenAIError], args: tuple[Any, ...]) -> OpenAIError:
+def _unpickle(cls: type[OpenAIError], args: tuple[Any, ...]) -> OpenAIError:
     return cls.__new__(cls, *args)

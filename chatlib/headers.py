@@ -112,23 +112,23 @@ def retry_after(headers: Headers, now: Callable[[], float] = time.time) -> float
     answer.
     """
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        said = headers.get(name)
-        if said is None:
+        value = headers.get(name)
+        if value is None:
             continue
         try:
-            seconds = float(said) * scale
+            seconds = float(value) * scale
         except ValueError:
-            seconds = _until(said, now)
+            seconds = _seconds_until(value, now)
         if math.isfinite(seconds) and seconds >= 0:
             return seconds
     return None
 
 
-def _until(date: str, now: Callable[[], float]) -> float:
+def _seconds_until(date: str, now: Callable[[], float]) -> float:
     from email.utils import parsedate_to_datetime  # here, as it loads socket
 
     try:
-        at = parsedate_to_datetime(date[:_LONGEST_VALUE])
+        at = parsedate_to_datetime(date[:_MAX_VALUE_LENGTH])
         if at.tzinfo is None:  # a date of HTTP is in GMT, whether it says so or not
             at = at.replace(tzinfo=timezone.utc)
         return at.timestamp() - now()
@@ -169,19 +169,21 @@ class RateLimits:
         found: dict[str, Any] = {}
         for of in ("requests", "tokens"):
             for what in ("limit", "remaining", "reset"):
-                said = headers.get(f"x-ratelimit-{what}-{of}", "").strip()
-                found[f"{what}_{of}"] = _seconds(said) if what == "reset" else _count(said)
+                value = headers.get(f"x-ratelimit-{what}-{of}", "").strip()
+                found[f"{what}_{of}"] = (
+                    _parse_duration(value) if what == "reset" else _parse_count(value)
+                )
         return cls(**found)
 
 
-def _count(text: str) -> int | None:
+def _parse_count(text: str) -> int | None:
     try:
-        return int(text) if len(text) <= _LONGEST_VALUE else None
+        return int(text) if len(text) <= _MAX_VALUE_LENGTH else None
     except ValueError:
         return None
 
 
-_LONGEST_VALUE = 64
+_MAX_VALUE_LENGTH = 64
 """The longest header that can be a date or a duration: longer ones are not looked at."""
 
 _DURATION = re.compile(
@@ -190,9 +192,9 @@ _DURATION = re.compile(
 _IN_SECONDS = (86400, 3600, 60, 1, 0.001)
 
 
-def _seconds(text: str) -> float | None:
+def _parse_duration(text: str) -> float | None:
     """A duration, such as ``1h2m3.5s``, ``20ms`` or a plain number of seconds, in seconds."""
-    if len(text) > _LONGEST_VALUE:
+    if len(text) > _MAX_VALUE_LENGTH:
         return None
     if re.fullmatch(r"\d+(\.\d*)?", text):
         return float(text)

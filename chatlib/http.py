@@ -118,7 +118,7 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _shown_redacted(url: str) -> str:
+def _conceal_url_if_secret(url: str) -> str:
     return concealed_url(url) if "@" in url or "?" in url else url
 
 
@@ -132,7 +132,7 @@ class HttpRequest:
     """One HTTP request: what a transport is given to send."""
 
     method: str
-    url: str = attrs.field(converter=_shown_redacted)
+    url: str = attrs.field(converter=_conceal_url_if_secret)
     headers: Headers = attrs.field(factory=Headers, converter=as_headers)
     content: bytes = attrs.field(default=b"", repr=sized)
     timeout: Timeout = attrs.field(factory=Timeout)
@@ -225,7 +225,7 @@ class HttpResponse:
         """The body in pieces, as they come. Does not close the response."""
         if isinstance(self.body, AsyncIterable):
             return aiter(self.body)
-        return _awaited(self)
+        return _as_async(self)
 
     @property
     def text(self) -> str:
@@ -259,7 +259,7 @@ class HttpResponse:
         return f"HttpResponse({self.status}, {self.headers!r}, <{shown}>)"
 
 
-async def _awaited(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def _as_async(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
     for piece in pieces:
         yield piece
 
@@ -347,10 +347,10 @@ def running_loop() -> asyncio.AbstractEventLoop:
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
-        raise RuntimeError(_no_loop()) from None
+        raise RuntimeError(_no_loop_message()) from None
 
 
-def _no_loop() -> str:
+def _no_loop_message() -> str:
     found = "trio is running" if _in_trio() else "no event loop is running"
     return (
         f"chatlib's asynchronous calls need asyncio, and {found}: run them with asyncio.run(); "

@@ -80,7 +80,7 @@ def create_operation(given: Mapping[str, Any]) -> Operation[ChatCompletion]:
         given: The parameters, and the options of the request.
     """
     options, params = split_options(given)
-    content = _create_content(params, options)
+    content = _encode_create(params, options)
     return Operation(
         method="POST",
         path="/chat/completions",
@@ -92,9 +92,9 @@ def create_operation(given: Mapping[str, Any]) -> Operation[ChatCompletion]:
     )
 
 
-def _create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
+def _encode_create(params: Mapping[str, Any], options: RequestOptions) -> bytes:
     """The body of a create call, encoded: its parameters, with ``extra_body`` merged over them."""
-    _check_names("create()", params, CREATE_PARAMS, _TO_BODY)
+    _check_parameters("create()", params, CREATE_PARAMS, _TO_BODY)
     if not isinstance(params.get("stream"), (bool, type(None), Omit)):
         raise TypeError(f"stream is {params['stream']!r}; it must be True or False")
     missing = [name for name in ("messages", "model") if params.get(name, omit) is omit]
@@ -117,16 +117,20 @@ def _create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes
             )
         if isinstance(message, ChatCompletion):
             raise TypeError(f"messages[{at}] is a completion; send its choices[0].message")
-    return _content({**params, **listed}, options)
+    return _encode_body({**params, **listed}, options)
 
 
-def _content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
+def _encode_body(params: Mapping[str, Any], options: RequestOptions) -> bytes:
     body = to_request(params)
     extra = options.get("extra_body")
-    return to_json(_merged(body, to_request(extra, "extra_body")) if extra is not None else body)
+    return to_json(
+        _deep_merge(body, to_request(extra, "extra_body")) if extra is not None else body
+    )
 
 
-def _check_names(call: str, params: Mapping[str, Any], known: frozenset[str], hint: str) -> None:
+def _check_parameters(
+    call: str, params: Mapping[str, Any], known: frozenset[str], hint: str
+) -> None:
     unknown = [name for name in params if name not in known]
     if unknown:
         near = difflib.get_close_matches(unknown[0], known | REQUEST_OPTIONS, 1)
@@ -134,10 +138,13 @@ def _check_names(call: str, params: Mapping[str, Any], known: frozenset[str], hi
         raise TypeError(f"{call} has no parameter {unknown[0]!r}{suggestion} {hint}")
 
 
-def _merged(under: Any, over: Any) -> Any:
+def _deep_merge(under: Any, over: Any) -> Any:
     """Two JSON values, the second one winning; objects are merged key by key."""
     if isinstance(under, Mapping) and isinstance(over, Mapping):
-        return {**under, **{k: _merged(under[k], v) if k in under else v for k, v in over.items()}}
+        return {
+            **under,
+            **{k: _deep_merge(under[k], v) if k in under else v for k, v in over.items()},
+        }
     return over
 
 
@@ -317,13 +324,15 @@ def _read_page(response: HttpResponse, item_type: type[JsonItem]) -> CursorPage[
 
 def retrieve_operation(completion_id: str, options: Mapping[str, Any]) -> Operation[ChatCompletion]:
     """What :func:`build_retrieve` and :func:`read_completion` do, as one value."""
-    return _query("retrieve()", "GET", _stored_path(completion_id), options, read_completion)
+    return _query_operation(
+        "retrieve()", "GET", _stored_path(completion_id), options, read_completion
+    )
 
 
 def update_operation(completion_id: str, given: Mapping[str, Any]) -> Operation[ChatCompletion]:
     """What :func:`build_update` and :func:`read_completion` do, as one value."""
     options, params = split_options(given)
-    _check_names("update()", params, UPDATE_PARAMS, _TO_BODY)
+    _check_parameters("update()", params, UPDATE_PARAMS, _TO_BODY)
     if "metadata" not in params:
         raise TypeError("update() needs 'metadata'")
     return Operation(
@@ -331,20 +340,24 @@ def update_operation(completion_id: str, given: Mapping[str, Any]) -> Operation[
         path=_stored_path(completion_id),
         read=read_completion,
         options=options,
-        content=_content(params, options),
+        content=_encode_body(params, options),
     )
 
 
 def list_operation(given: Mapping[str, Any]) -> Operation[CursorPage[ChatCompletion]]:
     """What :func:`build_list` and :func:`read_completions` do, as one value."""
-    return _query("list()", "GET", "/chat/completions", given, read_completions, LIST_PARAMS)
+    return _query_operation(
+        "list()", "GET", "/chat/completions", given, read_completions, LIST_PARAMS
+    )
 
 
 def delete_operation(
     completion_id: str, options: Mapping[str, Any]
 ) -> Operation[ChatCompletionDeleted]:
     """What :func:`build_delete` and :func:`read_deleted` do, as one value."""
-    return _query("delete()", "DELETE", _stored_path(completion_id), options, read_deleted)
+    return _query_operation(
+        "delete()", "DELETE", _stored_path(completion_id), options, read_deleted
+    )
 
 
 def list_messages_operation(
@@ -352,14 +365,16 @@ def list_messages_operation(
 ) -> Operation[CursorPage[ChatCompletionStoreMessage]]:
     """What :func:`build_list_messages` and :func:`read_messages` do, as one value."""
     path = f"{_stored_path(completion_id)}/messages"
-    return _query("messages.list()", "GET", path, given, read_messages, MESSAGE_LIST_PARAMS)
+    return _query_operation(
+        "messages.list()", "GET", path, given, read_messages, MESSAGE_LIST_PARAMS
+    )
 
 
 def _stored_path(completion_id: str) -> str:
     return f"/chat/completions/{path_segment(completion_id, 'completion_id')}"
 
 
-def _query(
+def _query_operation(
     call: str,
     method: str,
     path: str,
@@ -369,7 +384,7 @@ def _query(
 ) -> Operation[T]:
     """An operation whose parameters go into its query."""
     options, params = split_options(given)
-    _check_names(call, params, known, _TO_QUERY)
+    _check_parameters(call, params, known, _TO_QUERY)
     params = {n: to_request(v, n) if is_record(v) else v for n, v in params.items()}
     content = b""
     if options.get("extra_body"):
@@ -377,7 +392,7 @@ def _query(
             raise TypeError(
                 f"{call} is a GET, which has no body: use extra_query in place of extra_body"
             )
-        content = _content({}, options)
+        content = _encode_body({}, options)
     return Operation(
         method=method, path=path, read=read, options=options, content=content, query=params
     )

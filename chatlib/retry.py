@@ -70,7 +70,7 @@ class RetryPolicy:
     """Gives a number from 0 to 1; tests give their own."""
 
 
-def decide(
+def retry_delay(
     policy: RetryPolicy, attempt: int, outcome: APIError, *, time_left: float | None = None
 ) -> float | None:
     """Seconds to wait before the next attempt, or None where there shall be none.
@@ -90,6 +90,10 @@ def decide(
     return None if time_left is not None and wait >= time_left else wait
 
 
+decide = retry_delay
+"""The former name of :func:`retry_delay`."""
+
+
 def is_retryable(outcome: APIError) -> bool:
     """Whether another try could end better than this one did."""
     if isinstance(outcome, APIConnectionError):
@@ -99,9 +103,9 @@ def is_retryable(outcome: APIError) -> bool:
     # The server knows best: https://github.com/openai/openai-python#retries
     if 300 <= outcome.status_code <= 399:  # a redirect that was refused
         return False
-    said = outcome.response.headers.get("x-should-retry", "").lower()
-    if said in ("true", "false"):
-        return said == "true"
+    stated = outcome.response.headers.get("x-should-retry", "").lower()
+    if stated in ("true", "false"):
+        return stated == "true"
     if is_empty_account(outcome):
         return False
     status = outcome.embedded_status or outcome.status_code
@@ -110,8 +114,8 @@ def is_retryable(outcome: APIError) -> bool:
 
 def is_empty_account(outcome: APIError) -> bool:
     """Whether an error says, by one of its codes, that the account has no credit left."""
-    said = {"code": outcome.code, "type": outcome.type, "error": outcome.body}
-    return not _LABELS_OF_EMPTY.isdisjoint(_labels(said))
+    stated = {"code": outcome.code, "type": outcome.type, "error": outcome.body}
+    return not _LABELS_OF_EMPTY.isdisjoint(_labels(stated))
 
 
 def _labels(value: Any, depth: int = 0) -> Iterator[str]:

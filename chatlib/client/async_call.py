@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import Any, TypeVar
 
-from chatlib.client.call import Call, connection_error, lost
+from chatlib.client.call import Call, to_connection_error
 from chatlib.client.hooks import log_body
 from chatlib.config import Secret
 from chatlib.errors import APIError
@@ -31,9 +31,9 @@ async def arun(
     with private_frames(only_exits=True):
         while True:
             try:
-                return await receive(await aexchange(call, send), call)
+                return await receive(await asend_request(call, send), call)
             except APIError as error:
-                wait = call.failed(error)
+                wait = call.on_failure(error)
                 if wait is None:
                     raise
             slept = sleep(wait)
@@ -41,19 +41,19 @@ async def arun(
                 await slept
 
 
-async def aexchange(call: Call[Any], send: Send) -> HttpResponse:
+async def asend_request(call: Call[Any], send: Send) -> HttpResponse:
     """As :func:`chatlib.client.call.exchange`."""
     while True:
-        key = await _key(call) if call.needs_key else None
+        key = await _resolve_key(call) if call.needs_key else None
         request = call.next_request(key)
         try:
-            response = await within(call.deadline.left(), send(request))
+            response = await wait_for(call.deadline.left(), send(request))
         except TransportError as error:
-            raise connection_error(error, request) from error.__cause__
+            raise to_connection_error(error, request) from error.__cause__
         if not isinstance(response, HttpResponse):
             check_response(response, send)
         try:
-            answered = call.came(request, response)
+            answered = call.on_response(request, response)
         except BaseException:
             await response.aclose()
             raise
@@ -62,32 +62,32 @@ async def aexchange(call: Call[Any], send: Send) -> HttpResponse:
         await response.aclose()
 
 
-async def awhole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
+async def aread_body(response: HttpResponse, call: Call[Any]) -> HttpResponse:
     """As :func:`chatlib.client.call.whole`."""
     try:
-        log_body(await within(call.deadline.left(), response.aread()))
+        log_body(await wait_for(call.deadline.left(), response.aread()))
     except TransportError as error:
         await response.aclose()
-        raise lost(error, response) from error.__cause__
+        raise to_connection_error(error, response.request, response) from error.__cause__
     raise_for_status(response)
     return response
 
 
-async def _key(call: Call[Any]) -> Secret:
+async def _resolve_key(call: Call[Any]) -> Secret:
     function: Any = call.config.api_key
-    with call.others():
+    with call.user_callback():
         given = function()
         try:
             if isawaitable(given):
-                return Secret(await within(call.deadline.left(), given))
+                return Secret(await wait_for(call.deadline.left(), given))
             return Secret(given)
         except TransportTimeout as error:
-            raise connection_error(error, None) from None
+            raise to_connection_error(error, None) from None
         finally:
             del given  # some tools print the variables of a traceback
 
 
-async def within(seconds: float | None, work: Awaitable[T]) -> T:
+async def wait_for(seconds: float | None, work: Awaitable[T]) -> T:
     """Wait for some work, but not for longer than so many seconds; None is no limit.
 
     Raises:
@@ -114,13 +114,13 @@ async def within(seconds: float | None, work: Awaitable[T]) -> T:
     try:
         return await work
     except asyncio.CancelledError:
-        if is_over and _was_only_ours(task):
-            raise TransportTimeout("the time for the whole call is over") from None
+        if is_over and _is_own_cancellation(task):
+            raise TransportTimeout("the time limit for the whole call was exceeded") from None
         raise
     finally:
         timer.cancel()
 
 
-def _was_only_ours(task: asyncio.Task[Any]) -> bool:
+def _is_own_cancellation(task: asyncio.Task[Any]) -> bool:
     """Whether nobody else cancelled the task; before Python 3.11 that can't be told."""
     return sys.version_info < (3, 11) or task.uncancel() == 0

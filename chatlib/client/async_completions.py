@@ -10,7 +10,7 @@ from typing_extensions import ParamSpec
 
 from chatlib.client.async_streams import AsyncStream
 from chatlib.client.call import Call
-from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, walked
+from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, paginate
 from chatlib.http import HttpResponse, Omit, omit
 from chatlib.operations import (
     create_operation,
@@ -49,20 +49,20 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class AsyncPerform(Protocol):
+class AsyncExecutor(Protocol):
     """Execute an operation; the result depends on the kind of access."""
 
     def __call__(self, operation: Operation[T], /) -> Awaitable[T]: ...
 
 
-class AsyncExecutor(Protocol):
+class AsyncClient(Protocol):
     """An asynchronous client as seen by its methods: it executes operations."""
 
     async def perform(self, operation: Operation[T], /) -> T:
         """Execute an operation and return what it reads."""
         ...
 
-    async def execute(
+    async def perform_with(
         self,
         operation: Operation[Any],
         receive: Callable[[HttpResponse, Call[Any]], Awaitable[R]],
@@ -76,7 +76,7 @@ class AsyncCompletions:
     """``client.chat.completions``: the methods of :class:`~chatlib.client.completions.Completions`,
     where their arguments, results and exceptions are documented, awaited."""
 
-    def __init__(self, client: AsyncExecutor, perform: AsyncPerform | None = None) -> None:
+    def __init__(self, client: AsyncClient, perform: AsyncExecutor | None = None) -> None:
         self._client = client
         self._perform = perform or client.perform
 
@@ -132,7 +132,7 @@ class AsyncCompletions:
     def list(self, **params: Unpack[ListOptions]) -> AsyncPaginator[ChatCompletion]:
         """Fetch a page of the stored completions, by ``await``; all of them, by ``async for``."""
         conceal(params)
-        operation = walked(AsyncCursorPage, list_operation(params), self._client.perform)
+        operation = paginate(AsyncCursorPage, list_operation(params), self._client.perform)
         return AsyncPaginator(lambda: self._perform(operation))
 
     async def delete(
@@ -209,17 +209,17 @@ class AsyncCompletions:
 
         loop = typed_calls.ToolLoop(messages, tools, max_rounds, on_event, params)
         while True:
-            completion = await self._client.perform(loop.ask())
-            ended = loop.answer(completion)
+            completion = await self._client.perform(loop.next_operation())
+            ended = loop.on_completion(completion)
             if ended is not None:
                 return ended
-            loop.go_on(completion, await atool_results(completion, loop.tools))
+            loop.add_results(completion, await atool_results(completion, loop.tools))
 
 
 class AsyncMessages:
     """``client.chat.completions.messages``."""
 
-    def __init__(self, client: AsyncExecutor, perform: AsyncPerform) -> None:
+    def __init__(self, client: AsyncClient, perform: AsyncExecutor) -> None:
         self._client = client
         self._perform = perform
 
@@ -229,14 +229,14 @@ class AsyncMessages:
         """Fetch a page of the messages that a stored completion answers; or all of them."""
         conceal(params)
         operation = list_messages_operation(completion_id, params)
-        walking = walked(AsyncCursorPage, operation, self._client.perform)
+        walking = paginate(AsyncCursorPage, operation, self._client.perform)
         return AsyncPaginator(lambda: self._perform(walking))
 
 
 class AsyncChat:
     """``client.chat``."""
 
-    def __init__(self, client: AsyncExecutor) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         self.completions = AsyncCompletions(client)
 
 
@@ -271,11 +271,11 @@ class AsyncRawCompletions:
     """``client.chat.completions.with_raw_response``: each method gives a
     :class:`~chatlib.client.raw.RawResponse`."""
 
-    def __init__(self, client: AsyncExecutor) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         from chatlib.client.async_raw import araw_response
 
         def perform(operation: Operation[Any]) -> Any:
-            return client.execute(operation, araw_response)
+            return client.perform_with(operation, araw_response)
 
         made = AsyncCompletions(client, perform)
         self.create = _raw(made.create)
@@ -298,11 +298,11 @@ class AsyncStreamedCompletions:
     """``client.chat.completions.with_streaming_response``: each method returns a manager, which
     opens an :class:`~chatlib.client.async_raw.AsyncStreamedResponse` when it is entered."""
 
-    def __init__(self, client: AsyncExecutor) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         from chatlib.client.async_raw import astreamed_response
 
         def perform(operation: Operation[Any]) -> Any:
-            return client.execute(operation, astreamed_response)
+            return client.perform_with(operation, astreamed_response)
 
         made = AsyncCompletions(client, perform)
         self.create = _streamed(made.create)

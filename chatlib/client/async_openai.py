@@ -7,7 +7,7 @@ from functools import cached_property
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from chatlib.client.async_call import arun, awhole
+from chatlib.client.async_call import aread_body, arun
 from chatlib.client.async_completions import AsyncBeta, AsyncChat
 from chatlib.client.async_streams import aopen_stream
 from chatlib.client.base import AzureClient, BaseClient
@@ -54,7 +54,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         sleep: Callable[[float], object] | None = None,
         **settings: Unpack[ClientSettings],
     ) -> None:
-        self._set_up(transport, sleep or _sleep, cast("dict[str, Any]", settings))
+        self._initialize(transport, sleep or _sleep, cast("dict[str, Any]", settings))
 
     @staticmethod
     def _make_transport() -> AsyncTransport:
@@ -68,7 +68,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         return AiohttpTransport()
 
     @staticmethod
-    def _adapted(transport: AsyncTransport | Transport) -> AsyncTransport | Transport:
+    def _adapt_transport(transport: AsyncTransport | Transport) -> AsyncTransport | Transport:
         if async_send(transport) is not None:
             return transport
         from chatlib.transports.threads import ThreadTransport
@@ -78,7 +78,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
     @cached_property
     def chat(self) -> AsyncChat:
         """``client.chat.completions``."""
-        return AsyncChat(self._behind())
+        return AsyncChat(self._copy_for_chat())
 
     @cached_property
     def beta(self) -> AsyncBeta:
@@ -92,7 +92,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         **changes: Unpack[Changes],
     ) -> Self:
         """As :meth:`chatlib.OpenAI.with_options`."""
-        return self._changed(transport, cast("dict[str, Any]", changes))
+        return self._with_changes(transport, cast("dict[str, Any]", changes))
 
     copy = with_options
 
@@ -114,10 +114,10 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
             What it reads; of an operation that asks for a stream, the stream.
         """
         receive: Any = aopen_stream if operation.is_stream else _read
-        result: T = await self.execute(operation, receive)
+        result: T = await self.perform_with(operation, receive)
         return result
 
-    async def execute(
+    async def perform_with(
         self,
         operation: Operation[Any],
         receive: Callable[[HttpResponse, Call[Any]], Awaitable[R]],
@@ -125,7 +125,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         running_loop()  # also where the transport needs none: limits and waits do
         transport: Any = self.transport
         send = getattr(transport, "asend", None) or transport.send
-        return await arun(self._begun(operation), send, self._sleep, receive)
+        return await arun(self._new_call(operation), send, self._sleep, receive)
 
 
 async def _sleep(seconds: float) -> None:
@@ -135,7 +135,7 @@ async def _sleep(seconds: float) -> None:
 
 
 async def _read(response: HttpResponse, call: Call[Any]) -> Any:
-    return call.operation.read(await awhole(response, call))
+    return call.operation.read(await aread_body(response, call))
 
 
 class AsyncAzureOpenAI(AzureClient["AsyncTransport | Transport"], AsyncOpenAI):
@@ -159,7 +159,7 @@ class AsyncAzureOpenAI(AzureClient["AsyncTransport | Transport"], AsyncOpenAI):
         sleep: Callable[[float], object] | None = None,
         **settings: Unpack[AzureSettings],
     ) -> None:
-        self._set_up(transport, sleep or _sleep, cast("dict[str, Any]", settings))
+        self._initialize(transport, sleep or _sleep, cast("dict[str, Any]", settings))
 
     def with_options(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
@@ -168,6 +168,6 @@ class AsyncAzureOpenAI(AzureClient["AsyncTransport | Transport"], AsyncOpenAI):
         **changes: Unpack[AzureChanges],
     ) -> Self:
         """As :meth:`AsyncOpenAI.with_options`, for the settings of Azure too."""
-        return self._changed(transport, cast("dict[str, Any]", changes))
+        return self._with_changes(transport, cast("dict[str, Any]", changes))
 
     copy = with_options

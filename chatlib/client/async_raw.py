@@ -6,11 +6,18 @@ import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chatlib.client.async_call import awhole, within
-from chatlib.client.async_streams import aopen_stream, finish
-from chatlib.client.call import Call, Limit, lost
+from chatlib.client.async_call import aread_body, wait_for
+from chatlib.client.async_streams import aopen_stream, close_generator
+from chatlib.client.call import Call, ReadDeadline, to_connection_error
 from chatlib.client.closing import AsyncClosing, AsyncOpening
-from chatlib.client.raw import Cutter, RawResponse, Resizer, TextDecoder, TextLines, Unread
+from chatlib.client.raw import (
+    ByteChunks,
+    ChunkDecoder,
+    RawResponse,
+    TextChunks,
+    TextLines,
+    UnreadResponse,
+)
 from chatlib.errors import APIConnectionError
 from chatlib.http import HttpResponse, TransportError
 
@@ -26,18 +33,18 @@ async def araw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]
     if call.operation.is_stream:
         stream: Any = await aopen_stream(response, call)
         return RawResponse(response, call, lambda: stream)
-    response = await awhole(response, call)
+    response = await aread_body(response, call)
     return RawResponse(response, call, lambda: call.operation.read(response))
 
 
 async def astreamed_response(response: HttpResponse, call: Call[T]) -> AsyncStreamedResponse[T]:
     """As :func:`chatlib.client.raw.streamed_response`."""
     if not 200 <= response.status <= 299:
-        await awhole(response, call)
+        await aread_body(response, call)
     return AsyncStreamedResponse(response, call)
 
 
-class AsyncStreamedResponse(Unread[T], AsyncClosing):
+class AsyncStreamedResponse(UnreadResponse[T], AsyncClosing):
     """As :class:`~chatlib.client.raw.StreamedResponse`, awaited."""
 
     async def read(self) -> bytes:
@@ -48,9 +55,9 @@ class AsyncStreamedResponse(Unread[T], AsyncClosing):
         """
         self._check()
         try:
-            return (await awhole(self.http_response, self._call)).read()
+            return (await aread_body(self.http_response, self._call)).read()
         except APIConnectionError:
-            self._was_cut = True
+            self._is_incomplete = True
             raise
 
     async def text(self) -> str:
@@ -74,44 +81,46 @@ class AsyncStreamedResponse(Unread[T], AsyncClosing):
             made: Any = (
                 await aopen_stream(response, call)
                 if call.operation.is_stream
-                else call.operation.read(await awhole(response, call))
+                else call.operation.read(await aread_body(response, call))
             )
             self._parsed.append(made)
         return self._parsed[0]
 
     def iter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """The body in pieces as they come, or in pieces of a size. Decompressed."""
-        return self._cut(Resizer(chunk_size))
+        return self._decode_body(ByteChunks(chunk_size))
 
     def iter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
         """The body as text, in pieces as they come, or of so many bytes."""
-        return self._cut(TextDecoder(chunk_size))
+        return self._decode_body(TextChunks(chunk_size))
 
     def iter_lines(self) -> AsyncIterator[str]:
         """The lines of the body as they come, without their ends."""
-        return self._cut(TextLines())
+        return self._decode_body(TextLines())
 
-    async def _cut(self, cutter: Cutter[S]) -> AsyncIterator[S]:
+    async def _decode_body(self, decoder: ChunkDecoder[S]) -> AsyncIterator[S]:
         self._check()
-        limit, pieces = Limit(self._call.deadline), aiter(self.http_response)
+        limit, chunks = ReadDeadline(self._call.deadline), aiter(self.http_response)
         try:
             while True:
-                piece = await within(limit.left(), anext(pieces, None))
-                for part in cutter.end() if piece is None else cutter.feed(piece):
+                chunk = await wait_for(limit.left(), anext(chunks, None))
+                for part in decoder.end() if chunk is None else decoder.feed(chunk):
                     yield part
-                if piece is None:
+                if chunk is None:
                     return
         except TransportError as error:
-            raise lost(error, self.http_response) from error.__cause__
+            raise to_connection_error(
+                error, self.http_response.request, self.http_response
+            ) from error.__cause__
         finally:
             await self.close()
-            await finish(pieces)
+            await close_generator(chunks)
 
     async def stream_to_file(self, file: str | os.PathLike[str]) -> None:
         """Write the body to a file, piece by piece."""
         with open(file, "wb") as target:
-            async for piece in self.iter_bytes():
-                target.write(piece)
+            async for chunk in self.iter_bytes():
+                target.write(chunk)
 
     async def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""

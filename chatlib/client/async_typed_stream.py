@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from chatlib.client.async_streams import AsyncStream
 from chatlib.client.closing import AsyncClosing, AsyncOpening
-from chatlib.client.typed_stream import SoFar
+from chatlib.client.typed_stream import EventStreamBase
 from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.events import ChatCompletionStreamEvent
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
+class AsyncChatCompletionStream(EventStreamBase[T], AsyncClosing):
     """As :class:`~chatlib.client.typed_stream.ChatCompletionStream`, for ``async for``."""
 
     def __init__(
         self, chunks: AsyncStream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
     ) -> None:
-        super().__init__(chunks.response, chunks._flow, state)
+        super().__init__(chunks.response, chunks._progress, state)
         self._chunks = chunks
         self._ready: Iterator[ChatCompletionStreamEvent[T]] = iter(())
 
@@ -40,7 +40,7 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
                 chunk = await anext(self._chunks, None)
                 if chunk is not None:
                     self._ready = iter(self._state.handle_chunk(chunk))
-                elif self._flow.is_whole and not self._state.is_over:
+                elif self._progress.is_whole and not self._state.is_over:
                     self._ready = iter(self._state.end())
                 else:
                     raise StopAsyncIteration

@@ -21,7 +21,7 @@ from chatlib.config import (
     TimeoutLike,
     azure_config_from_env,
     config_from_env,
-    hide,
+    hide_secrets,
 )
 from chatlib.http import Omit
 
@@ -153,16 +153,16 @@ class BaseClient(Generic[TransportT]):
     _key_is_from_env: bool
     _shared: SharedTransport[TransportT]
 
-    def _set_up(
+    def _initialize(
         self, transport: TransportT | None, sleep: Callable[[float], Any], settings: dict[str, Any]
     ) -> None:
-        hide(settings)  # some tools print the variables of a traceback
+        hide_secrets(settings)  # some tools print the variables of a traceback
         _check_names(type(self).__name__, settings, self._setting_names())
         self._hooks = Hooks(**{name: settings.pop(name, None) for name in _HOOKS})
         self._key_is_from_env = all(settings.get(name) is None for name in _CREDENTIALS)
-        self.config = self._configured(settings)
+        self.config = self._make_config(settings)
         self._sleep = sleep
-        self._share(self._shared_transport(transport))
+        self._use_transport(self._shared_transport(transport))
         log_to_stderr()
 
     @classmethod
@@ -170,7 +170,7 @@ class BaseClient(Generic[TransportT]):
         return frozenset(ClientSettings.__annotations__)
 
     @classmethod
-    def _configured(cls, settings: Mapping[str, Any]) -> Config:
+    def _make_config(cls, settings: Mapping[str, Any]) -> Config:
         return config_from_env(**settings)
 
     @staticmethod
@@ -178,14 +178,14 @@ class BaseClient(Generic[TransportT]):
         raise NotImplementedError
 
     @staticmethod
-    def _adapted(transport: TransportT) -> TransportT:
+    def _adapt_transport(transport: TransportT) -> TransportT:
         return transport
 
     def _shared_transport(self, given: TransportT | None) -> SharedTransport[TransportT]:
-        adapted = None if given is None else self._adapted(given)
+        adapted = None if given is None else self._adapt_transport(given)
         return SharedTransport(adapted, self._make_transport)
 
-    def _share(self, shared: SharedTransport[TransportT]) -> None:
+    def _use_transport(self, shared: SharedTransport[TransportT]) -> None:
         self._shared = shared
         shared.join(self)
 
@@ -204,43 +204,45 @@ class BaseClient(Generic[TransportT]):
         """Who carries the requests; the default one is made when it is first needed."""
         return self._shared.get()
 
-    def _begun(self, operation: Operation[Any]) -> Call[Any]:
+    def _new_call(self, operation: Operation[Any]) -> Call[Any]:
         return Call(operation, self.config, self._hooks)
 
-    def _changed(self, transport: TransportT | None, changes: dict[str, Any]) -> Self:
-        hide(changes)
+    def _with_changes(self, transport: TransportT | None, changes: dict[str, Any]) -> Self:
+        hide_secrets(changes)
         _check_names(
             "with_options()", changes, self._setting_names() | Changes.__annotations__.keys()
         )
         hooks = Hooks(**{name: changes.pop(name, None) for name in _HOOKS})
-        twin = self._twin()
+        twin = self._shallow_copy()
         twin._hooks = self._hooks.merged(hooks)
         twin.config = self.config.changed(**changes)
         if any(changes.get(name) is not None for name in _CREDENTIALS):
             twin._key_is_from_env = False
-        twin._share(self._shared if transport is None else self._shared_transport(transport))
+        twin._use_transport(
+            self._shared if transport is None else self._shared_transport(transport)
+        )
         return twin
 
-    def _behind(self) -> Self:
+    def _copy_for_chat(self) -> Self:
         """What ``chat`` holds in place of this client, which would make a circle of them.
 
         A client that is in a circle is not gone when nobody has it any more, and would count among
         those that use the transport.
         """
-        return self._twin()
+        return self._shallow_copy()
 
-    def _twin(self) -> Self:
+    def _shallow_copy(self) -> Self:
         twin = type(self).__new__(type(self))
         vars(twin).update({k: v for k, v in vars(self).items() if k not in ("chat", "beta")})
         return twin
 
     def __copy__(self) -> Self:
-        return self._changed(None, {})
+        return self._with_changes(None, {})
 
     def __deepcopy__(self, memo: Mapping[int, Any]) -> Self:
         # As a pickle, it has a pool of its own; a transport that was given is not copied.
-        twin = self._twin()
-        twin._share(self._shared_transport(self._shared.given))
+        twin = self._shallow_copy()
+        twin._use_transport(self._shared_transport(self._shared.given))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
@@ -255,7 +257,7 @@ class BaseClient(Generic[TransportT]):
         vars(self).update(state)
         if self._key_is_from_env:
             self.config = self.config.with_key_from(os.environ)
-        self._share(self._shared_transport(given))
+        self._use_transport(self._shared_transport(given))
 
     def __repr__(self) -> str:
         # Also asked of a client whose making failed, by tools that print a traceback's variables.
@@ -270,7 +272,7 @@ class AzureClient(BaseClient[TransportT]):
         return frozenset(AzureSettings.__annotations__)
 
     @classmethod
-    def _configured(cls, settings: Mapping[str, Any]) -> AzureConfig:
+    def _make_config(cls, settings: Mapping[str, Any]) -> AzureConfig:
         return azure_config_from_env(**settings)
 
 

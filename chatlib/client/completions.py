@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overloa
 from typing_extensions import ParamSpec
 
 from chatlib.client.call import Call
-from chatlib.client.pagination import SyncCursorPage, walked
+from chatlib.client.pagination import SyncCursorPage, paginate
 from chatlib.client.streams import Stream
 from chatlib.http import HttpResponse, Omit, omit
 from chatlib.operations import (
@@ -48,20 +48,20 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Perform(Protocol):
+class Executor(Protocol):
     """Execute an operation; the result depends on the kind of access."""
 
     def __call__(self, operation: Operation[T], /) -> T: ...
 
 
-class Executor(Protocol):
+class Client(Protocol):
     """A client as seen by its methods: it executes operations."""
 
     def perform(self, operation: Operation[T], /) -> T:
         """Execute an operation and return what it reads."""
         ...
 
-    def execute(
+    def perform_with(
         self, operation: Operation[Any], receive: Callable[[HttpResponse, Call[Any]], R], /
     ) -> R:
         """Execute an operation and return what ``receive`` makes of its response."""
@@ -77,7 +77,7 @@ class Completions:
             return of the response.
     """
 
-    def __init__(self, client: Executor, perform: Perform | None = None) -> None:
+    def __init__(self, client: Client, perform: Executor | None = None) -> None:
         self._client = client
         self._perform = perform or client.perform
 
@@ -169,7 +169,7 @@ class Completions:
             APIError: as for :meth:`create`.
         """
         conceal(params)
-        operation = walked(SyncCursorPage, list_operation(params), self._client.perform)
+        operation = paginate(SyncCursorPage, list_operation(params), self._client.perform)
         return self._perform(operation)
 
     def delete(
@@ -278,17 +278,17 @@ class Completions:
 
         loop = typed_calls.ToolLoop(messages, tools, max_rounds, on_event, params)
         while True:
-            completion = self._client.perform(loop.ask())
-            ended = loop.answer(completion)
+            completion = self._client.perform(loop.next_operation())
+            ended = loop.on_completion(completion)
             if ended is not None:
                 return ended
-            loop.go_on(completion, tool_results(completion, loop.tools))
+            loop.add_results(completion, tool_results(completion, loop.tools))
 
 
 class Messages:
     """``client.chat.completions.messages``."""
 
-    def __init__(self, client: Executor, perform: Perform) -> None:
+    def __init__(self, client: Client, perform: Executor) -> None:
         self._client = client
         self._perform = perform
 
@@ -306,14 +306,14 @@ class Messages:
         """
         conceal(params)
         operation = list_messages_operation(completion_id, params)
-        walking = walked(SyncCursorPage, operation, self._client.perform)
+        walking = paginate(SyncCursorPage, operation, self._client.perform)
         return self._perform(walking)
 
 
 class Chat:
     """``client.chat``."""
 
-    def __init__(self, client: Executor) -> None:
+    def __init__(self, client: Client) -> None:
         self.completions = Completions(client)
 
 
@@ -343,11 +343,11 @@ class RawCompletions:
     """``client.chat.completions.with_raw_response``: each method returns a
     :class:`~chatlib.client.raw.RawResponse`."""
 
-    def __init__(self, client: Executor) -> None:
+    def __init__(self, client: Client) -> None:
         from chatlib.client.raw import raw_response
 
         def perform(operation: Operation[Any]) -> Any:
-            return client.execute(operation, raw_response)
+            return client.perform_with(operation, raw_response)
 
         made = Completions(client, perform)
         self.create = _raw(made.create)
@@ -370,11 +370,11 @@ class StreamedCompletions:
     """``client.chat.completions.with_streaming_response``: each method returns a manager, which
     opens a :class:`~chatlib.client.raw.StreamedResponse` when it is entered."""
 
-    def __init__(self, client: Executor) -> None:
+    def __init__(self, client: Client) -> None:
         from chatlib.client.raw import ResponseManager, streamed_response
 
         def perform(operation: Operation[Any]) -> Any:
-            return ResponseManager(lambda: client.execute(operation, streamed_response))
+            return ResponseManager(lambda: client.perform_with(operation, streamed_response))
 
         made = Completions(client, perform)
         self.create = _streamed(made.create)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chatlib.client.base import AzureClient, BaseClient
-from chatlib.client.call import Call, run, whole
+from chatlib.client.call import Call, read_body, run
 from chatlib.client.closing import Closing
 from chatlib.client.completions import Beta, Chat
 from chatlib.client.streams import open_stream
@@ -47,10 +47,10 @@ class OpenAI(BaseClient[Transport], Closing):
         sleep: Callable[[float], object] = time.sleep,
         **settings: Unpack[ClientSettings],
     ) -> None:
-        self._set_up(transport, sleep, cast("dict[str, Any]", settings))
+        self._initialize(transport, sleep, cast("dict[str, Any]", settings))
 
     @staticmethod
-    def _adapted(transport: Transport) -> Transport:
+    def _adapt_transport(transport: Transport) -> Transport:
         sync_send(transport)
         return transport
 
@@ -63,7 +63,7 @@ class OpenAI(BaseClient[Transport], Closing):
     @cached_property
     def chat(self) -> Chat:
         """``client.chat.completions``."""
-        return Chat(self._behind())
+        return Chat(self._copy_for_chat())
 
     @cached_property
     def beta(self) -> Beta:
@@ -81,7 +81,7 @@ class OpenAI(BaseClient[Transport], Closing):
         Raises:
             TypeError, ValueError, OpenAIError: as when a client is made.
         """
-        return self._changed(transport, cast("dict[str, Any]", changes))
+        return self._with_changes(transport, cast("dict[str, Any]", changes))
 
     copy = with_options
 
@@ -101,17 +101,17 @@ class OpenAI(BaseClient[Transport], Closing):
             What it reads; of an operation that asks for a stream, the stream.
         """
         receive: Any = open_stream if operation.is_stream else _read
-        result: T = self.execute(operation, receive)
+        result: T = self.perform_with(operation, receive)
         return result
 
-    def execute(
+    def perform_with(
         self, operation: Operation[Any], receive: Callable[[HttpResponse, Call[Any]], R]
     ) -> R:
-        return run(self._begun(operation), self.transport.send, self._sleep, receive)
+        return run(self._new_call(operation), self.transport.send, self._sleep, receive)
 
 
 def _read(response: HttpResponse, call: Call[Any]) -> Any:
-    return call.operation.read(whole(response, call))
+    return call.operation.read(read_body(response, call))
 
 
 class AzureOpenAI(AzureClient[Transport], OpenAI):
@@ -137,12 +137,12 @@ class AzureOpenAI(AzureClient[Transport], OpenAI):
         sleep: Callable[[float], object] = time.sleep,
         **settings: Unpack[AzureSettings],
     ) -> None:
-        self._set_up(transport, sleep, cast("dict[str, Any]", settings))
+        self._initialize(transport, sleep, cast("dict[str, Any]", settings))
 
     def with_options(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, *, transport: Transport | None = None, **changes: Unpack[AzureChanges]
     ) -> Self:
         """As :meth:`OpenAI.with_options`, for the settings of Azure too."""
-        return self._changed(transport, cast("dict[str, Any]", changes))
+        return self._with_changes(transport, cast("dict[str, Any]", changes))
 
     copy = with_options

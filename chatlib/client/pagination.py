@@ -26,7 +26,7 @@ T = TypeVar("T")
 P = TypeVar("P", bound="CursorPage[Any]")
 
 
-def following(operation: Operation[T], cursor: str) -> Operation[T]:
+def after_cursor(operation: Operation[T], cursor: str) -> Operation[T]:
     """The operation that asks for the page after a cursor, all else as it was."""
     options, extra = operation.options, operation.options.get("extra_query")
     if extra and "after" in extra:  # it would win over the cursor
@@ -37,7 +37,7 @@ def following(operation: Operation[T], cursor: str) -> Operation[T]:
 
 
 @attrs.frozen
-class Trail:
+class CursorHistory:
     """The cursors that led to a page, as far as they are needed to notice a circle.
 
     Beside the last one, it keeps the one at each power of two: a walk that goes round meets it
@@ -48,10 +48,10 @@ class Trail:
     mark: str | None = None
     steps: int = 0
 
-    def to(self, cursor: str) -> Trail:
+    def to(self, cursor: str) -> CursorHistory:
         """The trail that leads on to a cursor."""
         steps = self.steps + 1
-        return Trail(cursor, cursor if steps & (steps - 1) == 0 else self.mark, steps)
+        return CursorHistory(cursor, cursor if steps & (steps - 1) == 0 else self.mark, steps)
 
     def check(self, page: CursorPage[Any]) -> None:
         """Look where a page leads.
@@ -62,26 +62,28 @@ class Trail:
         """
         cursor = next_cursor(page)
         if cursor is not None and cursor in (self.last, self.mark):
-            raise _astray(
+            raise _pagination_error(
                 page, f"The pages go in a circle: after {cursor!r} comes {cursor!r} again"
             )
         if cursor is None and page.data and page.has_more and not says_no(page.has_more):
-            raise _astray(page, "There are more pages, but this one has neither a last_id nor ids")
+            raise _pagination_error(
+                page, "There are more pages, but this one has neither a last_id nor ids"
+            )
 
 
-def _astray(page: CursorPage[Any], what: str) -> APIResponseValidationError:
+def _pagination_error(page: CursorPage[Any], what: str) -> APIResponseValidationError:
     error = APIResponseValidationError(None, page.to_dict(), message=f"{what}.")
     if page.http is not None:
         error.status_code, error.request_id = page.http.status, page.http.request_id
     return error
 
 
-class _Walked(CursorPage[T]):
+class _LinkedPage(CursorPage[T]):
     """A page that knows how to get what comes after it."""
 
     __slots__ = ("_fetch", "_trail")
-    _fetch: Callable[[str, Trail], Any]
-    _trail: Trail
+    _fetch: Callable[[str, CursorHistory], Any]
+    _history: CursorHistory
 
     def has_next_page(self) -> bool:
         """Whether there is a page after this one, as far as this one says."""
@@ -89,18 +91,18 @@ class _Walked(CursorPage[T]):
         return more or next_cursor(self) is not None
 
     def _next(self) -> Any:
-        self._trail.check(self)
+        self._history.check(self)
         cursor = next_cursor(self)
         if cursor is None:
             raise RuntimeError("there is no page after this one; has_next_page() tells")
-        return self._fetch(cursor, self._trail.to(cursor))
+        return self._fetch(cursor, self._history.to(cursor))
 
 
-def walked(
+def paginate(
     cls: type[P],
     operation: Operation[Any],
     perform: Callable[[Any], Any],
-    trail: Trail | None = None,
+    history: CursorHistory | None = None,
 ) -> Operation[P]:
     """An operation for a page, as one for a page that can fetch what comes after it.
 
@@ -111,21 +113,24 @@ def walked(
         trail: The way that led to it; None for the first page.
     """
 
-    def fetch(cursor: str, beyond: Trail) -> Any:
-        return perform(walked(cls, following(operation, cursor), perform, beyond))
+    def fetch(cursor: str, beyond: CursorHistory) -> Any:
+        return perform(paginate(cls, after_cursor(operation, cursor), perform, beyond))
 
     def read(response: HttpResponse) -> P:
         page = operation.read(response)
-        if trail is not None and next_cursor(page) is not None:
-            trail.check(page)  # before its items, which came before, are given again
+        if history is not None and next_cursor(page) is not None:
+            history.check(page)  # before its items, which came before, are given again
         made: Any = page._as(cls)
-        made._fetch, made._trail = fetch, trail or Trail((operation.query or {}).get("after"))
+        made._fetch, made._history = (
+            fetch,
+            history or CursorHistory((operation.query or {}).get("after")),
+        )
         return cast("P", made)
 
     return operation.reading(read)
 
 
-class SyncCursorPage(_Walked[T]):
+class SyncCursorPage(_LinkedPage[T]):
     """A page of a list. Iterating it gives its items, and then those of all pages after it.
 
     The page after it is asked for when its items are needed, never before.
@@ -156,7 +161,7 @@ class SyncCursorPage(_Walked[T]):
             yield from page.data
 
 
-class AsyncCursorPage(_Walked[T]):
+class AsyncCursorPage(_LinkedPage[T]):
     """As :class:`SyncCursorPage`, for ``async for``."""
 
     __slots__ = ()

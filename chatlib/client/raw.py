@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from chatlib.client.call import Call, Limit, Pieces, lost, whole
+from chatlib.client.call import Call, ReadDeadline, TimedBody, to_connection_error, read_body
 from chatlib.client.closing import Closing, Opening
 from chatlib.client.streams import open_stream
 from chatlib.errors import APIConnectionError
@@ -27,7 +27,7 @@ S_co = TypeVar("S_co", covariant=True)
 T = TypeVar("T")
 
 
-class ResponseFacts:
+class ResponseMetadata:
     """What is known of a response, however its body is read."""
 
     def __init__(self, response: HttpResponse) -> None:
@@ -84,7 +84,7 @@ class ResponseFacts:
         return f"{type(self).__name__}({self.http_response!r})"
 
 
-class RawResponse(ResponseFacts, Generic[T]):
+class RawResponse(ResponseMetadata, Generic[T]):
     """What a call of ``with_raw_response`` returns: the response, and what it says."""
 
     def __init__(self, response: HttpResponse, call: Call[Any], parse: Callable[[], T]) -> None:
@@ -106,7 +106,7 @@ class RawResponse(ResponseFacts, Generic[T]):
     @property
     def content(self) -> bytes:
         """The body; of a stream, what was not read of it."""
-        return whole(self.http_response, self._call).read()
+        return read_body(self.http_response, self._call).read()
 
     @property
     def text(self) -> str:
@@ -123,14 +123,14 @@ def raw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]:
     if call.operation.is_stream:
         stream: Any = open_stream(response, call)
         return RawResponse(response, call, lambda: stream)
-    response = whole(response, call)
+    response = read_body(response, call)
     return RawResponse(response, call, lambda: call.operation.read(response))
 
 
-class Cutter(Protocol[S_co]):
+class ChunkDecoder(Protocol[S_co]):
     """Makes other pieces of the pieces of a body, without I/O."""
 
-    def feed(self, piece: bytes) -> Iterable[S_co]:
+    def feed(self, chunk: bytes) -> Iterable[S_co]:
         """What this piece completes."""
         ...
 
@@ -139,7 +139,7 @@ class Cutter(Protocol[S_co]):
         ...
 
 
-class Resizer:
+class ByteChunks:
     """Pieces of a size; the last one may be shorter. Without a size, as they come."""
 
     def __init__(self, size: int | None = None) -> None:
@@ -148,12 +148,12 @@ class Resizer:
         self._size = size
         self._held = bytearray()
 
-    def feed(self, piece: bytes) -> Iterator[bytes]:
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
         """The pieces that this one completes."""
         if self._size is None:
-            yield piece
+            yield chunk
             return
-        self._held += piece
+        self._held += chunk
         while len(self._held) >= self._size:
             yield bytes(self._held[: self._size])
             del self._held[: self._size]
@@ -163,16 +163,16 @@ class Resizer:
         return [bytes(self._held)] if self._held else []
 
 
-class TextDecoder:
+class TextChunks:
     """Pieces as text, whose characters may have been cut anywhere."""
 
     def __init__(self, size: int | None = None) -> None:
-        self._resizer = Resizer(size)
+        self._resizer = ByteChunks(size)
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
-    def feed(self, piece: bytes) -> Iterator[str]:
+    def feed(self, chunk: bytes) -> Iterator[str]:
         """The text that this piece completes."""
-        return filter(None, map(self._decode, self._resizer.feed(piece)))
+        return filter(None, map(self._decode, self._resizer.feed(chunk)))
 
     def end(self) -> Iterable[str]:
         """The text of what is left."""
@@ -185,9 +185,9 @@ class TextLines:
     def __init__(self) -> None:
         self._lines = LineDecoder()
 
-    def feed(self, piece: bytes) -> list[str]:
+    def feed(self, chunk: bytes) -> list[str]:
         """The lines that this piece completes."""
-        return [line.decode("utf-8", "replace") for line in self._lines.feed(piece)]
+        return [line.decode("utf-8", "replace") for line in self._lines.feed(chunk)]
 
     def end(self) -> list[str]:
         """The line that has no end."""
@@ -195,26 +195,26 @@ class TextLines:
         return [last.decode("utf-8", "replace")] if last else []
 
 
-class Unread(ResponseFacts, Generic[T]):
+class UnreadResponse(ResponseMetadata, Generic[T]):
     """What responses have whose body is not read yet."""
 
     def __init__(self, response: HttpResponse, call: Call[T]) -> None:
         super().__init__(response)
         self._call = call
         self._parsed: list[T] = []
-        self._was_cut = False
+        self._is_incomplete = False
 
     def _check(self) -> None:
-        if self._was_cut:
+        if self._is_incomplete:
             error = TransportError("the response was closed before its body was read")
-            raise lost(error, self.http_response)
+            raise to_connection_error(error, self.http_response.request, self.http_response)
 
     def _note_end(self) -> None:
         """Before it is closed: what was not read is gone."""
-        self._was_cut = self._was_cut or not isinstance(self.http_response.body, bytes)
+        self._is_incomplete = self._is_incomplete or not isinstance(self.http_response.body, bytes)
 
 
-class StreamedResponse(Unread[T], Closing):
+class StreamedResponse(UnreadResponse[T], Closing):
     """A response whose body is read as it comes, or whole: in bytes, as text, by lines, parsed."""
 
     def read(self) -> bytes:
@@ -225,9 +225,9 @@ class StreamedResponse(Unread[T], Closing):
         """
         self._check()
         try:
-            return whole(self.http_response, self._call).read()
+            return read_body(self.http_response, self._call).read()
         except APIConnectionError:
-            self._was_cut = True
+            self._is_incomplete = True
             raise
 
     def text(self) -> str:
@@ -251,39 +251,41 @@ class StreamedResponse(Unread[T], Closing):
             made: Any = (
                 open_stream(response, call)
                 if call.operation.is_stream
-                else call.operation.read(whole(response, call))
+                else call.operation.read(read_body(response, call))
             )
             self._parsed.append(made)
         return self._parsed[0]
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
         """The body in pieces as they come, or in pieces of a size. Decompressed."""
-        return self._cut(Resizer(chunk_size))
+        return self._decode_body(ByteChunks(chunk_size))
 
     def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
         """The body as text, in pieces as they come, or of so many bytes."""
-        return self._cut(TextDecoder(chunk_size))
+        return self._decode_body(TextChunks(chunk_size))
 
     def iter_lines(self) -> Iterator[str]:
         """The lines of the body as they come, without their ends."""
-        return self._cut(TextLines())
+        return self._decode_body(TextLines())
 
-    def _cut(self, cutter: Cutter[S]) -> Iterator[S]:
+    def _decode_body(self, decoder: ChunkDecoder[S]) -> Iterator[S]:
         self._check()
         try:
-            for piece in Pieces(self.http_response, Limit(self._call.deadline)):
-                yield from cutter.feed(piece)
-            yield from cutter.end()
+            for chunk in TimedBody(self.http_response, ReadDeadline(self._call.deadline)):
+                yield from decoder.feed(chunk)
+            yield from decoder.end()
         except TransportError as error:
-            raise lost(error, self.http_response) from error.__cause__
+            raise to_connection_error(
+                error, self.http_response.request, self.http_response
+            ) from error.__cause__
         finally:
             self.close()
 
     def stream_to_file(self, file: str | os.PathLike[str]) -> None:
         """Write the body to a file, piece by piece."""
         with open(file, "wb") as target:
-            for piece in self.iter_bytes():
-                target.write(piece)
+            for chunk in self.iter_bytes():
+                target.write(chunk)
 
     def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
@@ -294,7 +296,7 @@ class StreamedResponse(Unread[T], Closing):
 def streamed_response(response: HttpResponse, call: Call[T]) -> StreamedResponse[T]:
     """What ``with_streaming_response`` makes of a response whose body is not read yet."""
     if not 200 <= response.status <= 299:
-        whole(response, call)
+        read_body(response, call)
     return StreamedResponse(response, call)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from chatlib.client.call import Call, Limit, Pieces, lost, whole
+from chatlib.client.call import Call, ReadDeadline, TimedBody, to_connection_error, read_body
 from chatlib.client.closing import Closing
 from chatlib.errors import (
     APIConnectionError,
@@ -32,52 +32,52 @@ DRAIN_BYTES = 65536
 """How much of a body is read after ``[DONE]`` so that its connection can be used again."""
 
 
-class Flow:
+class StreamProgress:
     """A stream on its way, without I/O: pieces to chunks, and how long the next piece may take."""
 
     def __init__(self, response: HttpResponse, call: Call[Any]) -> None:
-        self.limit = Limit(call.deadline)
+        self.limit = ReadDeadline(call.deadline)
         """How long the next piece may take."""
-        self.over = False
+        self.is_over = False
         """No further piece is wanted."""
         self.failure: Exception | None = None
         """What ended the stream early."""
         self._response = response
         self._reader = ChunkReader(response)
         request = response.request
-        self._longest_silence = request.timeout.stream_end if request is not None else STREAM_END
+        self._stream_end = request.timeout.stream_end if request is not None else STREAM_END
 
     @property
     def is_done(self) -> bool:
         """``[DONE]`` has come: of the little that may follow, nothing matters."""
         return self._reader.done
 
-    def feed(self, piece: bytes | None) -> Iterator[ChatCompletionChunk]:
+    def feed(self, data: bytes | None) -> Iterator[ChatCompletionChunk]:
         """The chunks that a piece completes; None is the end of the body.
 
         Raises:
             APIError: the stream speaks of an error, is not what it should be, or was cut off.
         """
         try:
-            if piece is None:
+            if data is None:
                 yield from self._reader.end()
-                self.over = True
+                self.is_over = True
                 return
-            yield from self._reader.feed(piece)
+            yield from self._reader.feed(data)
         except APIError as error:
             self.failure = error
             raise
-        self.over = self._reader.done
-        self._limit_silence()
+        self.is_over = self._reader.done
+        self._limit_wait_for_end()
 
-    def broke(self, error: TransportError) -> Iterator[ChatCompletionChunk]:
+    def on_body_error(self, error: TransportError) -> Iterator[ChatCompletionChunk]:
         """The chunks that were still open when the body broke off.
 
         Raises:
             APIConnectionError: more than the end of the body was missing.
             APIError: the last of them speaks of an error.
         """
-        self.over = True
+        self.is_over = True
         try:
             yield from self._reader.rest()
         except APIResponseValidationError:
@@ -87,7 +87,7 @@ class Flow:
             raise
         if self.is_whole:
             return
-        made = lost(error, self._response)
+        made = to_connection_error(error, self._response.request, self._response)
         if not isinstance(made, APITimeoutError):
             made = self.cut_off(str(error))
         made.completion = self._reader.joined.completion()
@@ -119,10 +119,10 @@ class Flow:
         """The exception for a stream that ends here."""
         return self._reader.cut_off(why)
 
-    def _limit_silence(self) -> None:
+    def _limit_wait_for_end(self) -> None:
         """Limit the wait for the next piece where nothing but the end is expected."""
-        if self._longest_silence is not None and self._reader.expects_only_the_end:
-            self.limit.shorten(self._longest_silence)
+        if self._stream_end is not None and self._reader.expects_only_the_end:
+            self.limit.shorten(self._stream_end)
         elif self.limit.is_shortened:
             self.limit.lift()
 
@@ -134,13 +134,15 @@ class Stream(Closing, Generic[T_co]):
     and when the stream is dropped.
     """
 
-    def __init__(self, response: HttpResponse, items: Iterator[T_co], flow: Flow) -> None:
+    def __init__(
+        self, response: HttpResponse, items: Iterator[T_co], progress: StreamProgress
+    ) -> None:
         self.response = response
         """The response, for its status and headers."""
         self.is_closed = False
         """Whether it was closed, before its end or after it."""
         self._items = items
-        self._flow = flow
+        self._progress = progress
 
     def __iter__(self) -> Self:
         return self
@@ -151,7 +153,7 @@ class Stream(Closing, Generic[T_co]):
     @property
     def completion(self) -> ChatCompletion:
         """What has come so far, joined to a completion."""
-        return self._flow.completion()
+        return self._progress.completion()
 
     def get_final_completion(self) -> ChatCompletion:
         """Read to the end and return the whole answer, with what was read before.
@@ -160,10 +162,10 @@ class Stream(Closing, Generic[T_co]):
             IncompleteStreamError: the stream was closed before its end.
             APIError: the stream failed; the same error when it is asked for again.
         """
-        if self._flow.failure is None:
+        if self._progress.failure is None:
             for _ in self:
                 pass
-        return self._flow.final_completion()
+        return self._progress.final_completion()
 
     def close(self) -> None:
         """Give the connection back; what has not come yet will not come."""
@@ -193,50 +195,50 @@ def open_stream(response: HttpResponse, call: Call[Any]) -> Stream[ChatCompletio
         APIConnectionError: they did not come.
     """
     if not 200 <= response.status <= 299:
-        whole(response, call)
-    flow = Flow(response, call)
+        read_body(response, call)
+    progress = StreamProgress(response, call)
     try:
-        pieces = Pieces(response, flow.limit)
-        first = next(filter(None, pieces), None)
+        body = TimedBody(response, progress.limit)
+        first = next(filter(None, body), None)
         if first is None:
-            raise flow.cut_off("the stream ended without an answer")
+            raise progress.cut_off("the stream ended without an answer")
     except TransportError as error:
         response.close()
-        raise lost(error, response) from error.__cause__
+        raise to_connection_error(error, response.request, response) from error.__cause__
     except BaseException:
         response.close()
         raise
-    return Stream(response, _chunks(response, flow, first, pieces), flow)
+    return Stream(response, _iterate_chunks(response, progress, first, body), progress)
 
 
-def _chunks(
-    response: HttpResponse, flow: Flow, piece: bytes | None, pieces: Pieces
+def _iterate_chunks(
+    response: HttpResponse, progress: StreamProgress, data: bytes | None, body: TimedBody
 ) -> Iterator[ChatCompletionChunk]:
     try:
         while True:
-            yield from flow.feed(piece)
-            if flow.over:
+            yield from progress.feed(data)
+            if progress.is_over:
                 # Not where the stream is closed or dropped: that waits for nothing.
-                if flow.is_done and response.limit_wait is not None:
-                    _drain(flow, pieces)
+                if progress.is_done and response.limit_wait is not None:
+                    _drain(progress, body)
                 return
             try:
-                piece = next(pieces, None)
+                data = next(body, None)
             except TransportError as error:
                 broken = error
                 break
-        yield from flow.broke(broken)
+        yield from progress.on_body_error(broken)
     finally:
         response.close()
 
 
-def _drain(flow: Flow, pieces: Pieces) -> None:
+def _drain(progress: StreamProgress, body: TimedBody) -> None:
     """Read the little that may follow ``[DONE]``: a body read to its end frees its connection."""
-    flow.limit.shorten(DRAIN_SECONDS)
+    progress.limit.shorten(DRAIN_SECONDS)
     size = 0
     try:
-        for piece in pieces:
-            size += len(piece)
+        for data in body:
+            size += len(data)
             if size > DRAIN_BYTES:
                 return
     except TransportError:

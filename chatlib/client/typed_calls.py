@@ -32,29 +32,32 @@ def parse_operation(
     response_format: Any, params: Mapping[str, Any]
 ) -> Operation[ParsedChatCompletion[Any]]:
     """A completion, read as a type."""
-    _check_whole("parse()", params)
-    asked = _asked_for(response_format, params)
-    tools = asked["tools"]
+    _check_not_streamed("parse()", params)
+    request_params = _typed_params(response_format, params)
+    tools = request_params["tools"]
     check_strict(tools)
 
     def read(response: HttpResponse) -> ParsedChatCompletion[Any]:
         return parse_completion(read_completion(response), response_format, tools)
 
-    return create_operation(asked).reading(read)
+    return create_operation(request_params).reading(read)
 
 
 def stream_operation(
     response_format: Any, params: Mapping[str, Any]
 ) -> tuple[Operation[ChatCompletion], Callable[[], ChatCompletionStreamState[Any]]]:
     """A stream of chunks, and what makes that which makes events of them."""
-    asked = {"stream_options": {"include_usage": True}, **_asked_for(response_format, params)}
+    request_params = {
+        "stream_options": {"include_usage": True},
+        **_typed_params(response_format, params),
+    }
 
     def state() -> ChatCompletionStreamState[Any]:
         return ChatCompletionStreamState(
-            response_format=response_format, input_tools=asked["tools"]
+            response_format=response_format, input_tools=request_params["tools"]
         )
 
-    return create_operation({**asked, "stream": True}), state
+    return create_operation({**request_params, "stream": True}), state
 
 
 class ToolLoop:
@@ -68,7 +71,7 @@ class ToolLoop:
         on_event: Callable[[ToolRunEvent], object] | None,
         params: Mapping[str, Any],
     ) -> None:
-        _check_whole("run()", params)
+        _check_not_streamed("run()", params)
         if max_rounds < 1:
             raise ValueError(f"max_rounds is {max_rounds!r}; at least one is needed for an answer")
         if inspect.iscoroutinefunction(on_event):
@@ -79,24 +82,24 @@ class ToolLoop:
         if not isinstance(self._messages, list):
             create_operation({**params, "messages": messages})  # which says what is wrong with them
         self._max_rounds = max_rounds
-        self._tell = on_event or (lambda event: None)
+        self._on_event = on_event or (lambda event: None)
         self._params = params
         self._round = 0
 
-    def ask(self) -> Operation[ChatCompletion]:
+    def next_operation(self) -> Operation[ChatCompletion]:
         """The question of the next round."""
         self._round += 1
-        asked = {**self._params, "messages": self._messages, "tools": self.tools}
-        return create_operation(asked)
+        request_params = {**self._params, "messages": self._messages, "tools": self.tools}
+        return create_operation(request_params)
 
-    def answer(self, completion: ChatCompletion) -> ToolRun | None:
+    def on_completion(self, completion: ChatCompletion) -> ToolRun | None:
         """The end of the run; None where the completion calls tools, which must be executed."""
-        self._tell(ToolRunEvent(self._round, completion))
+        self._on_event(ToolRunEvent(self._round, completion))
         if tool_calls_of(completion):
             return None
         return ToolRun(completion, self._messages, self._round)
 
-    def go_on(self, completion: ChatCompletion, results: list[Any]) -> None:
+    def add_results(self, completion: ChatCompletion, results: list[Any]) -> None:
         """Take what the tools returned.
 
         Raises:
@@ -104,17 +107,17 @@ class ToolLoop:
         """
         self._messages += [completion.choices[0].message, *results]
         for result in results:
-            self._tell(ToolRunEvent(self._round, completion, result))
+            self._on_event(ToolRunEvent(self._round, completion, result))
         if self._round == self._max_rounds:
             raise ToolRoundsExceededError(self._max_rounds, completion, self._messages)
 
 
-def _check_whole(call: str, params: Mapping[str, Any]) -> None:
+def _check_not_streamed(call: str, params: Mapping[str, Any]) -> None:
     if params.get("stream", omit) not in (omit, None, False):
         raise TypeError(f"{call} gives whole answers; stream() and create() give them as they come")
 
 
-def _asked_for(response_format: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+def _typed_params(response_format: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a create call for an answer with a type; its tools are a list."""
     tools = params.get("tools", omit)
     listed: Any = omit if tools is omit or tools is None else as_tools(tools)

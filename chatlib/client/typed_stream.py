@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from chatlib.client.closing import Closing, Opening
-from chatlib.client.streams import Flow, Stream
+from chatlib.client.streams import Stream, StreamProgress
 from chatlib.http import HttpResponse
 from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.types.chunk import ChatCompletionChunk
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SoFar(Generic[T]):
+class EventStreamBase(Generic[T]):
     """What a stream of events has, whichever way it is read."""
 
     def __init__(
-        self, response: HttpResponse, flow: Flow, state: ChatCompletionStreamState[T]
+        self, response: HttpResponse, progress: StreamProgress, state: ChatCompletionStreamState[T]
     ) -> None:
         self.http_response = response
         """The HTTP response, for its status and headers."""
-        self._flow = flow
+        self._progress = progress
         self._state = state
         state.expects_end = True
         self._failure: Exception | None = None
@@ -36,7 +36,7 @@ class SoFar(Generic[T]):
         """The whole answer; half of one is an error, also when it is asked for again."""
         if self._failure is not None:
             raise self._failure
-        self._flow.final_completion()
+        self._progress.final_completion()
         return self._state.get_final_completion()
 
     @property
@@ -50,15 +50,15 @@ class SoFar(Generic[T]):
         return self.current_completion_snapshot
 
 
-class ChatCompletionStream(SoFar[T], Closing):
+class ChatCompletionStream(EventStreamBase[T], Closing):
     """An answer that is coming, as events; and all of it that has come."""
 
     def __init__(
         self, chunks: Stream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
     ) -> None:
-        super().__init__(chunks.response, chunks._flow, state)
+        super().__init__(chunks.response, chunks._progress, state)
         self._chunks = chunks
-        self._events = self._handled()
+        self._events = self._iterate()
 
     def __iter__(self) -> Iterator[ChatCompletionStreamEvent[T]]:
         return self._events
@@ -87,11 +87,11 @@ class ChatCompletionStream(SoFar[T], Closing):
         """Give the connection back; what has not come yet will not come."""
         self._chunks.close()
 
-    def _handled(self) -> Iterator[ChatCompletionStreamEvent[T]]:
+    def _iterate(self) -> Iterator[ChatCompletionStreamEvent[T]]:
         try:
             for chunk in self._chunks:
                 yield from self._state.handle_chunk(chunk)
-            if self._flow.is_whole:
+            if self._progress.is_whole:
                 yield from self._state.end()
         except Exception as error:
             self._failure = error
