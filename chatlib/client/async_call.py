@@ -1,4 +1,4 @@
-"""The loop of :mod:`chatlib.client.call`, awaited. What it does, that module decides."""
+"""Execute one call asynchronously: the loop of :mod:`chatlib.client.call`, awaited."""
 
 from __future__ import annotations
 
@@ -27,7 +27,22 @@ async def arun(
     sleep: Callable[[float], object],
     receive: Callable[[HttpResponse, Call[Any]], Awaitable[T]],
 ) -> T:
-    """As :func:`chatlib.client.call.run`. ``sleep`` is awaited where it can be."""
+    """Make attempts until one succeeds or the call must not be retried.
+
+    See :func:`chatlib.client.call.run`.
+
+    Args:
+        call: The call.
+        send: Sends a request; awaited.
+        sleep: Sleeps for a number of seconds; awaited if it returns an awaitable.
+        receive: Converts a response into the result; awaited.
+
+    Returns:
+        The result of ``receive``.
+
+    Raises:
+        APIError: The last attempt failed.
+    """
     with private_frames(only_exits=True):
         while True:
             try:
@@ -42,7 +57,21 @@ async def arun(
 
 
 async def asend_request(call: Call[Any], send: Send) -> HttpResponse:
-    """As :func:`chatlib.client.call.exchange`."""
+    """Send the next request of a call and follow redirects.
+
+    See :func:`chatlib.client.call.send_request`.
+
+    Args:
+        call: The call.
+        send: Sends a request; awaited.
+
+    Returns:
+        The response, whose body has not been read.
+
+    Raises:
+        APIConnectionError: No response was received.
+        APIStatusError: A redirect is not allowed.
+    """
     while True:
         key = await _resolve_key(call) if call.needs_key else None
         request = call.next_request(key)
@@ -63,7 +92,21 @@ async def asend_request(call: Call[Any], send: Send) -> HttpResponse:
 
 
 async def aread_body(response: HttpResponse, call: Call[Any]) -> HttpResponse:
-    """As :func:`chatlib.client.call.whole`."""
+    """Read the whole body of a response, within the deadline, and check its status.
+
+    See :func:`chatlib.client.call.read_body`.
+
+    Args:
+        response: The response.
+        call: The call that the response belongs to.
+
+    Returns:
+        The same response; its body is bytes.
+
+    Raises:
+        APIConnectionError: The body could not be read.
+        APIStatusError: The status is an error.
+    """
     try:
         log_body(await wait_for(call.deadline.left(), response.aread()))
     except TransportError as error:
@@ -74,6 +117,7 @@ async def aread_body(response: HttpResponse, call: Call[Any]) -> HttpResponse:
 
 
 async def _resolve_key(call: Call[Any]) -> Secret:
+    """Return the API key from the function of the configuration."""
     function: Any = call.config.api_key
     with call.user_callback():
         given = function()
@@ -84,23 +128,30 @@ async def _resolve_key(call: Call[Any]) -> Secret:
         except TransportTimeout as error:
             raise to_connection_error(error, None) from None
         finally:
-            del given  # some tools print the variables of a traceback
+            del given  # so that tracebacks with local variables do not show it
 
 
 async def wait_for(seconds: float | None, work: Awaitable[T]) -> T:
-    """Wait for some work, but not for longer than so many seconds; None is no limit.
+    """Await with a timeout.
+
+    Args:
+        seconds: The timeout in seconds; None for no timeout.
+        work: The awaitable.
+
+    Returns:
+        The result of the awaitable.
 
     Raises:
-        TransportTimeout: it took longer, and was cancelled.
+        TransportTimeout: The timeout expired; the awaitable was cancelled.
     """
     if seconds is None:
         return await work
-    # As asyncio.timeout, which Python 3.10 does not have.
+    # Like asyncio.timeout(), which Python 3.10 lacks.
     try:
         loop = running_loop()
     except RuntimeError:
         if isinstance(work, Coroutine):
-            work.close()  # or else it would warn that nobody awaited it
+            work.close()  # avoids the warning about a coroutine that was never awaited
         raise
     task, is_over = asyncio.current_task(loop), False
     assert task is not None
@@ -122,5 +173,5 @@ async def wait_for(seconds: float | None, work: Awaitable[T]) -> T:
 
 
 def _is_own_cancellation(task: asyncio.Task[Any]) -> bool:
-    """Whether nobody else cancelled the task; before Python 3.11 that can't be told."""
+    """Whether nobody else cancelled the task; before Python 3.11 this is unknown, and assumed."""
     return sys.version_info < (3, 11) or task.uncancel() == 0

@@ -1,4 +1,4 @@
-"""The operations of :mod:`chatlib.client.completions` as coroutine methods."""
+"""The methods of ``AsyncOpenAI().chat.completions``, also with raw access to the response."""
 
 from __future__ import annotations
 
@@ -50,16 +50,25 @@ R = TypeVar("R")
 
 
 class AsyncExecutor(Protocol):
-    """Execute an operation; the result depends on the kind of access."""
+    """Execute an operation; what it returns depends on the kind of access."""
 
-    def __call__(self, operation: Operation[T], /) -> Awaitable[T]: ...
+    def __call__(self, operation: Operation[T], /) -> Awaitable[T]:
+        """Execute an operation."""
+        ...
 
 
 class AsyncClient(Protocol):
-    """An asynchronous client as seen by its methods: it executes operations."""
+    """An asynchronous client as its methods see it: it executes operations."""
 
     async def perform(self, operation: Operation[T], /) -> T:
-        """Execute an operation and return what it reads."""
+        """Execute an operation.
+
+        Args:
+            operation: The operation.
+
+        Returns:
+            The decoded response.
+        """
         ...
 
     async def perform_with(
@@ -68,13 +77,28 @@ class AsyncClient(Protocol):
         receive: Callable[[HttpResponse, Call[Any]], Awaitable[R]],
         /,
     ) -> R:
-        """Execute an operation and return what ``receive`` makes of its response."""
+        """Execute an operation and convert the response with a function.
+
+        Args:
+            operation: The operation.
+            receive: Converts a response whose body has not been read; awaited.
+
+        Returns:
+            The result of ``receive``.
+        """
         ...
 
 
 class AsyncCompletions:
-    """``client.chat.completions``: the methods of :class:`~chatlib.client.completions.Completions`,
-    where their arguments, results and exceptions are documented, awaited."""
+    """The methods of ``client.chat.completions`` as coroutines.
+
+    Parameters, results and exceptions are those of
+    :class:`~chatlib.client.completions.Completions`.
+
+    Args:
+        client: The client that executes the operations.
+        perform: Executes an operation in place of ``client.perform``, for raw access.
+    """
 
     def __init__(self, client: AsyncClient, perform: AsyncExecutor | None = None) -> None:
         self._client = client
@@ -82,17 +106,17 @@ class AsyncCompletions:
 
     @cached_property
     def messages(self) -> AsyncMessages:
-        """``client.chat.completions.messages``."""
+        """The methods of ``client.chat.completions.messages``."""
         return AsyncMessages(self._client, self._perform)
 
     @cached_property
     def with_raw_response(self) -> AsyncRawCompletions:
-        """The same methods, which give the response beside what it says."""
+        """The same methods; each returns the HTTP response with its content."""
         return AsyncRawCompletions(self._client)
 
     @cached_property
     def with_streaming_response(self) -> AsyncStreamedCompletions:
-        """The same methods, for an ``async with``: the body is read as it comes."""
+        """The same methods for ``async with``; the body is read on demand."""
         return AsyncStreamedCompletions(self._client)
 
     @overload
@@ -113,24 +137,56 @@ class AsyncCompletions:
     async def create(
         self, *, stream: bool | Omit | None = omit, **params: Unpack[CreateOptions]
     ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
-        """Ask for a completion; with ``stream=True``, for its chunks as they come."""
+        """Create a chat completion; see :meth:`Completions.create`.
+
+        Args:
+            stream: True to return an :class:`~chatlib.client.async_streams.AsyncStream` of chunks.
+            params: The parameters of the API and request options.
+
+        Returns:
+            The completion; with ``stream=True``, an asynchronous iterator over its chunks.
+        """
         conceal(params)
         return await self._perform(create_operation({"stream": stream, **params}))
 
     async def retrieve(
         self, completion_id: str, **options: Unpack[RequestOptions]
     ) -> ChatCompletion:
-        """Fetch a stored completion."""
+        """Retrieve a stored completion; see :meth:`Completions.retrieve`.
+
+        Args:
+            completion_id: The ID of the completion.
+            options: The request options, see :class:`~chatlib.types.RequestOptions`.
+
+        Returns:
+            The completion.
+        """
         conceal(options)
         return await self._perform(retrieve_operation(completion_id, options))
 
     async def update(self, completion_id: str, **params: Unpack[UpdateOptions]) -> ChatCompletion:
-        """Change the metadata of a stored completion."""
+        """Update the metadata of a stored completion; see :meth:`Completions.update`.
+
+        Args:
+            completion_id: The ID of the completion.
+            params: ``metadata`` and request options.
+
+        Returns:
+            The updated completion.
+        """
         conceal(params)
         return await self._perform(update_operation(completion_id, params))
 
     def list(self, **params: Unpack[ListOptions]) -> AsyncPaginator[ChatCompletion]:
-        """Fetch a page of the stored completions, by ``await``; all of them, by ``async for``."""
+        """List the stored completions, one page at a time; see :meth:`Completions.list`.
+
+        Args:
+            params: The filters and request options.
+
+        Returns:
+            An object to ``await`` for the first page, or to iterate over with ``async for`` for the
+            items of all pages.
+        """
         conceal(params)
         operation = paginate(AsyncCursorPage, list_operation(params), self._client.perform)
         return AsyncPaginator(lambda: self._perform(operation))
@@ -138,7 +194,15 @@ class AsyncCompletions:
     async def delete(
         self, completion_id: str, **options: Unpack[RequestOptions]
     ) -> ChatCompletionDeleted:
-        """Delete a stored completion."""
+        """Delete a stored completion; see :meth:`Completions.delete`.
+
+        Args:
+            completion_id: The ID of the completion.
+            options: The request options, see :class:`~chatlib.types.RequestOptions`.
+
+        Returns:
+            The confirmation of the server.
+        """
         conceal(options)
         return await self._perform(delete_operation(completion_id, options))
 
@@ -155,9 +219,17 @@ class AsyncCompletions:
     async def parse(
         self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
     ) -> ParsedChatCompletion[Any]:
-        """Ask for a completion, and read it as a type."""
+        """Create a chat completion and decode its content; see :meth:`Completions.parse`.
+
+        Args:
+            response_format: The type to decode into.
+            params: As for :meth:`create`.
+
+        Returns:
+            The completion; ``choices[0].message.parsed`` is the decoded value.
+        """
         conceal(params)
-        from chatlib.client import typed_calls  # here, as not every program needs it
+        from chatlib.client import typed_calls  # lazily: only programs that use types need it
 
         return await self._perform(typed_calls.parse_operation(response_format, params))
 
@@ -174,7 +246,17 @@ class AsyncCompletions:
     def stream(
         self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
     ) -> AsyncChatCompletionStreamManager[Any]:
-        """Ask for a completion that comes as events, by an ``async with`` and an ``async for``."""
+        """Stream a chat completion as events; see :meth:`Completions.stream`.
+
+        Args:
+            response_format: A type, as for :meth:`parse`, or a response format, as for
+                :meth:`create`.
+            params: As for :meth:`create`.
+
+        Returns:
+            An asynchronous context manager that opens an
+            :class:`~chatlib.client.async_typed_stream.AsyncChatCompletionStream`.
+        """
         conceal(params)
         from chatlib.client import typed_calls
         from chatlib.client.async_typed_stream import (
@@ -199,9 +281,20 @@ class AsyncCompletions:
         on_event: Callable[[ToolRunEvent], object] | None = None,
         **params: Any,
     ) -> ToolRun:
-        """Ask, execute the tools that the model calls, send what they returned, and so on.
+        """Create completions and execute the tools that the model calls, until it answers.
 
-        Tools may be coroutine functions; those that are called together run at once.
+        See :meth:`Completions.run`. Tools may be coroutine functions; the calls of one completion
+        run concurrently.
+
+        Args:
+            messages: The messages of the conversation.
+            tools: Functions, coroutine functions, and tools made by :func:`chatlib.function_tool`.
+            max_rounds: The maximum number of completions.
+            on_event: Called with each completion and each tool result.
+            params: As for :meth:`create`.
+
+        Returns:
+            The answer and the conversation that led to it.
         """
         conceal(params)
         from chatlib.client import typed_calls
@@ -217,7 +310,12 @@ class AsyncCompletions:
 
 
 class AsyncMessages:
-    """``client.chat.completions.messages``."""
+    """The methods of ``client.chat.completions.messages``.
+
+    Args:
+        client: The client that executes the operations.
+        perform: Executes the operation for the first page.
+    """
 
     def __init__(self, client: AsyncClient, perform: AsyncExecutor) -> None:
         self._client = client
@@ -226,7 +324,16 @@ class AsyncMessages:
     def list(
         self, completion_id: str, **params: Unpack[MessageListOptions]
     ) -> AsyncPaginator[ChatCompletionStoreMessage]:
-        """Fetch a page of the messages that a stored completion answers; or all of them."""
+        """List the messages of a stored completion; see :meth:`Messages.list`.
+
+        Args:
+            completion_id: The ID of the completion.
+            params: The filters and request options.
+
+        Returns:
+            An object to ``await`` for the first page, or to iterate over with ``async for`` for the
+            items of all pages.
+        """
         conceal(params)
         operation = list_messages_operation(completion_id, params)
         walking = paginate(AsyncCursorPage, operation, self._client.perform)
@@ -234,14 +341,22 @@ class AsyncMessages:
 
 
 class AsyncChat:
-    """``client.chat``."""
+    """The namespace ``client.chat``.
+
+    Args:
+        client: The client that executes the operations.
+    """
 
     def __init__(self, client: AsyncClient) -> None:
         self.completions = AsyncCompletions(client)
 
 
 class AsyncBeta:
-    """``client.beta``: the older home of what is now under ``client.chat``."""
+    """The namespace ``client.beta``, the former location of ``client.chat``.
+
+    Args:
+        chat: The namespace ``client.chat``.
+    """
 
     def __init__(self, chat: AsyncChat) -> None:
         self.chat = chat
@@ -261,15 +376,20 @@ def _streamed(method: Callable[P, Awaitable[T]]) -> Callable[P, AsyncResponseMan
 
 
 class AsyncRawMessages:
-    """``client.chat.completions.with_raw_response.messages``."""
+    """The methods of ``client.chat.completions.with_raw_response.messages``."""
 
     def __init__(self, completions: AsyncCompletions) -> None:
         self.list = _raw(completions.messages.list)
 
 
 class AsyncRawCompletions:
-    """``client.chat.completions.with_raw_response``: each method gives a
-    :class:`~chatlib.client.raw.RawResponse`."""
+    """The methods of ``client.chat.completions.with_raw_response``.
+
+    Each returns a :class:`~chatlib.client.raw.RawResponse`.
+
+    Args:
+        client: The client that executes the operations.
+    """
 
     def __init__(self, client: AsyncClient) -> None:
         from chatlib.client.async_raw import araw_response
@@ -288,15 +408,21 @@ class AsyncRawCompletions:
 
 
 class AsyncStreamedMessages:
-    """``client.chat.completions.with_streaming_response.messages``."""
+    """The methods of ``client.chat.completions.with_streaming_response.messages``."""
 
     def __init__(self, completions: AsyncCompletions) -> None:
         self.list = _streamed(completions.messages.list)
 
 
 class AsyncStreamedCompletions:
-    """``client.chat.completions.with_streaming_response``: each method returns a manager, which
-    opens an :class:`~chatlib.client.async_raw.AsyncStreamedResponse` when it is entered."""
+    """The methods of ``client.chat.completions.with_streaming_response``.
+
+    Each returns a context manager that opens an
+    :class:`~chatlib.client.async_raw.AsyncStreamedResponse`.
+
+    Args:
+        client: The client that executes the operations.
+    """
 
     def __init__(self, client: AsyncClient) -> None:
         from chatlib.client.async_raw import astreamed_response

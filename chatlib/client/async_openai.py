@@ -1,4 +1,4 @@
-"""``AsyncOpenAI``: the operations of :mod:`chatlib.client.openai` as coroutines."""
+"""The asynchronous clients: ``AsyncOpenAI`` and ``AsyncAzureOpenAI``."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ R = TypeVar("R")
 
 
 class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
-    """A client of an OpenAI-compatible server, awaited: as :class:`~chatlib.OpenAI`, for asyncio.
+    """An asynchronous client for an OpenAI-compatible server, like :class:`~chatlib.OpenAI`.
 
-    It can be made outside a loop, and used from one loop after another. Where asyncio does not run,
-    as under trio, a call is a RuntimeError that says what to use.
+    It can be constructed outside an event loop and used from several event loops in turn. It needs
+    asyncio; under trio, a call raises a RuntimeError that names the alternatives.
 
     Args:
-        transport: Who carries the requests: any object whose ``send(request)`` is a coroutine
-            function (:class:`~chatlib.http.AsyncTransport`), or a synchronous transport, which
-            then runs on threads. Unless given, a
-            :class:`~chatlib.transports.aiohttp.AiohttpTransport` where aiohttp is installed, else
-            the default transport of :class:`~chatlib.OpenAI` on threads.
-        sleep: Waits between attempts, in place of :func:`asyncio.sleep`; tests give their own.
-        settings: Key, address, limits, hooks: :class:`~chatlib.client.base.ClientSettings`. A
-            function that gives the key may be a coroutine function.
+        transport: An object with a coroutine method ``asend(request)``
+            (:class:`~chatlib.http.AsyncTransport`), or a synchronous transport, which runs on
+            threads. By default an :class:`~chatlib.transports.aiohttp.AiohttpTransport` if aiohttp
+            is installed, otherwise the default transport of :class:`~chatlib.OpenAI` on threads.
+        sleep: Sleeps between attempts, in place of :func:`asyncio.sleep`; tests pass their own.
+        settings: API key, base URL, timeouts, hooks and more, see
+            :class:`~chatlib.client.base.ClientSettings`. A function that returns the API key may be
+            a coroutine function.
 
     Raises:
-        OpenAIError: there is no key, or it can't be sent; the base URL is not a URL.
-        TypeError: a setting is unknown.
+        OpenAIError: The API key is missing or invalid, or the base URL is invalid.
+        TypeError: A setting is unknown, or ``transport`` is not a transport.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
 
     @cached_property
     def chat(self) -> AsyncChat:
-        """``client.chat.completions``."""
+        """The namespace ``client.chat``, for ``client.chat.completions``."""
         return AsyncChat(self._copy_for_chat())
 
     @cached_property
     def beta(self) -> AsyncBeta:
-        """``client.beta.chat.completions``, the same under an older name."""
+        """The namespace ``client.beta``, the former location of ``client.chat``."""
         return AsyncBeta(self.chat)
 
     def with_options(
@@ -91,13 +91,29 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         transport: AsyncTransport | Transport | None = None,
         **changes: Unpack[Changes],
     ) -> Self:
-        """As :meth:`chatlib.OpenAI.with_options`."""
+        """Return a copy of this client with some settings changed, which shares its connections.
+
+        ``default_headers`` and ``default_query`` are merged into the existing ones;
+        ``set_default_headers`` and ``set_default_query`` replace them.
+
+        Args:
+            transport: A transport for the copy, in place of the shared one.
+            changes: The settings to change, see :class:`~chatlib.client.base.Changes`.
+
+        Returns:
+            The copy.
+
+        Raises:
+            OpenAIError: A setting is invalid.
+            TypeError: A setting is unknown or has the wrong type.
+            ValueError: A setting has an invalid value.
+        """
         return self._with_changes(transport, cast("dict[str, Any]", changes))
 
     copy = with_options
 
     async def close(self) -> None:
-        """Close the idle connections, unless a copy of this client still uses them."""
+        """Close idle connections, unless a copy of this client still uses them."""
         transport = self._shared.leave(self)
         close = getattr(transport, "aclose", None) or getattr(transport, "close", None)
         closing = close() if close is not None else None
@@ -105,13 +121,16 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
             await closing
 
     async def perform(self, operation: Operation[T]) -> T:
-        """Carry out an operation: what all methods of the client do.
+        """Execute an operation, as all methods of the client do.
 
         Args:
-            operation: A call that a function of :mod:`chatlib.operations` made.
+            operation: An operation, such as those of :mod:`chatlib.operations`.
 
         Returns:
-            What it reads; of an operation that asks for a stream, the stream.
+            What its ``read`` function returns; for a streaming operation, the stream.
+
+        Raises:
+            APIError: The operation failed.
         """
         receive: Any = aopen_stream if operation.is_stream else _read
         result: T = await self.perform_with(operation, receive)
@@ -122,7 +141,19 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         operation: Operation[Any],
         receive: Callable[[HttpResponse, Call[Any]], Awaitable[R]],
     ) -> R:
-        running_loop()  # also where the transport needs none: limits and waits do
+        """Execute an operation and convert the response with a function.
+
+        Args:
+            operation: The operation.
+            receive: Converts a response whose body has not been read; awaited.
+
+        Returns:
+            The result of ``receive``.
+
+        Raises:
+            APIError: The operation failed.
+        """
+        running_loop()  # also if the transport needs none: timeouts and sleeps do
         transport: Any = self.transport
         send = getattr(transport, "asend", None) or transport.send
         return await arun(self._new_call(operation), send, self._sleep, receive)
@@ -139,17 +170,17 @@ async def _read(response: HttpResponse, call: Call[Any]) -> Any:
 
 
 class AsyncAzureOpenAI(AzureClient["AsyncTransport | Transport"], AsyncOpenAI):
-    """A client of a resource of Azure OpenAI, awaited: as :class:`~chatlib.AzureOpenAI`.
+    """An asynchronous client for an Azure OpenAI resource, like :class:`~chatlib.AzureOpenAI`.
 
     Args:
         transport: As for :class:`AsyncOpenAI`.
         sleep: As for :class:`AsyncOpenAI`.
-        settings: Endpoint, version, credentials, and more:
+        settings: Endpoint, API version, credentials and more, see
             :class:`~chatlib.client.base.AzureSettings`.
 
     Raises:
-        OpenAIError: there is no endpoint, version or credential, or one can't be used.
-        TypeError: a setting is unknown.
+        OpenAIError: The endpoint, API version or credentials are missing or invalid.
+        TypeError: A setting is unknown, or ``transport`` is not a transport.
     """
 
     def __init__(
@@ -167,7 +198,17 @@ class AsyncAzureOpenAI(AzureClient["AsyncTransport | Transport"], AsyncOpenAI):
         transport: AsyncTransport | Transport | None = None,
         **changes: Unpack[AzureChanges],
     ) -> Self:
-        """As :meth:`AsyncOpenAI.with_options`, for the settings of Azure too."""
+        """Return a copy with some settings changed, including those of Azure.
+
+        See :meth:`AsyncOpenAI.with_options`.
+
+        Args:
+            transport: A transport for the copy, in place of the shared one.
+            changes: The settings to change, see :class:`~chatlib.client.base.AzureChanges`.
+
+        Returns:
+            The copy.
+        """
         return self._with_changes(transport, cast("dict[str, Any]", changes))
 
     copy = with_options

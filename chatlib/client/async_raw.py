@@ -1,4 +1,4 @@
-"""Raw access, awaited: what reads in :mod:`chatlib.client.raw`."""
+"""Raw access to responses, awaited; see :mod:`chatlib.client.raw`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ T = TypeVar("T")
 
 
 async def araw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]:
-    """As :func:`chatlib.client.raw.raw_response`."""
+    """Return the response with a parser for its content.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The raw response.
+    """
     if call.operation.is_stream:
         stream: Any = await aopen_stream(response, call)
         return RawResponse(response, call, lambda: stream)
@@ -38,20 +46,34 @@ async def araw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]
 
 
 async def astreamed_response(response: HttpResponse, call: Call[T]) -> AsyncStreamedResponse[T]:
-    """As :func:`chatlib.client.raw.streamed_response`."""
+    """Return the response with its body still to be read.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The response.
+
+    Raises:
+        APIStatusError: The status is an error.
+    """
     if not 200 <= response.status <= 299:
         await aread_body(response, call)
     return AsyncStreamedResponse(response, call)
 
 
 class AsyncStreamedResponse(UnreadResponse[T], AsyncClosing):
-    """As :class:`~chatlib.client.raw.StreamedResponse`, awaited."""
+    """A response whose body is read asynchronously; see :class:`.StreamedResponse`."""
 
     async def read(self) -> bytes:
-        """The whole body, or what is left of it. May be called again.
+        """Read the whole body, or the rest of it. It may be called repeatedly.
+
+        Returns:
+            The body.
 
         Raises:
-            APIConnectionError: it does not come, or the response was closed before.
+            APIConnectionError: The body could not be read, or the response was closed before.
         """
         self._check()
         try:
@@ -61,19 +83,19 @@ class AsyncStreamedResponse(UnreadResponse[T], AsyncClosing):
             raise
 
     async def text(self) -> str:
-        """The whole body as text."""
+        """Read the whole body and return it as text."""
         await self.read()
         return self.http_response.text
 
     async def json(self) -> Any:
-        """The whole body, read as JSON."""
+        """Read the whole body and return it as decoded JSON."""
         return json.loads(await self.read())
 
     async def parse(self) -> T:
-        """What the call returns without raw access: a completion, a page, a stream, ...
+        """Return what the call returns without raw access: a completion, a page, a stream.
 
         Raises:
-            APIError: the body does not come, speaks of an error, or is not what it should be.
+            APIError: The body could not be read, contains an error or is invalid.
         """
         if not self._parsed:
             self._check()
@@ -87,15 +109,23 @@ class AsyncStreamedResponse(UnreadResponse[T], AsyncClosing):
         return self._parsed[0]
 
     def iter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
-        """The body in pieces as they come, or in pieces of a size. Decompressed."""
+        """Iterate over the decompressed body.
+
+        Args:
+            chunk_size: The size of the chunks in bytes; None for chunks as they arrive.
+        """
         return self._decode_body(ByteChunks(chunk_size))
 
     def iter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
-        """The body as text, in pieces as they come, or of so many bytes."""
+        """Iterate over the body as text.
+
+        Args:
+            chunk_size: The size of the chunks in bytes; None for chunks as they arrive.
+        """
         return self._decode_body(TextChunks(chunk_size))
 
     def iter_lines(self) -> AsyncIterator[str]:
-        """The lines of the body as they come, without their ends."""
+        """Iterate over the lines of the body, without line endings."""
         return self._decode_body(TextLines())
 
     async def _decode_body(self, decoder: ChunkDecoder[S]) -> AsyncIterator[S]:
@@ -117,13 +147,17 @@ class AsyncStreamedResponse(UnreadResponse[T], AsyncClosing):
             await close_generator(chunks)
 
     async def stream_to_file(self, file: str | os.PathLike[str]) -> None:
-        """Write the body to a file, piece by piece."""
+        """Write the body to a file, chunk by chunk.
+
+        Args:
+            file: The path of the file.
+        """
         with open(file, "wb") as target:
             async for chunk in self.iter_bytes():
                 target.write(chunk)
 
     async def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the response and release its connection."""
         self._note_end()
         await self.http_response.aclose()
 

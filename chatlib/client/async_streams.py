@@ -1,4 +1,4 @@
-"""A stream of chunks, awaited: the reading of :mod:`chatlib.client.streams`, whose flow decides."""
+"""Streams of chunks, awaited; the state is :class:`chatlib.client.streams.StreamProgress`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,20 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class AsyncStream(AsyncClosing, Generic[T_co]):
-    """What an awaited ``create(stream=True)`` returns: chunks as they come, by ``async for``.
+    """The result of an awaited ``create(stream=True)``: an asynchronous iterator over the chunks.
 
-    The connection is given back when the stream ends, when it is closed, at the end of an ``async
-    with`` and when the stream is dropped.
+    The connection is released at the end of the stream, by :meth:`close`, at the end of an
+    ``async with`` block, and when the stream is garbage collected.
+
+    Args:
+        response: The response.
+        progress: The state of the stream.
     """
 
-    # No generator: one that is left early is closed by a task that nobody waits for.
+    # Not a generator: asyncio closes an abandoned one in a task that nobody awaits.
     def __init__(self, response: HttpResponse, progress: StreamProgress) -> None:
         self.response = response
-        """The response, for its status and headers."""
+        """The HTTP response, for its status and headers."""
         self._progress = progress
         self._body = aiter(response)
         self._ready: Iterator[Any] = iter(())
@@ -41,7 +45,7 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
 
     async def __anext__(self) -> T_co:
         progress = self._progress
-        if self._interrupted:  # to end here would look like the end of the answer
+        if self._interrupted:  # StopAsyncIteration would look like the end of the answer
             raise progress.cut_off("the stream was closed when the wait for it was cancelled")
         try:
             while True:
@@ -66,11 +70,19 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
 
     @property
     def completion(self) -> ChatCompletion:
-        """What has come so far, joined to a completion."""
+        """The completion received so far."""
         return self._progress.completion()
 
     async def get_final_completion(self) -> ChatCompletion:
-        """Read to the end and return the whole answer; raises as the synchronous one."""
+        """Read the stream to its end and return the complete answer.
+
+        Returns:
+            The completion, including the chunks that were read before.
+
+        Raises:
+            IncompleteStreamError: The stream was closed before its end.
+            APIError: The stream failed; each further call raises the same error.
+        """
         if self._progress.failure is None:
             async for _ in self:
                 pass
@@ -82,7 +94,7 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
         return await wait_for(left, anext(self._body, None))
 
     async def _begin(self) -> None:
-        """Wait for the first bytes: until they have come, a call may be retried."""
+        """Wait for the first bytes; until they arrive, the call may be retried."""
         data = await self._read_body_chunk()
         while data is not None and not data:
             data = await self._read_body_chunk()
@@ -91,7 +103,7 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
         self._ready = self._progress.feed(data)
 
     async def _drain(self) -> None:
-        """Read the little that may follow ``[DONE]``, so that the connection can be used again."""
+        """Read the rest of the body after ``[DONE]``, so that the connection can be reused."""
         self._progress.limit.shorten(DRAIN_SECONDS)
         size = 0
         try:
@@ -101,7 +113,7 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
             pass
 
     async def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the stream and release its connection."""
         self._ready, self._progress.is_over = iter(()), True
         try:
             await self.response.aclose()
@@ -117,14 +129,30 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
 
 
 async def close_generator(body: object) -> None:
-    """End an asynchronous generator that is not used any more; whatever else is left alone."""
+    """Close an asynchronous generator that is no longer needed; ignore other iterators.
+
+    Args:
+        body: The iterator over the body of a response.
+    """
     if isinstance(body, AsyncGenerator):
-        with suppress(RuntimeError):  # another task waits for its next item, and is about to end
+        with suppress(RuntimeError):  # another task waits for the next item
             await body.aclose()
 
 
 async def aopen_stream(response: HttpResponse, call: Call[Any]) -> AsyncStream[ChatCompletionChunk]:
-    """As :func:`chatlib.client.streams.open_stream`."""
+    """Open a stream once its first bytes have arrived; until then, the call may be retried.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The stream.
+
+    Raises:
+        APIStatusError: The status is an error.
+        APIConnectionError: The connection failed before the first bytes.
+    """
     if not 200 <= response.status <= 299:
         await aread_body(response, call)
     stream: AsyncStream[ChatCompletionChunk] = AsyncStream(response, StreamProgress(response, call))

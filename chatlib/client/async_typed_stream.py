@@ -1,4 +1,4 @@
-"""What an asynchronous ``stream()`` returns: the manager and the stream of events, awaited."""
+"""The result of an asynchronous ``stream()``: a stream of events and its context manager."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ T = TypeVar("T")
 
 
 class AsyncChatCompletionStream(EventStreamBase[T], AsyncClosing):
-    """As :class:`~chatlib.client.typed_stream.ChatCompletionStream`, for ``async for``."""
+    """A stream of events for ``async for``, which also accumulates the completion.
+
+    Args:
+        chunks: The stream of chunks.
+        state: Converts chunks into events.
+    """
 
     def __init__(
         self, chunks: AsyncStream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
@@ -51,19 +56,29 @@ class AsyncChatCompletionStream(EventStreamBase[T], AsyncClosing):
             raise
 
     async def get_final_completion(self) -> ParsedChatCompletion[T]:
-        """Read to the end: the whole answer, parsed. Raises as the synchronous one."""
+        """Read the stream to its end and return the complete answer, parsed.
+
+        Returns:
+            The completion.
+
+        Raises:
+            LengthFinishReasonError: The answer was cut off at the token limit.
+            ContentFilterFinishReasonError: The answer was blocked by the content filter.
+            ParseError: The answer does not match the type.
+            APIError: The stream failed.
+        """
         if self._failure is None:
             await self.until_done()
         return self._final()
 
     async def until_done(self) -> Self:
-        """Read to the end and forget the events."""
+        """Read the stream to its end and discard the events."""
         async for _ in self:
             pass
         return self
 
     async def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the stream and release its connection."""
         await self._chunks.close()
 
 

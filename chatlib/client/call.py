@@ -128,8 +128,8 @@ class Call(Generic[T]):
         """Return the next request to send.
 
         Args:
-            key: The API key that the function of the configuration returned; if None, the function is
-                called here.
+            key: The API key that the function of the configuration returned; if None, the
+                function is called here.
 
         Returns:
             The request, with timeouts limited to the remaining time.
@@ -387,8 +387,8 @@ def to_connection_error(
         response: The response, if the connection failed while its body was read.
 
     Returns:
-        An :class:`~chatlib.errors.APIConnectionError`, or an :class:`~chatlib.errors.APITimeoutError`
-        for a timeout.
+        An :class:`~chatlib.errors.APIConnectionError`; for a timeout, an
+        :class:`~chatlib.errors.APITimeoutError`.
     """
     forget_frames(error)  # transports of users do not clear their own frames
     made: APIConnectionError

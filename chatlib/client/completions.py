@@ -1,4 +1,4 @@
-"""``client.chat.completions``: the operations as methods, and the same ones with raw access."""
+"""The methods of ``client.chat.completions``, also with raw access to the response."""
 
 from __future__ import annotations
 
@@ -49,32 +49,48 @@ R = TypeVar("R")
 
 
 class Executor(Protocol):
-    """Execute an operation; the result depends on the kind of access."""
+    """Execute an operation; what it returns depends on the kind of access."""
 
-    def __call__(self, operation: Operation[T], /) -> T: ...
+    def __call__(self, operation: Operation[T], /) -> T:
+        """Execute an operation."""
+        ...
 
 
 class Client(Protocol):
-    """A client as seen by its methods: it executes operations."""
+    """A client as its methods see it: it executes operations."""
 
     def perform(self, operation: Operation[T], /) -> T:
-        """Execute an operation and return what it reads."""
+        """Execute an operation.
+
+        Args:
+            operation: The operation.
+
+        Returns:
+            The decoded response.
+        """
         ...
 
     def perform_with(
         self, operation: Operation[Any], receive: Callable[[HttpResponse, Call[Any]], R], /
     ) -> R:
-        """Execute an operation and return what ``receive`` makes of its response."""
+        """Execute an operation and convert the response with a function.
+
+        Args:
+            operation: The operation.
+            receive: Converts a response whose body has not been read.
+
+        Returns:
+            The result of ``receive``.
+        """
         ...
 
 
 class Completions:
-    """``client.chat.completions``.
+    """The methods of ``client.chat.completions``.
 
     Args:
-        client: Whose.
-        perform: In place of the client's: carries out an operation, and makes what its methods
-            return of the response.
+        client: The client that executes the operations.
+        perform: Executes an operation in place of ``client.perform``, for raw access.
     """
 
     def __init__(self, client: Client, perform: Executor | None = None) -> None:
@@ -83,17 +99,17 @@ class Completions:
 
     @cached_property
     def messages(self) -> Messages:
-        """``client.chat.completions.messages``."""
+        """The methods of ``client.chat.completions.messages``."""
         return Messages(self._client, self._perform)
 
     @cached_property
     def with_raw_response(self) -> RawCompletions:
-        """The same methods, which return the response beside what it says."""
+        """The same methods; each returns the HTTP response with its content."""
         return RawCompletions(self._client)
 
     @cached_property
     def with_streaming_response(self) -> StreamedCompletions:
-        """The same methods, for a ``with``: the body of the response is read as it comes."""
+        """The same methods for a ``with`` block; the body is read on demand."""
         return StreamedCompletions(self._client)
 
     @overload
@@ -114,59 +130,75 @@ class Completions:
     def create(
         self, *, stream: bool | Omit | None = omit, **params: Unpack[CreateOptions]
     ) -> ChatCompletion | Stream[ChatCompletionChunk]:
-        """Ask for a completion.
+        """Create a chat completion.
 
         Args:
-            stream: True for a :class:`~chatlib.client.streams.Stream` of chunks as they come.
-            params: The parameters of the API, see :class:`~chatlib.types.CreateParams`, and the
-                options of a request, see :class:`~chatlib.types.RequestOptions`.
+            stream: True to return a :class:`~chatlib.client.streams.Stream` of chunks.
+            params: The parameters of the API, see :class:`~chatlib.types.CreateParams`, and request
+                options, see :class:`~chatlib.types.RequestOptions`.
+
+        Returns:
+            The completion; with ``stream=True``, an iterator over its chunks.
 
         Raises:
-            APIStatusError: the server refused; the class says how.
-            APIConnectionError: no answer came.
-            APIError: the root of these, and of an error inside an answer.
-            TypeError: a parameter is unknown or missing, or a value in it is not JSON.
+            APIStatusError: The server returned an error status; the class tells which.
+            APIConnectionError: No response was received.
+            APIError: The base class of these, also raised for an error in a response with status
+                200.
+            TypeError: A parameter is unknown or missing, or a value is not JSON serializable.
         """
         conceal(params)
         return self._perform(create_operation({"stream": stream, **params}))
 
     def retrieve(self, completion_id: str, **options: Unpack[RequestOptions]) -> ChatCompletion:
-        """Fetch a stored completion.
+        """Retrieve a stored completion.
 
         Args:
-            completion_id: The id of the completion.
-            options: See :class:`~chatlib.types.RequestOptions`.
+            completion_id: The ID of the completion.
+            options: The request options, see :class:`~chatlib.types.RequestOptions`.
+
+        Returns:
+            The completion.
 
         Raises:
-            NotFoundError: there is none of this id.
-            APIError: as for :meth:`create`.
-            ValueError: the id is empty.
+            NotFoundError: There is no completion with this ID.
+            APIError: As for :meth:`create`.
+            ValueError: The ID is empty.
         """
         conceal(options)
         return self._perform(retrieve_operation(completion_id, options))
 
     def update(self, completion_id: str, **params: Unpack[UpdateOptions]) -> ChatCompletion:
-        """Change the metadata of a stored completion.
+        """Update the metadata of a stored completion.
 
         Args:
-            completion_id: The id of the completion.
-            params: ``metadata``, which takes the place of all that there is, and
+            completion_id: The ID of the completion.
+            params: ``metadata``, which replaces the existing metadata, and request options, see
                 :class:`~chatlib.types.RequestOptions`.
 
-        Raises: as for :meth:`retrieve`.
+        Returns:
+            The updated completion.
+
+        Raises:
+            NotFoundError: There is no completion with this ID.
+            APIError: As for :meth:`create`.
+            ValueError: The ID is empty.
         """
         conceal(params)
         return self._perform(update_operation(completion_id, params))
 
     def list(self, **params: Unpack[ListOptions]) -> SyncCursorPage[ChatCompletion]:
-        """Fetch a page of the stored completions; iterating it goes on to the pages after it.
+        """List the stored completions, one page at a time.
 
         Args:
-            params: Which ones: see :class:`~chatlib.types.ListParams`, whose ``limit`` is the size
-                of a page; and :class:`~chatlib.types.RequestOptions`.
+            params: The filters, see :class:`~chatlib.types.ListParams`; ``limit`` is the page size.
+                Also request options, see :class:`~chatlib.types.RequestOptions`.
+
+        Returns:
+            The first page. Iterating over it also fetches the following pages.
 
         Raises:
-            APIError: as for :meth:`create`.
+            APIError: As for :meth:`create`.
         """
         conceal(params)
         operation = paginate(SyncCursorPage, list_operation(params), self._client.perform)
@@ -175,7 +207,20 @@ class Completions:
     def delete(
         self, completion_id: str, **options: Unpack[RequestOptions]
     ) -> ChatCompletionDeleted:
-        """Delete a stored completion. Arguments and exceptions are those of :meth:`retrieve`."""
+        """Delete a stored completion.
+
+        Args:
+            completion_id: The ID of the completion.
+            options: The request options, see :class:`~chatlib.types.RequestOptions`.
+
+        Returns:
+            The confirmation of the server.
+
+        Raises:
+            NotFoundError: There is no completion with this ID.
+            APIError: As for :meth:`create`.
+            ValueError: The ID is empty.
+        """
         conceal(options)
         return self._perform(delete_operation(completion_id, options))
 
@@ -192,23 +237,27 @@ class Completions:
     def parse(
         self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
     ) -> ParsedChatCompletion[Any]:
-        """Ask for a completion, and read it as a type.
+        """Create a chat completion and decode its content into a type.
 
         Args:
-            response_format: The type of the answer: an attrs class, a dataclass, a TypedDict, a
-                pydantic model, ...: whatever :func:`chatlib.json_schema` knows.
-            params: As for :meth:`create`. The calls of tools made by
-                :func:`chatlib.function_tool`, and of other strict ones, get ``parsed_arguments``.
+            response_format: The type to decode into: an attrs class, a dataclass, a TypedDict, a
+                pydantic model, or any other type that :func:`chatlib.json_schema` supports.
+            params: As for :meth:`create`. The calls of strict function tools, such as those made by
+                :func:`chatlib.function_tool`, get ``parsed_arguments``.
+
+        Returns:
+            The completion; ``choices[0].message.parsed`` is the decoded value.
 
         Raises:
-            LengthFinishReasonError, ContentFilterFinishReasonError: the answer is not whole.
-            ParseError: it is not what was asked for.
-            APIError: as for :meth:`create`.
-            TypeError: a strict schema can't say the type.
-            ValueError: a function tool is not strict.
+            LengthFinishReasonError: The answer was cut off at the token limit.
+            ContentFilterFinishReasonError: The answer was blocked by the content filter.
+            ParseError: The answer does not match the type.
+            APIError: As for :meth:`create`.
+            TypeError: The type cannot be expressed as a strict JSON schema.
+            ValueError: A function tool is not strict.
         """
         conceal(params)
-        from chatlib.client import typed_calls  # here, as not every program needs it
+        from chatlib.client import typed_calls  # lazily: only programs that use types need it
 
         operation = typed_calls.parse_operation(response_format, params)
         return self._perform(operation)
@@ -226,15 +275,19 @@ class Completions:
     def stream(
         self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
     ) -> ChatCompletionStreamManager[Any]:
-        """Ask for a completion that comes as events, each with what has come so far.
+        """Stream a chat completion as events, each with a snapshot of the completion so far.
 
-        Use it in a ``with``, which opens and closes the stream. The usage is asked for, unless
-        ``stream_options`` says otherwise.
+        Use it in a ``with`` block, which opens and closes the stream. Token usage is requested
+        unless ``stream_options`` says otherwise.
 
         Args:
-            response_format: A type, as for :meth:`parse`, or a response format as for
+            response_format: A type, as for :meth:`parse`, or a response format, as for
                 :meth:`create`.
             params: As for :meth:`create`.
+
+        Returns:
+            A context manager that opens a
+            :class:`~chatlib.client.typed_stream.ChatCompletionStream`.
         """
         conceal(params)
         from chatlib.client import typed_calls
@@ -257,20 +310,21 @@ class Completions:
         on_event: Callable[[ToolRunEvent], object] | None = None,
         **params: Any,
     ) -> ToolRun:
-        """Ask, execute the tools that the model calls, send what they returned, and so on.
+        """Create completions and execute the tools that the model calls, until it answers.
 
         Args:
+            messages: The messages of the conversation.
             tools: Functions, and tools made by :func:`chatlib.function_tool`.
-            max_rounds: How many completions to ask for at most.
-            on_event: Is told of each completion and of each result, as they come.
+            max_rounds: The maximum number of completions.
+            on_event: Called with each completion and each tool result.
             params: As for :meth:`create`.
 
         Returns:
-            The answer, and the conversation that led to it.
+            The answer and the conversation that led to it.
 
         Raises:
-            ToolRoundsExceededError: the model still calls tools after the last round.
-            APIError: as for :meth:`create`.
+            ToolRoundsExceededError: The model still calls tools after the last round.
+            APIError: As for :meth:`create`.
         """
         conceal(params)
         from chatlib.client import typed_calls
@@ -286,7 +340,12 @@ class Completions:
 
 
 class Messages:
-    """``client.chat.completions.messages``."""
+    """The methods of ``client.chat.completions.messages``.
+
+    Args:
+        client: The client that executes the operations.
+        perform: Executes the operation for the first page.
+    """
 
     def __init__(self, client: Client, perform: Executor) -> None:
         self._client = client
@@ -295,14 +354,20 @@ class Messages:
     def list(
         self, completion_id: str, **params: Unpack[MessageListOptions]
     ) -> SyncCursorPage[ChatCompletionStoreMessage]:
-        """Fetch a page of the messages that a stored completion answers.
+        """List the messages of a stored completion, one page at a time.
 
         Args:
-            completion_id: The id of the completion.
-            params: Which ones: see :class:`~chatlib.types.MessageListParams`; and
-                :class:`~chatlib.types.RequestOptions`.
+            completion_id: The ID of the completion.
+            params: The filters, see :class:`~chatlib.types.MessageListParams`, and request options,
+                see :class:`~chatlib.types.RequestOptions`.
 
-        Raises: as for :meth:`Completions.retrieve`.
+        Returns:
+            The first page. Iterating over it also fetches the following pages.
+
+        Raises:
+            NotFoundError: There is no completion with this ID.
+            APIError: As for :meth:`Completions.create`.
+            ValueError: The ID is empty.
         """
         conceal(params)
         operation = list_messages_operation(completion_id, params)
@@ -311,14 +376,22 @@ class Messages:
 
 
 class Chat:
-    """``client.chat``."""
+    """The namespace ``client.chat``.
+
+    Args:
+        client: The client that executes the operations.
+    """
 
     def __init__(self, client: Client) -> None:
         self.completions = Completions(client)
 
 
 class Beta:
-    """``client.beta``: the older home of what is now under ``client.chat``."""
+    """The namespace ``client.beta``, the former location of ``client.chat``.
+
+    Args:
+        chat: The namespace ``client.chat``.
+    """
 
     def __init__(self, chat: Chat) -> None:
         self.chat = chat
@@ -333,15 +406,20 @@ def _streamed(method: Callable[P, T]) -> Callable[P, ResponseManager[T]]:
 
 
 class RawMessages:
-    """``client.chat.completions.with_raw_response.messages``."""
+    """The methods of ``client.chat.completions.with_raw_response.messages``."""
 
     def __init__(self, completions: Completions) -> None:
         self.list = _raw(completions.messages.list)
 
 
 class RawCompletions:
-    """``client.chat.completions.with_raw_response``: each method returns a
-    :class:`~chatlib.client.raw.RawResponse`."""
+    """The methods of ``client.chat.completions.with_raw_response``.
+
+    Each returns a :class:`~chatlib.client.raw.RawResponse`.
+
+    Args:
+        client: The client that executes the operations.
+    """
 
     def __init__(self, client: Client) -> None:
         from chatlib.client.raw import raw_response
@@ -360,15 +438,20 @@ class RawCompletions:
 
 
 class StreamedMessages:
-    """``client.chat.completions.with_streaming_response.messages``."""
+    """The methods of ``client.chat.completions.with_streaming_response.messages``."""
 
     def __init__(self, completions: Completions) -> None:
         self.list = _streamed(completions.messages.list)
 
 
 class StreamedCompletions:
-    """``client.chat.completions.with_streaming_response``: each method returns a manager, which
-    opens a :class:`~chatlib.client.raw.StreamedResponse` when it is entered."""
+    """The methods of ``client.chat.completions.with_streaming_response``.
+
+    Each returns a context manager that opens a :class:`~chatlib.client.raw.StreamedResponse`.
+
+    Args:
+        client: The client that executes the operations.
+    """
 
     def __init__(self, client: Client) -> None:
         from chatlib.client.raw import ResponseManager, streamed_response

@@ -1,4 +1,4 @@
-"""``OpenAI``: a config, a transport, and the operations as methods."""
+"""The synchronous clients: ``OpenAI`` and ``AzureOpenAI``."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ R = TypeVar("R")
 
 
 class OpenAI(BaseClient[Transport], Closing):
-    """A client of an OpenAI-compatible server. Threads may share it.
+    """A client for an OpenAI-compatible server. It is thread-safe.
 
     Args:
-        transport: Who carries the requests: any object with ``send(request) -> response``
-            (:class:`~chatlib.http.Transport`). Unless given, a
-            :class:`~chatlib.transports.requests.RequestsTransport`.
-        sleep: Waits between attempts; tests give their own.
-        settings: Key, address, limits, hooks: :class:`~chatlib.client.base.ClientSettings`.
+        transport: An object with ``send(request) -> response`` (:class:`~chatlib.http.Transport`).
+            By default a :class:`~chatlib.transports.requests.RequestsTransport`.
+        sleep: Sleeps between attempts; tests pass their own.
+        settings: API key, base URL, timeouts, hooks and more, see
+            :class:`~chatlib.client.base.ClientSettings`.
 
     Raises:
-        OpenAIError: there is no key, or it can't be sent; the base URL is not a URL.
-        TypeError: a setting is unknown.
+        OpenAIError: The API key is missing or invalid, or the base URL is invalid.
+        TypeError: A setting is unknown, or ``transport`` is not a synchronous transport.
     """
 
     def __init__(
@@ -62,43 +62,55 @@ class OpenAI(BaseClient[Transport], Closing):
 
     @cached_property
     def chat(self) -> Chat:
-        """``client.chat.completions``."""
+        """The namespace ``client.chat``, for ``client.chat.completions``."""
         return Chat(self._copy_for_chat())
 
     @cached_property
     def beta(self) -> Beta:
-        """``client.beta.chat.completions``, the same under an older name."""
+        """The namespace ``client.beta``, the former location of ``client.chat``."""
         return Beta(self.chat)
 
     def with_options(
         self, *, transport: Transport | None = None, **changes: Unpack[Changes]
     ) -> Self:
-        """A client that is like this one but for some settings, and shares its connections.
+        """Return a copy of this client with some settings changed, which shares its connections.
 
-        ``default_headers`` and ``default_query`` are added to those that there are;
-        ``set_default_headers`` and ``set_default_query`` take their place.
+        ``default_headers`` and ``default_query`` are merged into the existing ones;
+        ``set_default_headers`` and ``set_default_query`` replace them.
+
+        Args:
+            transport: A transport for the copy, in place of the shared one.
+            changes: The settings to change, see :class:`~chatlib.client.base.Changes`.
+
+        Returns:
+            The copy.
 
         Raises:
-            TypeError, ValueError, OpenAIError: as when a client is made.
+            OpenAIError: A setting is invalid.
+            TypeError: A setting is unknown or has the wrong type.
+            ValueError: A setting has an invalid value.
         """
         return self._with_changes(transport, cast("dict[str, Any]", changes))
 
     copy = with_options
 
     def close(self) -> None:
-        """Close the idle connections, unless a copy of this client still uses them."""
+        """Close idle connections, unless a copy of this client still uses them."""
         close = getattr(self._shared.leave(self), "close", None)
         if close is not None:
             close()
 
     def perform(self, operation: Operation[T]) -> T:
-        """Carry out an operation: what all methods of the client do.
+        """Execute an operation, as all methods of the client do.
 
         Args:
-            operation: A call that a function of :mod:`chatlib.operations` made.
+            operation: An operation, such as those of :mod:`chatlib.operations`.
 
         Returns:
-            What it reads; of an operation that asks for a stream, the stream.
+            What its ``read`` function returns; for a streaming operation, the stream.
+
+        Raises:
+            APIError: The operation failed.
         """
         receive: Any = open_stream if operation.is_stream else _read
         result: T = self.perform_with(operation, receive)
@@ -107,6 +119,19 @@ class OpenAI(BaseClient[Transport], Closing):
     def perform_with(
         self, operation: Operation[Any], receive: Callable[[HttpResponse, Call[Any]], R]
     ) -> R:
+        """Execute an operation and convert the response with a function.
+
+        Args:
+            operation: The operation.
+            receive: Converts a response whose body has not been read, see
+                :func:`chatlib.client.call.run`.
+
+        Returns:
+            The result of ``receive``.
+
+        Raises:
+            APIError: The operation failed.
+        """
         return run(self._new_call(operation), self.transport.send, self._sleep, receive)
 
 
@@ -115,19 +140,19 @@ def _read(response: HttpResponse, call: Call[Any]) -> Any:
 
 
 class AzureOpenAI(AzureClient[Transport], OpenAI):
-    """A client of a resource of Azure OpenAI.
+    """A client for an Azure OpenAI resource.
 
-    The model of a call names the deployment, unless ``azure_deployment`` does.
+    The ``model`` of a call names the deployment, unless ``azure_deployment`` is set.
 
     Args:
         transport: As for :class:`OpenAI`.
         sleep: As for :class:`OpenAI`.
-        settings: Endpoint, version, credentials, and more:
+        settings: Endpoint, API version, credentials and more, see
             :class:`~chatlib.client.base.AzureSettings`.
 
     Raises:
-        OpenAIError: there is no endpoint, version or credential, or one can't be used.
-        TypeError: a setting is unknown.
+        OpenAIError: The endpoint, API version or credentials are missing or invalid.
+        TypeError: A setting is unknown, or ``transport`` is not a synchronous transport.
     """
 
     def __init__(
@@ -142,7 +167,17 @@ class AzureOpenAI(AzureClient[Transport], OpenAI):
     def with_options(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, *, transport: Transport | None = None, **changes: Unpack[AzureChanges]
     ) -> Self:
-        """As :meth:`OpenAI.with_options`, for the settings of Azure too."""
+        """Return a copy with some settings changed, including those of Azure.
+
+        See :meth:`OpenAI.with_options`.
+
+        Args:
+            transport: A transport for the copy, in place of the shared one.
+            changes: The settings to change, see :class:`~chatlib.client.base.AzureChanges`.
+
+        Returns:
+            The copy.
+        """
         return self._with_changes(transport, cast("dict[str, Any]", changes))
 
     copy = with_options

@@ -1,7 +1,8 @@
-"""A stream of chunks in the caller's hands: an iterator, a context manager, a connection.
+"""Streams of chunks: an iterator and context manager that owns its connection.
 
-:class:`Flow` is all of it but the reading; :func:`open_stream` and :class:`Stream` read. Their
-asynchronous twins are in :mod:`chatlib.client.async_streams`.
+:class:`StreamProgress` holds the state of a stream, without I/O; :func:`open_stream` and
+:class:`Stream` read the body. Their asynchronous counterparts are in
+:mod:`chatlib.client.async_streams`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from chatlib.client.call import Call, ReadDeadline, TimedBody, to_connection_error, read_body
+from chatlib.client.call import Call, ReadDeadline, TimedBody, read_body, to_connection_error
 from chatlib.client.closing import Closing
 from chatlib.errors import (
     APIConnectionError,
@@ -29,19 +30,24 @@ T_co = TypeVar("T_co", covariant=True)
 
 DRAIN_SECONDS = 0.2
 DRAIN_BYTES = 65536
-"""How much of a body is read after ``[DONE]`` so that its connection can be used again."""
+"""The maximum number of bytes read after ``[DONE]`` so that the connection can be reused."""
 
 
 class StreamProgress:
-    """A stream on its way, without I/O: pieces to chunks, and how long the next piece may take."""
+    """The state of a stream: decodes the body and limits the wait for the next bytes.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+    """
 
     def __init__(self, response: HttpResponse, call: Call[Any]) -> None:
         self.limit = ReadDeadline(call.deadline)
-        """How long the next piece may take."""
+        """The time limit for the next bytes."""
         self.is_over = False
-        """No further piece is wanted."""
+        """Whether the rest of the body is not needed."""
         self.failure: Exception | None = None
-        """What ended the stream early."""
+        """The error that ended the stream early."""
         self._response = response
         self._reader = ChunkReader(response)
         request = response.request
@@ -49,14 +55,20 @@ class StreamProgress:
 
     @property
     def is_done(self) -> bool:
-        """``[DONE]`` has come: of the little that may follow, nothing matters."""
+        """Whether ``[DONE]`` was received; the rest of the body is ignored."""
         return self._reader.done
 
     def feed(self, data: bytes | None) -> Iterator[ChatCompletionChunk]:
-        """The chunks that a piece completes; None is the end of the body.
+        """Decode the next bytes of the body.
+
+        Args:
+            data: The bytes; None at the end of the body.
+
+        Yields:
+            The chunks that are complete with these bytes.
 
         Raises:
-            APIError: the stream speaks of an error, is not what it should be, or was cut off.
+            APIError: The stream contains an error, is invalid, or ended too early.
         """
         try:
             if data is None:
@@ -71,17 +83,23 @@ class StreamProgress:
         self._limit_wait_for_end()
 
     def on_body_error(self, error: TransportError) -> Iterator[ChatCompletionChunk]:
-        """The chunks that were still open when the body broke off.
+        """Finish the stream after an error of the connection.
+
+        Args:
+            error: The exception of the transport.
+
+        Yields:
+            The chunks that were received but not yet decoded.
 
         Raises:
-            APIConnectionError: more than the end of the body was missing.
-            APIError: the last of them speaks of an error.
+            APIConnectionError: The answer is incomplete.
+            APIError: The last chunk contains an error.
         """
         self.is_over = True
         try:
             yield from self._reader.rest()
         except APIResponseValidationError:
-            pass  # a body that is no event stream is cut, too
+            pass  # a body that is not an event stream is incomplete, too
         except APIError as found:
             self.failure = found
             raise
@@ -95,19 +113,19 @@ class StreamProgress:
         raise made from error.__cause__
 
     def completion(self) -> ChatCompletion:
-        """Return what has come so far."""
+        """Return the completion received so far."""
         return self._reader.joined.completion()
 
     @property
     def is_whole(self) -> bool:
-        """Whether the whole answer has come."""
+        """Whether the answer is complete."""
         return self._reader.done or self._reader.finished
 
     def final_completion(self) -> ChatCompletion:
-        """Return the whole answer of a stream that was read to its end.
+        """Return the complete answer, after the stream was read to its end.
 
         Raises:
-            APIError: the stream failed, or was closed before its end.
+            APIError: The stream failed, or was closed before its end.
         """
         if self.failure is not None:
             raise self.failure
@@ -116,11 +134,15 @@ class StreamProgress:
         return self.completion()
 
     def cut_off(self, why: str) -> APIConnectionError:
-        """The exception for a stream that ends here."""
+        """Return the error for a stream that ends here.
+
+        Args:
+            why: The reason, for the message.
+        """
         return self._reader.cut_off(why)
 
     def _limit_wait_for_end(self) -> None:
-        """Limit the wait for the next piece where nothing but the end is expected."""
+        """Limit the wait for the next bytes if only the end of the stream is expected."""
         if self._stream_end is not None and self._reader.expects_only_the_end:
             self.limit.shorten(self._stream_end)
         elif self.limit.is_shortened:
@@ -128,19 +150,24 @@ class StreamProgress:
 
 
 class Stream(Closing, Generic[T_co]):
-    """What ``create(stream=True)`` returns: iterate it for chunks as they come.
+    """The result of ``create(stream=True)``: an iterator over the chunks.
 
-    The connection is given back when the stream ends, when it is closed, at the end of a ``with``
-    and when the stream is dropped.
+    The connection is released at the end of the stream, by :meth:`close`, at the end of a ``with``
+    block, and when the stream is garbage collected.
+
+    Args:
+        response: The response.
+        items: The decoded chunks.
+        progress: The state of the stream.
     """
 
     def __init__(
         self, response: HttpResponse, items: Iterator[T_co], progress: StreamProgress
     ) -> None:
         self.response = response
-        """The response, for its status and headers."""
+        """The HTTP response, for its status and headers."""
         self.is_closed = False
-        """Whether it was closed, before its end or after it."""
+        """Whether the stream was closed."""
         self._items = items
         self._progress = progress
 
@@ -152,15 +179,18 @@ class Stream(Closing, Generic[T_co]):
 
     @property
     def completion(self) -> ChatCompletion:
-        """What has come so far, joined to a completion."""
+        """The completion received so far."""
         return self._progress.completion()
 
     def get_final_completion(self) -> ChatCompletion:
-        """Read to the end and return the whole answer, with what was read before.
+        """Read the stream to its end and return the complete answer.
+
+        Returns:
+            The completion, including the chunks that were read before.
 
         Raises:
-            IncompleteStreamError: the stream was closed before its end.
-            APIError: the stream failed; the same error when it is asked for again.
+            IncompleteStreamError: The stream was closed before its end.
+            APIError: The stream failed; each further call raises the same error.
         """
         if self._progress.failure is None:
             for _ in self:
@@ -168,13 +198,13 @@ class Stream(Closing, Generic[T_co]):
         return self._progress.final_completion()
 
     def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the stream and release its connection."""
         self.is_closed = True
         close = getattr(self._items, "close", None)
         try:
             if close is not None:
                 close()
-        except ValueError:  # another thread waits for the next item, and is about to be woken
+        except ValueError:  # another thread waits for the next item; closing the response wakes it
             pass
         finally:
             self.response.close()
@@ -188,11 +218,18 @@ class Stream(Closing, Generic[T_co]):
 
 
 def open_stream(response: HttpResponse, call: Call[Any]) -> Stream[ChatCompletionChunk]:
-    """A stream over a response whose first bytes have come: until then, a call may be retried.
+    """Open a stream once its first bytes have arrived; until then, the call may be retried.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The stream.
 
     Raises:
-        APIStatusError: the server refused.
-        APIConnectionError: they did not come.
+        APIStatusError: The status is an error.
+        APIConnectionError: The connection failed before the first bytes.
     """
     if not 200 <= response.status <= 299:
         read_body(response, call)
@@ -218,7 +255,7 @@ def _iterate_chunks(
         while True:
             yield from progress.feed(data)
             if progress.is_over:
-                # Not where the stream is closed or dropped: that waits for nothing.
+                # Not when the stream is closed or garbage collected, which must not block.
                 if progress.is_done and response.limit_wait is not None:
                     _drain(progress, body)
                 return
@@ -233,7 +270,7 @@ def _iterate_chunks(
 
 
 def _drain(progress: StreamProgress, body: TimedBody) -> None:
-    """Read the little that may follow ``[DONE]``: a body read to its end frees its connection."""
+    """Read the rest of the body after ``[DONE]``, so that the connection can be reused."""
     progress.limit.shorten(DRAIN_SECONDS)
     size = 0
     try:

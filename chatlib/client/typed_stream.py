@@ -1,4 +1,4 @@
-"""What ``stream()`` returns: a manager that opens a stream of events, and that stream."""
+"""The result of ``stream()``: a stream of events and the context manager that opens it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ T = TypeVar("T")
 
 
 class EventStreamBase(Generic[T]):
-    """What a stream of events has, whichever way it is read."""
+    """The base of the synchronous and asynchronous streams of events.
+
+    Args:
+        response: The response.
+        progress: The state of the stream of chunks.
+        state: Converts chunks into events.
+    """
 
     def __init__(
         self, response: HttpResponse, progress: StreamProgress, state: ChatCompletionStreamState[T]
@@ -33,7 +39,7 @@ class EventStreamBase(Generic[T]):
         self._failure: Exception | None = None
 
     def _final(self) -> ParsedChatCompletion[T]:
-        """The whole answer; half of one is an error, also when it is asked for again."""
+        """Return the complete answer; raise the error of the stream if it failed."""
         if self._failure is not None:
             raise self._failure
         self._progress.final_completion()
@@ -41,17 +47,22 @@ class EventStreamBase(Generic[T]):
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
-        """What has come so far, with the values so far of its JSON."""
+        """The completion received so far; its JSON is decoded as far as it has arrived."""
         return self._state.current_completion_snapshot
 
     @property
     def response(self) -> ParsedChatCompletion[T]:
-        """What has come so far, by the name that the reference gives it."""
+        """The completion received so far, by its name in the API reference."""
         return self.current_completion_snapshot
 
 
 class ChatCompletionStream(EventStreamBase[T], Closing):
-    """An answer that is coming, as events; and all of it that has come."""
+    """A stream of events, which also accumulates the completion.
+
+    Args:
+        chunks: The stream of chunks.
+        state: Converts chunks into events.
+    """
 
     def __init__(
         self, chunks: Stream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
@@ -67,24 +78,29 @@ class ChatCompletionStream(EventStreamBase[T], Closing):
         return next(self._events)
 
     def get_final_completion(self) -> ParsedChatCompletion[T]:
-        """Read to the end: the whole answer, parsed.
+        """Read the stream to its end and return the complete answer, parsed.
+
+        Returns:
+            The completion.
 
         Raises:
-            LengthFinishReasonError, ContentFilterFinishReasonError, ParseError: it can't be parsed.
-            APIError: the stream failed.
+            LengthFinishReasonError: The answer was cut off at the token limit.
+            ContentFilterFinishReasonError: The answer was blocked by the content filter.
+            ParseError: The answer does not match the type.
+            APIError: The stream failed.
         """
         if self._failure is None:
             self.until_done()
         return self._final()
 
     def until_done(self) -> Self:
-        """Read to the end and forget the events."""
+        """Read the stream to its end and discard the events."""
         for _ in self._events:
             pass
         return self
 
     def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the stream and release its connection."""
         self._chunks.close()
 
     def _iterate(self) -> Iterator[ChatCompletionStreamEvent[T]]:
