@@ -96,7 +96,7 @@ def _pagination_error(page: CursorPage[Any], what: str) -> APIResponseValidation
 class _LinkedPage(CursorPage[T]):
     """A page that can fetch the next one."""
 
-    __slots__ = ("_fetch", "_trail")
+    __slots__ = ("_fetch", "_history")
     _fetch: Callable[[str, CursorHistory], Any]
     _history: CursorHistory
 
