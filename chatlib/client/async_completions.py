@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from typing_extensions import ParamSpec
 
 from chatlib.client.async_streams import AsyncStream
-from chatlib.client.call import Call
+from chatlib.client.executors import AsyncClient, AsyncExecutor
 from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, paginate
-from chatlib.http import HttpResponse, Omit, omit
+from chatlib.http import Omit, omit
 from chatlib.operations import (
     create_operation,
     delete_operation,
@@ -47,46 +47,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class AsyncExecutor(Protocol):
-    """Execute an operation; what it returns depends on the kind of access."""
-
-    def __call__(self, operation: Operation[T], /) -> Awaitable[T]:
-        """Execute an operation."""
-        ...
-
-
-class AsyncClient(Protocol):
-    """An asynchronous client as its methods see it: it executes operations."""
-
-    async def perform(self, operation: Operation[T], /) -> T:
-        """Execute an operation.
-
-        Args:
-            operation: The operation.
-
-        Returns:
-            The decoded response.
-        """
-        ...
-
-    async def perform_with(
-        self,
-        operation: Operation[Any],
-        receive: Callable[[HttpResponse, Call[Any]], Awaitable[R]],
-        /,
-    ) -> R:
-        """Execute an operation and convert the response with a function.
-
-        Args:
-            operation: The operation.
-            receive: Converts a response whose body has not been read; awaited.
-
-        Returns:
-            The result of ``receive``.
-        """
-        ...
 
 
 class AsyncCompletions:

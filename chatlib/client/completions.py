@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from typing_extensions import ParamSpec
 
-from chatlib.client.call import Call
+from chatlib.client.executors import Client, Executor
 from chatlib.client.pagination import SyncCursorPage, paginate
 from chatlib.client.streams import Stream
-from chatlib.http import HttpResponse, Omit, omit
+from chatlib.http import Omit, omit
 from chatlib.operations import (
     create_operation,
     delete_operation,
@@ -46,43 +46,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class Executor(Protocol):
-    """Execute an operation; what it returns depends on the kind of access."""
-
-    def __call__(self, operation: Operation[T], /) -> T:
-        """Execute an operation."""
-        ...
-
-
-class Client(Protocol):
-    """A client as its methods see it: it executes operations."""
-
-    def perform(self, operation: Operation[T], /) -> T:
-        """Execute an operation.
-
-        Args:
-            operation: The operation.
-
-        Returns:
-            The decoded response.
-        """
-        ...
-
-    def perform_with(
-        self, operation: Operation[Any], receive: Callable[[HttpResponse, Call[Any]], R], /
-    ) -> R:
-        """Execute an operation and convert the response with a function.
-
-        Args:
-            operation: The operation.
-            receive: Converts a response whose body has not been read.
-
-        Returns:
-            The result of ``receive``.
-        """
-        ...
 
 
 class Completions:
