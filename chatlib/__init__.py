@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     from chatlib.operations import read_messages as read_messages
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
+    from chatlib.retry import retry_delay as retry_delay
     from chatlib.streaming.accumulator import Accumulator as Accumulator
     from chatlib.streaming.accumulator import joined as joined
     from chatlib.streaming.chunk_reader import ChunkReader as ChunkReader
@@ -177,7 +178,7 @@ _HOMES = {
     "many.result": "Result",
     "many.tasks": "AsyncResults arun_many",
     "many.threads": "Results run_many",
-    "retry": "RetryPolicy decide",
+    "retry": "RetryPolicy decide retry_delay",
     "streaming.partial_json": "PartialJson",
     "structured.json_schema": "json_schema",
     "wire.sse": "SSEDecoder ServerSentEvent read_events",

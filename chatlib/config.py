@@ -1,6 +1,6 @@
-"""Whom to call, as whom, and with which limits: one immutable value.
+"""Client configuration: base URL, credentials, timeouts and retries (immutable).
 
-Nothing is read from the environment at import. :func:`config_from_env` does it, once, when asked.
+Nothing is read from the environment at import. :func:`config_from_env` reads it when called.
 """
 
 from __future__ import annotations
@@ -31,13 +31,21 @@ T = TypeVar("T")
 
 TimeoutLike: TypeAlias = "float | Timeout | None"
 KeyFunction: TypeAlias = "Callable[[], str] | Callable[[], Awaitable[str]]"
-"""Gives the key; an asynchronous client may be given one that is awaited."""
+"""A function that returns the API key; for asynchronous clients, also a coroutine function."""
 
 KeyLike: TypeAlias = "str | Secret | KeyFunction"
 
 
 class Secret:
-    """A text that no ``repr``, log line or traceback shows."""
+    """A text that is hidden in every ``repr``, log line and traceback.
+
+    Args:
+        text: The text.
+
+    Raises:
+        OpenAIError: The text cannot be sent in an HTTP header.
+        TypeError: It is not a str.
+    """
 
     __slots__ = ("_text",)
 
@@ -45,8 +53,8 @@ class Secret:
         if not isinstance(text, str):
             kind, text = type(text).__name__, ""
             raise TypeError(f"api_key is a {kind}; it must be a str, or a function that gives one")
-        # A key read from a file often ends in a newline, and http libraries quote a header that
-        # they refuse: so it is refused here, where it can't be quoted.
+        # A key read from a file often ends in a newline. HTTP libraries quote invalid headers in
+        # their errors, so it is rejected here, without quoting it.
         if not re.fullmatch(r"[\x20-\x7e]*", text) or text != text.strip():
             text = ""
             raise OpenAIError(
@@ -56,7 +64,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself: for sending, not for showing."""
+        """Return the text itself: for sending, not for display."""
         return self._text
 
     def __bool__(self) -> bool:
@@ -77,11 +85,15 @@ class Secret:
 _SECRETS = ("api_key", "azure_ad_token")
 
 
-def hide(settings: dict[str, Any]) -> None:
-    """Make secrets, in place, of what is secret in some settings: no traceback shall show them.
+def hide_secrets(settings: dict[str, Any]) -> None:
+    """Replace the secrets in a dict of settings by objects that hide them, in place.
+
+    Args:
+        settings: The settings.
 
     Raises:
-        TypeError, OpenAIError: a key is none; it is in the settings no more.
+        OpenAIError: A key cannot be sent in an HTTP header; it is removed from the settings.
+        TypeError: A key is not a str; it is removed from the settings.
     """
     conceal(settings)
     for name in _SECRETS:
@@ -92,13 +104,20 @@ def hide(settings: dict[str, Any]) -> None:
         settings[name] = Secret(settings.pop(name))
 
 
-def hiding(made: type[T]) -> type[T]:
-    """Let a class hide what it is made with, should its making fail."""
+def hides_secrets(made: type[T]) -> type[T]:
+    """Decorate a class so that its arguments are hidden even if its ``__init__`` fails.
+
+    Args:
+        made: The class.
+
+    Returns:
+        The same class.
+    """
     init = made.__init__
 
     @wraps(init)
     def __init__(self: T, **fields: Any) -> None:
-        hide(fields)
+        hide_secrets(fields)
         with private_frames():
             init(self, **fields)
 
@@ -106,14 +125,14 @@ def hiding(made: type[T]) -> type[T]:
     return made
 
 
-def _key(key: KeyLike | None) -> Secret | KeyFunction | None:
+def _as_key(key: KeyLike | None) -> Secret | KeyFunction | None:
     try:
         return key if key is None or callable(key) or isinstance(key, Secret) else Secret(key)
     finally:
-        del key  # some tools print the variables of a traceback
+        del key  # keep it out of tracebacks with local variables
 
 
-def _timeout(timeout: TimeoutLike) -> Timeout:
+def _as_timeout(timeout: TimeoutLike) -> Timeout:
     return timeout if isinstance(timeout, Timeout) else Timeout(timeout)
 
 
@@ -123,8 +142,8 @@ _EXAMPLES = {
 }
 
 
-def _base_url(url: str, name: str = "base_url") -> str:
-    """Return a base URL, checked; without ``/chat/completions``, which every call adds."""
+def _checked_base_url(url: str, name: str = "base_url") -> str:
+    """Return a validated base URL, without ``/chat/completions``, which each call adds."""
     url = str(url).strip()
     try:
         if "\\" in url or " " in url or not url.isprintable():
@@ -133,93 +152,111 @@ def _base_url(url: str, name: str = "base_url") -> str:
     except ValueError as error:
         why = str(error)
         shown = redact_url(url)
-        if "@" in url or shown == url:  # it may not be what it looks like
+        if "@" in url or shown == url:  # it may be ambiguous
             shown = url.rpartition("@")[2].partition("?")[0]
             shown = f"{HIDDEN}@{shown}" if "@" in url else shown
-        url = ""  # it may hold a password, and some tools print the variables of a traceback
+        url = ""  # it may contain a password; keep it out of tracebacks with local variables
         raise OpenAIError(
             f"{name} is {shown[:500]!r}: {why}. It must be a whole address, such as "
             f"{_EXAMPLES[name]}"
         ) from None
     parts = urlsplit(url)
     path = parts.path.rstrip("/")
-    if path.endswith("/chat/completions"):  # as providers and portals show it
+    if path.endswith("/chat/completions"):  # providers often show it with this path
         url = urlunsplit(parts._replace(path=path.removesuffix("/chat/completions")))
     return concealed_url(url)
 
 
 def path_segment(value: object, name: str) -> str:
-    """An id as a part of a path, so encoded that it can't be anything else.
+    """Return an ID encoded as one segment of a URL path.
 
     Args:
-        name: What it is, for the exception.
+        value: The ID.
+        name: The name of the parameter, for the exception.
+
+    Returns:
+        The percent-encoded ID.
 
     Raises:
-        ValueError: it is empty, or ``.`` or ``..``, so that the request would mean something else.
-        TypeError: it is no text.
+        ValueError: It is empty, ``.`` or ``..``, so that the URL would mean something else.
+        TypeError: It is not a str.
     """
     if not isinstance(value, str):
         raise TypeError(f"{name} is a {type(value).__name__}; it must be a str")
-    # To servers, and to much that is on the way, dots mean another path, percent-encoded or not.
+    # Servers and proxies resolve dot segments, even percent-encoded ones.
     if value.strip() in ("", ".", ".."):
         raise ValueError(f"{name} is {value!r}; it must be the id that the server gave")
     return quote(value, safe="", errors="replace")
 
 
-def retries(count: int) -> int:
-    """A number of retries, checked."""
+def check_max_retries(count: int) -> int:
+    """Return a number of retries after validation.
+
+    Args:
+        count: The number.
+
+    Raises:
+        ValueError: It is not a non-negative integer.
+    """
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise ValueError(f"max_retries is {count!r}; it must be a whole number, 0 for no retries")
     return count
 
 
-def _headers(headers: Mapping[str, str | None] | None) -> Mapping[str, str | None]:
+def _conceal_headers(headers: Mapping[str, str | None] | None) -> Mapping[str, str | None]:
     made: Mapping[str, str | None] = concealed(dict(headers or {}))
     return made
 
 
-def _query(query: Mapping[str, object] | None) -> Mapping[str, object]:
+def _conceal_query(query: Mapping[str, object] | None) -> Mapping[str, object]:
     made: Mapping[str, object] = concealed(dict(query or {}))
     return made
 
 
-@hiding
+@hides_secrets
 @attrs.frozen(kw_only=True)
 class Config:
-    """Everything that stays the same from call to call.
+    """Client configuration: everything that is the same for all calls.
 
     Args:
-        api_key: The key; or a function that gives it, called for each attempt (tokens that
-            expire); or None for a server that wants none.
-        base_url: What comes before ``/chat/completions`` (which is left out where it is there). A
-            query in it goes with each request; ``default_query``, parameters of a call and
-            ``extra_query`` win over it, in this order.
-        organization, project: Sent as ``OpenAI-Organization`` and ``OpenAI-Project``.
-        timeout: Seconds, a :class:`~chatlib.http.Timeout`, or None for no limit.
-        max_retries: How often a failed call is tried again.
-        default_headers: Sent with each request; None as a value leaves a header out.
-        default_query: Added to each URL.
+        api_key: The API key, or a function that returns it and is called for each attempt (for
+            tokens that expire), or None for a server without authentication.
+        base_url: The base URL; ``/chat/completions`` at its end is removed. Its query is sent with
+            each request; ``default_query``, the parameters of a call and ``extra_query`` override
+            it, in this order.
+        organization: The value of the ``OpenAI-Organization`` header.
+        project: The value of the ``OpenAI-Project`` header.
+        timeout: The timeout in seconds, a :class:`~chatlib.http.Timeout`, or None for no timeout.
+        max_retries: The maximum number of retries.
+        default_headers: Headers for each request; the value None removes a header.
+        default_query: Query parameters for each request.
     """
 
-    api_key: Secret | KeyFunction | None = attrs.field(default=None, converter=_key)
-    base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_base_url)
+    api_key: Secret | KeyFunction | None = attrs.field(default=None, converter=_as_key)
+    base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_checked_base_url)
     organization: str | None = None
     project: str | None = None
-    timeout: Timeout = attrs.field(default=DEFAULT_TIMEOUT, converter=_timeout)
-    max_retries: int = attrs.field(default=DEFAULT_MAX_RETRIES, converter=retries)
-    default_headers: Mapping[str, str | None] = attrs.field(factory=dict, converter=_headers)
-    default_query: Mapping[str, object] = attrs.field(factory=dict, converter=_query)
+    timeout: Timeout = attrs.field(default=DEFAULT_TIMEOUT, converter=_as_timeout)
+    max_retries: int = attrs.field(default=DEFAULT_MAX_RETRIES, converter=check_max_retries)
+    default_headers: Mapping[str, str | None] = attrs.field(
+        factory=dict, converter=_conceal_headers
+    )
+    default_query: Mapping[str, object] = attrs.field(factory=dict, converter=_conceal_query)
 
     def credentials(self, key: Secret) -> Mapping[str, str]:
-        """The headers that carry the key."""
+        """Return the headers with the credentials.
+
+        Args:
+            key: The API key.
+        """
         return {"Authorization": f"Bearer {key.reveal()}"}
 
     def path(self, path: str, model: object) -> str:
-        """What follows the base URL.
+        """Return the path of an operation, relative to the base URL.
 
         Args:
-            path: As it is in OpenAI's API, such as ``/chat/completions``.
-            model: The model of a request that creates something; else None.
+            path: The path in the OpenAI API, such as ``/chat/completions``.
+            model: The model of a request that creates something; otherwise None.
         """
         return path
 
@@ -232,20 +269,27 @@ class Config:
         set_default_query: Mapping[str, object] | None = None,
         **fields: Any,
     ) -> Self:
-        """A copy with some fields changed; None, but for ``timeout``, leaves one as it is.
+        """Return a copy with some settings changed; None, except for ``timeout``, changes nothing.
 
         Args:
-            default_headers: Are added to those of the config.
-            set_default_headers: Take their place.
-            default_query: Is added to that of the config.
-            set_default_query: Takes its place.
-            fields: Others of the config.
+            default_headers: Headers to merge into the default headers.
+            set_default_headers: Headers that replace the default headers.
+            default_query: Query parameters to merge into the default query.
+            set_default_query: Query parameters that replace the default query.
+            fields: Other settings.
+
+        Returns:
+            The copy.
+
+        Raises:
+            TypeError: A setting is unknown.
+            ValueError: A setting has an invalid value.
         """
         default_headers, set_default_headers = map(
             concealed, (default_headers, set_default_headers)
         )
         default_query, set_default_query = map(concealed, (default_query, set_default_query))
-        hide(fields)
+        hide_secrets(fields)
         for added, replaced, name in (
             (default_headers, set_default_headers, "default_headers"),
             (default_query, set_default_query, "default_query"),
@@ -268,10 +312,13 @@ class Config:
         return attrs.evolve(self, **given)
 
     def with_key_from(self, environ: Mapping[str, str]) -> Self:
-        """A copy with the key that the environment names.
+        """Return a copy with the API key from the environment.
+
+        Args:
+            environ: The environment variables.
 
         Raises:
-            OpenAIError: it names none, or one that can't be sent.
+            OpenAIError: The key is missing or invalid.
         """
         try:
             key = Secret(_variable(environ, "OPENAI_API_KEY") or "")
@@ -279,10 +326,10 @@ class Config:
                 raise OpenAIError(_NO_KEY)
             return attrs.evolve(self, api_key=key)
         finally:
-            del environ  # some tools print the variables of a traceback
+            del environ  # keep it out of tracebacks with local variables
 
     def __repr__(self) -> str:
-        # Also asked of a config that is not finished, by tools that print a traceback's variables.
+        # Tools that print local variables call this even if __init__ failed.
         held = attrs.asdict(self, recurse=False) if hasattr(self, "default_query") else {}
         key = "a function" if callable(held.get("api_key")) else held.get("api_key")
         base_url = redact_url(held.get("base_url", ""))
@@ -316,15 +363,27 @@ def config_from_env(
     default_headers: Mapping[str, str | None] | None = None,
     default_query: Mapping[str, object] | None = None,
 ) -> Config:
-    """A :class:`Config` from what is given and, where nothing is, from the environment.
+    """Return a :class:`Config` from arguments and, for missing ones, environment variables.
 
-    Read are ``OPENAI_API_KEY``, ``OPENAI_BASE_URL``, ``OPENAI_ORG_ID`` and ``OPENAI_PROJECT_ID``.
+    The variables are ``OPENAI_API_KEY``, ``OPENAI_BASE_URL``, ``OPENAI_ORG_ID`` and
+    ``OPENAI_PROJECT_ID``.
 
     Args:
-        environ: What to read in place of :data:`os.environ`.
+        environ: The environment variables; by default :data:`os.environ`.
+        api_key: As for :class:`Config`.
+        base_url: As for :class:`Config`.
+        organization: As for :class:`Config`.
+        project: As for :class:`Config`.
+        timeout: As for :class:`Config`.
+        max_retries: As for :class:`Config`.
+        default_headers: As for :class:`Config`.
+        default_query: As for :class:`Config`.
+
+    Returns:
+        The configuration.
 
     Raises:
-        OpenAIError: there is no key, or it can't be sent; the base URL is not a URL.
+        OpenAIError: The API key is missing or invalid, or the base URL is invalid.
     """
     environ = os.environ if environ is None else environ
     try:
@@ -339,35 +398,45 @@ def config_from_env(
             default_query=default_query,
         )
         return made.with_key_from(environ) if api_key is None else made
-    finally:  # some tools print the variables of a traceback
+    finally:  # keep it out of tracebacks with local variables
         del api_key, environ, base_url, default_headers, default_query
 
 
 # Azure ----------------------------------------------------------------------------------------
 
 
-@hiding
+@hides_secrets
 @attrs.frozen(kw_only=True, repr=False)
 class AzureConfig(Config):
-    """As :class:`Config`, for a resource of Azure OpenAI.
+    """Client configuration for an Azure OpenAI resource, like :class:`Config`.
 
-    ``POST {base_url}/deployments/{deployment or model}/chat/completions?api-version=...``
+    Requests go to
+    ``{base_url}/deployments/{deployment or model}/chat/completions?api-version=...``
     (https://learn.microsoft.com/azure/ai-services/openai/reference).
 
     Args:
-        deployment: The deployment that answers; without it, the one that is named like the model.
-        is_token: Whether ``api_key`` is a token of Entra ID, and no key of the resource.
+        deployment: The deployment; by default the one with the name of the model.
+        is_token: Whether ``api_key`` is a Microsoft Entra ID token and not a key of the resource.
     """
 
     deployment: str | None = None
     is_token: bool = False
 
     def credentials(self, key: Secret) -> Mapping[str, str]:
-        """The headers that carry the key, or the token."""
+        """Return the headers with the key or the token.
+
+        Args:
+            key: The API key or the token.
+        """
         return super().credentials(key) if self.is_token else {"api-key": key.reveal()}
 
     def path(self, path: str, model: object) -> str:
-        """What follows the base URL: to create something, the path of a deployment."""
+        """Return the path of an operation; if it creates something, with the deployment.
+
+        Args:
+            path: The path in the OpenAI API, such as ``/chat/completions``.
+            model: The model of a request that creates something; otherwise None.
+        """
         if model is None or "/deployments" in urlsplit(self.base_url).path:
             return path
         return f"/deployments/{path_segment(self.deployment or str(model), 'the deployment')}{path}"
@@ -382,21 +451,36 @@ class AzureConfig(Config):
         azure_ad_token_provider: KeyFunction | None = None,
         **fields: Any,
     ) -> Self:
-        """A copy with some settings changed, by their names as in :func:`azure_config_from_env`."""
-        azure_ad_token = azure_ad_token and cast("Secret", _key(azure_ad_token))
+        """Return a copy with some settings changed, named as in :func:`azure_config_from_env`.
+
+        Args:
+            api_version: The API version.
+            azure_endpoint: The endpoint.
+            azure_deployment: The deployment.
+            azure_ad_token: A Microsoft Entra ID token.
+            azure_ad_token_provider: A function that returns a token.
+            fields: Other settings, as for :meth:`Config.changed`.
+
+        Returns:
+            The copy.
+
+        Raises:
+            OpenAIError: A setting is invalid, or there is more than one credential.
+        """
+        azure_ad_token = azure_ad_token and cast("Secret", _as_key(azure_ad_token))
         azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
-        hide(fields)
+        hide_secrets(fields)
         name = (
             "set_default_query" if fields.get("set_default_query") is not None else "default_query"
         )
         if azure_endpoint is not None:
-            fields["base_url"], deployment = _azure_address(azure_endpoint)
+            fields["base_url"], deployment = _split_azure_endpoint(azure_endpoint)
             azure_deployment = azure_deployment or deployment
         query = fields.get(name) or {}
         version = (
             api_version
             or query.get("api-version")
-            or _version_in(fields.get("base_url"))
+            or _api_version_of(fields.get("base_url"))
             or self.default_query.get("api-version")
         )
         if version is not None:
@@ -412,10 +496,13 @@ class AzureConfig(Config):
         return super().changed(deployment=azure_deployment, **fields)
 
     def with_key_from(self, environ: Mapping[str, str]) -> Self:
-        """A copy with the token or the key that the environment names.
+        """Return a copy with the token or the key from the environment.
+
+        Args:
+            environ: The environment variables.
 
         Raises:
-            OpenAIError: it names neither, or one that can't be sent.
+            OpenAIError: Both are missing, or one is invalid.
         """
         names = {"AZURE_OPENAI_AD_TOKEN": True, "AZURE_OPENAI_API_KEY": False}
         try:
@@ -445,33 +532,38 @@ def azure_config_from_env(
     default_query: Mapping[str, object] | None = None,
     **settings: Any,
 ) -> AzureConfig:
-    """An :class:`AzureConfig` from what is given and, where nothing is, from the environment.
+    """Return an :class:`AzureConfig` from arguments and, for missing ones, environment variables.
 
-    Read are ``AZURE_OPENAI_ENDPOINT``, ``OPENAI_API_VERSION`` and, where no credentials are given,
+    The variables are ``AZURE_OPENAI_ENDPOINT``, ``OPENAI_API_VERSION`` and, without credentials,
     ``AZURE_OPENAI_AD_TOKEN`` and ``AZURE_OPENAI_API_KEY``.
 
     Args:
-        environ: What to read in place of :data:`os.environ`.
-        azure_endpoint: The address of the resource, such as ``https://name.openai.azure.com``; or
-            the target URI that the portal shows, whose deployment and version count where no other
-            is given.
-        azure_deployment: The deployment to ask; without it, the one named like the model.
-        api_version: The version of the API, such as ``2024-10-21``.
-        api_key: A key of the resource, or a function that gives it.
-        azure_ad_token: A token of Entra ID, which goes before a key.
-        azure_ad_token_provider: A function that gives the token, called for each attempt.
-        base_url: In place of the endpoint: all that comes before ``/chat/completions``, or before
+        environ: The environment variables; by default :data:`os.environ`.
+        azure_endpoint: The endpoint of the resource, such as ``https://name.openai.azure.com``, or
+            the target URI that the portal shows; its deployment and API version are used if no
+            others are given.
+        azure_deployment: The deployment; by default the one with the name of the model.
+        api_version: The API version, such as ``2024-10-21``.
+        api_key: A key of the resource, or a function that returns it.
+        azure_ad_token: A Microsoft Entra ID token, which takes precedence over a key.
+        azure_ad_token_provider: A function that returns a token, called for each attempt.
+        base_url: The base URL in place of the endpoint: everything before ``/chat/completions`` or
             ``/deployments``.
-        settings: As for :func:`config_from_env`.
+        default_query: As for :class:`Config`.
+        settings: Other settings, as for :func:`config_from_env`.
+
+    Returns:
+        The configuration.
 
     Raises:
-        OpenAIError: the endpoint, the version or the credentials are missing.
+        OpenAIError: The endpoint, the API version or the credentials are missing or invalid.
+        ValueError: Both ``base_url`` and ``azure_endpoint`` are given.
     """
     environ = os.environ if environ is None else environ
     base_url = base_url and concealed_url(base_url)
     azure_endpoint = azure_endpoint and concealed_url(azure_endpoint)
     default_query = concealed(default_query)
-    hide(settings)
+    hide_secrets(settings)
     try:
         if base_url is not None and azure_endpoint is not None:
             raise ValueError("base_url and azure_endpoint can't both be given")
@@ -486,16 +578,18 @@ def azure_config_from_env(
         version = (
             api_version
             or (default_query or {}).get("api-version")
-            or _version_in(base_url if base_url is not None else azure_endpoint)
+            or _api_version_of(base_url if base_url is not None else azure_endpoint)
             or _variable(environ, "OPENAI_API_VERSION")
-            or _version_in(endpoint)
+            or _api_version_of(endpoint)
         )
         if not version:
             raise OpenAIError(
                 "There is no API version. Set the environment variable OPENAI_API_VERSION, or give "
                 "api_version= to the client, such as 2024-10-21."
             )
-        address, deployment = (base_url, None) if base_url is not None else _azure_address(endpoint)
+        address, deployment = (
+            (base_url, None) if base_url is not None else _split_azure_endpoint(endpoint)
+        )
         made = AzureConfig(
             base_url=address,
             deployment=azure_deployment or deployment,
@@ -511,24 +605,24 @@ def azure_config_from_env(
         )
         return made.with_key_from(environ) if made.api_key is None else made
     finally:
-        del api_key, azure_ad_token, environ  # some tools print the variables of a traceback
+        del api_key, azure_ad_token, environ  # keep it out of tracebacks with local variables
 
 
 _AZURE_HOST = re.compile(r".+\.(openai|cognitiveservices|services\.ai)\.azure\.(com|us|cn)")
 
 
-def _azure_address(endpoint: str) -> tuple[str, str | None]:
-    """Return the base URL that an endpoint means, and the deployment if it names one.
+def _split_azure_endpoint(endpoint: str) -> tuple[str, str | None]:
+    """Return the base URL of an Azure endpoint, and the deployment if it contains one.
 
-    The endpoint is the address of a resource, or of a gateway in front of one; or the target URI of
-    a deployment, with or without the operation.
+    The endpoint is the address of a resource or of a gateway; or the target URI of a deployment,
+    with or without the operation.
     """
     with private_frames():
-        parts = urlsplit(_base_url(endpoint, "azure_endpoint"))
+        parts = urlsplit(_checked_base_url(endpoint, "azure_endpoint"))
     root, _, deployment = parts.path.rstrip("/").partition("/openai/deployments/")
     is_azure = _AZURE_HOST.fullmatch(parts.hostname or "") is not None
     if "/" in deployment or (is_azure and root not in ("", "/openai")):
-        del parts  # some tools print the variables of a traceback
+        del parts  # keep it out of tracebacks with local variables
         raise OpenAIError(
             f"azure_endpoint is {redact_url(endpoint)!r}; it must be the address of the resource, "
             "such as https://name.openai.azure.com, or the target URI of its chat completions. "
@@ -539,6 +633,6 @@ def _azure_address(endpoint: str) -> tuple[str, str | None]:
     return base_url, unquote(deployment) or None
 
 
-def _version_in(url: str | None) -> str | None:
+def _api_version_of(url: str | None) -> str | None:
     """Return the API version in the query of a URL."""
     return dict(parse_qsl((url or "").strip().partition("?")[2])).get("api-version")

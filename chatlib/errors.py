@@ -1,16 +1,11 @@
-"""What can go wrong, as one tree, and the one recogniser for every shape of error body.
+"""The exceptions, with the class hierarchy of the official package.
 
-The tree is that of the official package, so ``except`` clauses move over as they are. Two things
-are added: a stream that was cut off is an error (:class:`IncompleteStreamError`), and each error
-says how many attempts were made and how long the server asked to wait.
+``except`` clauses for the official package need no change. In addition, a stream that ends too
+early is an error (:class:`IncompleteStreamError`), and each error has the number of attempts and
+the delay that the server requested.
 
-Errors come as ``{"error": {...}}``, ``{"error": "text"}``, a list with one such object, flat
-objects (``{"code": ..., "msg": ...}``), FastAPI's ``{"detail": ...}``, MiniMax's ``base_resp``,
-inside a choice, as plain text, as HTML pages; with an error status, inside a 200 and inside a
-stream. :func:`find_error` knows them all.
-
-What a server sent may be of any size and depth: texts are cut before they are searched, messages
-have a greatest length, and values are walked to a fixed depth.
+Responses may have any size and depth: texts are truncated before they are searched, messages have a
+maximum length, and values are traversed to a fixed depth.
 """
 
 from __future__ import annotations
@@ -30,28 +25,28 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound="APIError")
 
 PREVIEW_LENGTH = 500
-"""How many characters of a body a message quotes."""
+"""The maximum number of characters of a body that a message quotes."""
 
 LONGEST_MESSAGE = 2000
-"""The greatest length of an exception's message in characters."""
+"""The maximum length of an exception message in characters."""
 
-_LONGEST_PAGE = 100_000
-_DEEPEST_BODY = 100
+_MAX_PAGE_LENGTH = 100_000
+_MAX_BODY_DEPTH = 100
 
 
 class OpenAIError(Exception):
-    """The root: everything that this library raises on purpose, but for wrong arguments."""
+    """The base class of all exceptions of this library, except for invalid arguments."""
 
 
 class APIError(OpenAIError):
-    """A call that did not end well.
+    """A call failed.
 
     Args:
-        message: What a person needs to know: the status and the server's own words.
-        request: What was sent.
-        body: The JSON under ``"error"`` where there is one, else the whole JSON, else the text.
-        response: What came, where anything came.
-        completion: What had come before the error, in a stream.
+        message: The message: the status and what the server said.
+        request: The request.
+        body: The JSON under ``"error"`` if there is one, otherwise the whole JSON or the text.
+        response: The response, if there was one.
+        completion: The completion received before the error, in a stream.
     """
 
     message: str
@@ -59,23 +54,23 @@ class APIError(OpenAIError):
     response: HttpResponse | None
     body: Any
     code: Any
-    """The server's ``code``, as it was sent: OpenAI's are text, others send numbers."""
+    """The error code of the server; OpenAI sends a str, others numbers."""
     param: str | None
-    """The parameter that the server objects to."""
+    """The invalid parameter."""
     type: str | None
-    """The server's own kind of error, such as ``invalid_request_error``."""
+    """The error type of the server, such as ``invalid_request_error``."""
     status_code: int | None
-    """The status of the response; 200 where the error came inside a good one."""
+    """The HTTP status code; 200 if the error is in the body of a successful response."""
     request_id: str | None
-    """The ``x-request-id`` of the response."""
+    """The ``x-request-id`` header of the response."""
     completion: ChatCompletion | None
-    """What had come before a stream failed."""
+    """The completion received before a stream failed."""
     attempts: int
-    """How many requests were made, the failed one included."""
+    """The number of attempts, including the failed one."""
     retry_after: float | None
-    """How many seconds the server asked to wait."""
+    """The delay in seconds that the server requested."""
     embedded_status: int | None = None
-    """The HTTP status that an error inside a good response names."""
+    """The HTTP status code that an error in a successful response contains."""
 
     def __init__(
         self,
@@ -89,7 +84,7 @@ class APIError(OpenAIError):
         if request is None and response is not None:
             request = response.request
         secrets = _secrets(request)
-        message, body = _struck(message, secrets), _struck(body, secrets)
+        message, body = _redact(message, secrets), _redact(body, secrets)
         if isinstance(message, str):
             message = shortened(message, LONGEST_MESSAGE)
         super().__init__(message)
@@ -108,14 +103,20 @@ class APIError(OpenAIError):
         self.retry_after = retry_after(response.headers) if response is not None else None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exceptions travel between processes (multiprocessing, task queues); the key does not.
+        # Exceptions are pickled (multiprocessing, task queues), but without the API key.
         secrets = _secrets(self.request)
-        state = {name: _shareable(value, secrets) for name, value in vars(self).items()}
-        return _revive, (type(self), self.args), state
+        state = {name: _picklable(value, secrets) for name, value in vars(self).items()}
+        return _unpickle, (type(self), self.args), state
 
 
 class APIResponseValidationError(APIError):
-    """The server answered with something that is not what the API promises."""
+    """The response does not have the format of the API.
+
+    Args:
+        response: The response.
+        body: The body.
+        message: The message.
+    """
 
     def __init__(
         self, response: HttpResponse | None, body: Any, *, message: str | None = None
@@ -126,7 +127,16 @@ class APIResponseValidationError(APIError):
 
 
 class APIConnectionError(APIError):
-    """No answer came, or only part of one. The transport's exception is the ``__cause__``."""
+    """No response was received, or an incomplete one.
+
+    The exception of the transport is the ``__cause__``.
+
+    Args:
+        message: The message.
+        request: The request.
+        response: The response, if its body is incomplete.
+        completion: The completion received before the error, in a stream.
+    """
 
     def __init__(
         self,
@@ -139,11 +149,18 @@ class APIConnectionError(APIError):
         super().__init__(message, request, response=response, completion=completion)
 
     retryable = True
-    """False where trying again can't help, as with a certificate that does not verify."""
+    """Whether a retry may succeed; False, for example, if a certificate is invalid."""
 
 
 class APITimeoutError(APIConnectionError):
-    """A time limit was reached."""
+    """A timeout expired.
+
+    Args:
+        request: The request.
+        message: The message.
+        response: The response, if its body is incomplete.
+        completion: The completion received before the error, in a stream.
+    """
 
     def __init__(
         self,
@@ -157,11 +174,18 @@ class APITimeoutError(APIConnectionError):
 
 
 class IncompleteStreamError(APIConnectionError):
-    """A stream ended without saying that it was complete; ``completion`` holds what had come."""
+    """A stream ended before it was complete; ``completion`` is the part received."""
 
 
 class APIStatusError(APIError):
-    """The server answered with an error status, or with a good one and an error inside."""
+    """The server returned an error status, or an error in a response with status 200.
+
+    Args:
+        message: The message.
+        response: The response.
+        body: As for :class:`APIError`.
+        completion: The completion received before the error, in a stream.
+    """
 
     response: HttpResponse  # pyright: ignore[reportIncompatibleVariableOverride]
     status_code: int  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -178,27 +202,27 @@ class APIStatusError(APIError):
 
 
 class BadRequestError(APIStatusError):
-    """400: the request can't be served as it is."""
+    """400: the request is invalid."""
 
 
 class AuthenticationError(APIStatusError):
-    """401: the key is missing, wrong or expired."""
+    """401: the API key is missing, invalid or expired."""
 
 
 class PermissionDeniedError(APIStatusError):
-    """403: the key may not do this."""
+    """403: the API key has no permission for this."""
 
 
 class NotFoundError(APIStatusError):
-    """404: no such model, completion or address."""
+    """404: the model, completion or URL does not exist."""
 
 
 class ConflictError(APIStatusError):
-    """409: something else changed it at the same time."""
+    """409: the resource was changed at the same time."""
 
 
 class UnprocessableEntityError(APIStatusError):
-    """422: well-formed, but not something the server can act on."""
+    """422: the request is well-formed but cannot be processed."""
 
 
 class RateLimitError(APIStatusError):
@@ -206,11 +230,15 @@ class RateLimitError(APIStatusError):
 
 
 class InternalServerError(APIStatusError):
-    """5xx: the server's own fault."""
+    """5xx: an error of the server."""
 
 
 class LengthFinishReasonError(OpenAIError):
-    """The answer was cut at the token limit where a whole one is needed to parse it."""
+    """The answer was cut off at the token limit, so that it cannot be parsed.
+
+    Args:
+        completion: The completion.
+    """
 
     def __init__(self, *, completion: ChatCompletion) -> None:
         used = completion.usage
@@ -221,18 +249,22 @@ class LengthFinishReasonError(OpenAIError):
         self.completion = completion
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (type(self), self.args), vars(self)
+        return _unpickle, (type(self), self.args), vars(self)
 
 
 class ContentFilterFinishReasonError(OpenAIError):
-    """The answer was held back by the content filter where a whole one is needed to parse it."""
+    """The answer was blocked by the content filter, so that it cannot be parsed.
+
+    Args:
+        completion: The completion.
+    """
 
     def __init__(self, *, completion: ChatCompletion | None = None) -> None:
         super().__init__("Could not parse the answer: it was held back by the content filter.")
         self.completion = completion
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _revive, (type(self), self.args), vars(self)
+        return _unpickle, (type(self), self.args), vars(self)
 
 
 _BY_STATUS: dict[int, type[APIStatusError]] = {
@@ -247,23 +279,30 @@ _BY_STATUS: dict[int, type[APIStatusError]] = {
 
 
 def error_class(status: int) -> type[APIStatusError]:
-    """The class of exception for an HTTP status."""
+    """Return the exception class for an HTTP status code.
+
+    Args:
+        status: The status code.
+    """
     return _BY_STATUS.get(status, InternalServerError if status >= 500 else APIStatusError)
 
 
 def preview(text: str) -> str:
-    """Return the start of a body for a message: without markup, on one line, not too long."""
-    text = text[:_LONGEST_PAGE].lstrip()
+    """Return the beginning of a body for a message: one line without HTML tags.
+
+    Args:
+        text: The body.
+    """
+    text = text[:_MAX_PAGE_LENGTH].lstrip()
     if text.startswith("<"):
-        text = _without_markup(text)
+        text = _strip_markup(text)
     return shortened(" ".join(text[:10_000].split()))
 
 
-def _without_markup(page: str) -> str:
-    """Return the text of an HTML page, tags, comments, scripts and styles left out.
+def _strip_markup(page: str) -> str:
+    """Return the text of an HTML page without tags, comments, scripts and styles.
 
-    The page is searched from its start to its end once: what opens and is never closed reaches to
-    the end.
+    The page is scanned once; an element that is never closed extends to the end.
     """
     text: list[str] = []
     at = 0
@@ -280,26 +319,35 @@ def _without_markup(page: str) -> str:
         if end < 0:
             return " ".join((*text, page[start:]))
         at = end + 1
-        opened = _UNSEEN.match(page, start)
+        opened = _HIDDEN_TAG.match(page, start)
         if opened is not None:
-            closed = _CLOSED[opened[1].lower()].search(page, at)
+            closed = _CLOSING_TAG[opened[1].lower()].search(page, at)
             at = closed.end() if closed is not None else len(page)
 
 
-_UNSEEN = re.compile(r"<(script|style)\b", re.IGNORECASE)
-_CLOSED = {
+_HIDDEN_TAG = re.compile(r"<(script|style)\b", re.IGNORECASE)
+_CLOSING_TAG = {
     name: re.compile(rf"</{name}[^>]{{0,100}}>", re.IGNORECASE) for name in ("script", "style")
 }
 
 
 def shortened(text: str, length: int = PREVIEW_LENGTH) -> str:
-    """Return a text cut to a length that fits a message, and without what can't be printed."""
+    """Return a text truncated for a message, without characters that cannot be printed.
+
+    Args:
+        text: The text.
+        length: The maximum length in characters.
+    """
     text = text if len(text) <= length else text[:length] + "..."
-    return text.encode(errors="replace").decode()  # half of a surrogate pair
+    return text.encode(errors="replace").decode()  # lone surrogates
 
 
 def as_text(value: Any) -> str:
-    """Return what came as text for a message: JSON where it can be written as that."""
+    """Return a value as text for a message: as JSON if possible.
+
+    Args:
+        value: The value.
+    """
     try:
         plain = value.to_dict() if hasattr(value, "to_dict") else value
         return json.dumps(plain, ensure_ascii=False)
@@ -310,7 +358,7 @@ def as_text(value: Any) -> str:
 
 
 def _secrets(request: HttpRequest | None) -> list[str]:
-    """What was sent and must not be shown: the values of headers that are struck out of a repr."""
+    """Return the secrets in the headers of a request."""
     if request is None:
         return []
     shown = request.headers.redacted()
@@ -318,10 +366,10 @@ def _secrets(request: HttpRequest | None) -> list[str]:
     return [key for key in (value.removeprefix("Bearer ") for value in hidden) if len(key) >= 8]
 
 
-def _struck(value: Any, secrets: list[str], depth: int = 0) -> Any:
-    """Return a value without the secrets: a server may quote the key that it does not like.
+def _redact(value: Any, secrets: list[str], depth: int = 0) -> Any:
+    """Return a value without the secrets, since a server may quote the key that it rejects.
 
-    What is nested too deeply for others to walk, print or pickle is left out.
+    Values nested too deeply to be traversed, printed or pickled are left out.
     """
     if isinstance(value, str):
         for secret in secrets:
@@ -329,28 +377,28 @@ def _struck(value: Any, secrets: list[str], depth: int = 0) -> Any:
     elif isinstance(value, bytes):
         for secret in secrets:
             value = value.replace(secret.encode(), HIDDEN.encode())
-    elif isinstance(value, (list, dict)) and depth > _DEEPEST_BODY:
+    elif isinstance(value, (list, dict)) and depth > _MAX_BODY_DEPTH:
         value = "(nested too deeply)"
     elif isinstance(value, list):
-        value = [_struck(item, secrets, depth + 1) for item in value]
+        value = [_redact(item, secrets, depth + 1) for item in value]
     elif isinstance(value, dict):
         value = {
-            _struck(name, secrets): _struck(item, secrets, depth + 1)
+            _redact(name, secrets): _redact(item, secrets, depth + 1)
             for name, item in value.items()
         }
     return value
 
 
-def _shareable(value: Any, secrets: list[str]) -> Any:
+def _picklable(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, HttpRequest):
         headers = Headers(value.headers.redacted())
         return attrs.evolve(value, url=redact_url(value.url), headers=headers)
     if isinstance(value, HttpResponse):
-        body = _struck(value.body, secrets) if isinstance(value.body, bytes) else b""
-        request = _shareable(value.request, secrets)
+        body = _redact(value.body, secrets) if isinstance(value.body, bytes) else b""
+        request = _picklable(value.request, secrets)
         return HttpResponse(value.status, value.headers.redacted(), body, request=request)
     return value
 
 
-def _revive(cls: type[OpenAIError], args: tuple[Any, ...]) -> OpenAIError:
+def _unpickle(cls: type[OpenAIError], args: tuple[Any, ...]) -> OpenAIError:
     return cls.__new__(cls, *args)

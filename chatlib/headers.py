@@ -1,4 +1,4 @@
-"""HTTP headers as a value that hides its secrets, and what servers say in them about waiting."""
+"""HTTP headers that hide secrets in their repr, and the headers about retries and rate limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import attrs
 
 HeadersLike: TypeAlias = "Mapping[str, str] | Iterable[tuple[str, str]]"
 
-# A header whose name has one of these words in it is never shown: Authorization, Api-Key,
+# Headers whose names contain one of these words are never shown: Authorization, Api-Key,
 # Proxy-Authorization, Cookie, Set-Cookie, X-Auth-Token, X-Client-Secret, ...
 _SECRET_NAME = re.compile(
     r"auth|key|token|secret|cookie|passw|credential|signature|jwt|bearer|dpop|^sig$", re.IGNORECASE
@@ -23,20 +23,27 @@ _NOT_SECRET = re.compile(r"idempotency-key|x-ratelimit-.*")
 _URLS = frozenset({"location", "content-location"})
 
 HIDDEN = "***"
-"""What is shown in place of a secret."""
+"""The text shown in place of a secret."""
 
 
 def is_secret(name: str) -> bool:
-    """Whether a header, a parameter of a query or a field of this name carries a secret."""
+    """Return whether a header, query parameter or field with this name contains a secret.
+
+    Args:
+        name: The name.
+    """
     return bool(_SECRET_NAME.search(name)) and not _NOT_SECRET.fullmatch(name.lower())
 
 
 class Headers(Mapping[str, str]):
-    """HTTP headers: an immutable mapping whose names compare without regard to case.
+    """HTTP headers: an immutable mapping with case-insensitive names.
 
-    A header that came more than once is joined by ``", "``. The values of headers that carry
-    secrets (Authorization, Api-Key, cookies, ...) are never part of the ``repr``;
-    :meth:`reveal` gives them all to whoever must send them.
+    Repeated headers are joined by ``", "``. The values of headers that contain secrets
+    (Authorization, Api-Key, cookies, ...) are not part of the ``repr``; :meth:`reveal` returns
+    them.
+
+    Args:
+        headers: A mapping, or pairs of names and values.
     """
 
     __slots__ = ("_items",)
@@ -77,7 +84,11 @@ class Headers(Mapping[str, str]):
         return f"Headers({self.redacted()!r})"
 
     def merged(self, changes: Mapping[str, str | None]) -> Headers:
-        """These headers with some replaced, and those given as None left out."""
+        """Return a copy with some headers replaced or removed.
+
+        Args:
+            changes: The new values; None removes a header.
+        """
         items = dict(self._items)
         for name, value in changes.items():
             if value is None:
@@ -89,11 +100,11 @@ class Headers(Mapping[str, str]):
         return merged
 
     def reveal(self) -> dict[str, str]:
-        """All headers as a plain dict, secrets included: for sending, not for showing."""
+        """Return all headers as a dict, including secrets: for sending, not for display."""
         return dict(self._items.values())
 
     def redacted(self) -> dict[str, str]:
-        """All headers as a plain dict that can be shown: secrets struck out."""
+        """Return all headers as a dict with secrets redacted."""
         return {
             name: HIDDEN if is_secret(lower) else redact_url(value) if lower in _URLS else value
             for lower, (name, value) in self._items.items()
@@ -101,38 +112,50 @@ class Headers(Mapping[str, str]):
 
 
 def as_headers(headers: HeadersLike) -> Headers:
-    """Headers, of whatever they are given as."""
+    """Convert a mapping or pairs to headers.
+
+    Args:
+        headers: The headers.
+    """
     return headers if isinstance(headers, Headers) else Headers(headers)
 
 
 def retry_after(headers: Headers, now: Callable[[], float] = time.time) -> float | None:
-    """How many seconds the server asks to wait; None where it does not say, or not sensibly.
+    """Return the delay that the server requests before a retry.
 
-    ``retry-after-ms`` (milliseconds) goes before ``retry-after``: seconds, fractions allowed, or an
-    HTTP date (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after); some servers send ``5s``,
-    or the header twice, of which the first counts. A time in the past is no answer.
+    ``retry-after-ms`` (milliseconds) takes precedence over ``retry-after``: seconds, possibly
+    fractional, or an HTTP date (https://www.rfc-editor.org/rfc/rfc9110#field.retry-after). Some
+    servers send ``5s``, or the header twice, of which the first counts. Invalid values and times in
+    the past are ignored.
+
+    Args:
+        headers: The response headers.
+        now: Returns the current time in seconds since the epoch.
+
+    Returns:
+        The delay in seconds; None if there is none.
     """
     for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        said = headers.get(name)
-        if said is None:
+        value = headers.get(name)
+        if value is None:
             continue
-        first = said.partition(",")[0].strip()
+        first = value.partition(",")[0].strip()
         try:
             seconds = float(first) * scale
         except ValueError:
-            duration = _seconds(first)
-            seconds = _until(said, now) if duration is None else duration
+            duration = _parse_duration(first)
+            seconds = _seconds_until(value, now) if duration is None else duration
         if math.isfinite(seconds) and seconds >= 0:
             return seconds
     return None
 
 
-def _until(date: str, now: Callable[[], float]) -> float:
-    from email.utils import parsedate_to_datetime  # here, as it loads socket
+def _seconds_until(date: str, now: Callable[[], float]) -> float:
+    from email.utils import parsedate_to_datetime  # lazily, since it imports socket
 
     try:
-        at = parsedate_to_datetime(date[:_LONGEST_VALUE])
-        if at.tzinfo is None:  # a date of HTTP is in GMT, whether it says so or not
+        at = parsedate_to_datetime(date[:_MAX_VALUE_LENGTH])
+        if at.tzinfo is None:  # HTTP dates are in GMT, even without a time zone
             at = at.replace(tzinfo=timezone.utc)
         return at.timestamp() - now()
     except (ValueError, TypeError, OverflowError, LookupError, AttributeError):
@@ -141,27 +164,30 @@ def _until(date: str, now: Callable[[], float]) -> float:
 
 @attrs.frozen(kw_only=True)
 class RateLimits:
-    """What the ``x-ratelimit-*`` headers of a response say; None for each that did not come.
+    """The rate limits in the ``x-ratelimit-*`` headers of a response; None for missing ones.
 
-    https://platform.openai.com/docs/guides/rate-limits
+    See https://platform.openai.com/docs/guides/rate-limits.
     """
 
     limit_requests: int | None = None
-    """How many requests are allowed before the limit is reached."""
+    """The maximum number of requests."""
     limit_tokens: int | None = None
-    """How many tokens are."""
+    """The maximum number of tokens."""
     remaining_requests: int | None = None
-    """How many requests are left."""
+    """The number of remaining requests."""
     remaining_tokens: int | None = None
-    """How many tokens are."""
+    """The number of remaining tokens."""
     reset_requests: float | None = None
-    """Seconds until the requests are at their limit again."""
+    """The time in seconds until the limit of requests is reset."""
     reset_tokens: float | None = None
-    """Seconds until the tokens are."""
+    """The time in seconds until the limit of tokens is reset."""
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> RateLimits:
-        """The limits in some headers.
+        """Return the rate limits in response headers.
+
+        Args:
+            headers: The response headers.
 
         >>> headers = {"x-ratelimit-remaining-tokens": "59", "x-ratelimit-reset-tokens": "6m0s"}
         >>> limits = RateLimits.from_headers(headers)
@@ -172,20 +198,22 @@ class RateLimits:
         found: dict[str, Any] = {}
         for of in ("requests", "tokens"):
             for what in ("limit", "remaining", "reset"):
-                said = headers.get(f"x-ratelimit-{what}-{of}", "").strip()
-                found[f"{what}_{of}"] = _seconds(said) if what == "reset" else _count(said)
+                value = headers.get(f"x-ratelimit-{what}-{of}", "").strip()
+                found[f"{what}_{of}"] = (
+                    _parse_duration(value) if what == "reset" else _parse_count(value)
+                )
         return cls(**found)
 
 
-def _count(text: str) -> int | None:
+def _parse_count(text: str) -> int | None:
     try:
-        return int(text) if len(text) <= _LONGEST_VALUE else None
+        return int(text) if len(text) <= _MAX_VALUE_LENGTH else None
     except ValueError:
         return None
 
 
-_LONGEST_VALUE = 64
-"""The longest header that can be a date or a duration: longer ones are not looked at."""
+_MAX_VALUE_LENGTH = 64
+"""The maximum length of a date or duration in a header; longer values are ignored."""
 
 _DURATION = re.compile(
     r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d*)?)s)?(?:(\d+(?:\.\d*)?)ms)?"
@@ -193,9 +221,9 @@ _DURATION = re.compile(
 _IN_SECONDS = (86400, 3600, 60, 1, 0.001)
 
 
-def _seconds(text: str) -> float | None:
-    """A duration, such as ``1h2m3.5s``, ``20ms`` or a plain number of seconds, in seconds."""
-    if len(text) > _LONGEST_VALUE:
+def _parse_duration(text: str) -> float | None:
+    """Return a duration, such as ``1h2m3.5s``, ``20ms`` or a number of seconds, in seconds."""
+    if len(text) > _MAX_VALUE_LENGTH:
         return None
     if re.fullmatch(r"\d+(\.\d*)?", text):
         return float(text)
@@ -206,7 +234,11 @@ def _seconds(text: str) -> float | None:
 
 
 def redact_url(url: str) -> str:
-    """A URL that can be shown: without the password, and without queries that carry keys."""
+    """Return a URL for display: without the password and the secrets in its query.
+
+    Args:
+        url: The URL.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,8 +1,8 @@
-"""HTTP as values: what a call sends, what comes back, and the protocol of whoever carries it.
+"""HTTP as values: requests, responses, timeouts, and the protocols of transports.
 
-Nothing here opens a socket. A transport is any object with ``send(request) -> response``; it raises
-:class:`TransportError` (or :class:`TransportTimeout`) when no answer came, and nothing else needs
-to be known about the rest of the library to write one::
+Nothing here does I/O. A transport is any object with ``send(request) -> response``, or a coroutine
+method ``asend(request)``. It raises :class:`TransportError` (or :class:`TransportTimeout`) if no
+response was received. To write one, nothing else of the library needs to be known::
 
     class CurlTransport:
         def send(self, request: HttpRequest) -> HttpResponse:
@@ -11,7 +11,7 @@ to be known about the rest of the library to write one::
             )
             return HttpResponse(status, headers, body)
 
-Whether to retry, to follow a redirect or to raise is decided above it, once for all transports.
+Retries, redirects and errors are handled above it, once for all transports.
 """
 
 from __future__ import annotations
@@ -47,35 +47,46 @@ class Omit(enum.Enum):
 
 
 omit = Omit.OMIT
-"""Leave a parameter out, as if it had not been given."""
+"""Omit a parameter, as if it had not been passed."""
 
 NotGiven = Omit
-"""The older name of :class:`Omit`, known from the official package."""
+"""The former name of :class:`Omit` in the official package."""
 
 NOT_GIVEN = not_given = omit
-"""The older names of :data:`omit`, known from the official package."""
+"""The former names of :data:`omit` in the official package."""
 
 
 LONGEST = 10 * 365 * 86400
-"""The longest time limit in seconds: clocks and sockets can't count for ever."""
+"""The maximum timeout in seconds; clocks and sockets do not support more."""
 
 STREAM_END = 15.0
-"""How long a finished stream may be silent before it counts as ended, unless a timeout says so."""
+"""The default timeout in seconds for the end of a finished stream."""
 
 
 @attrs.frozen(init=False)
 class Timeout:
-    """How long to wait, in seconds; None means without limit.
+    """Timeouts in seconds; None means no timeout.
 
-    ``Timeout(30)`` sets connect, read, write and pool alike (``pool`` is for transports that make
-    calls wait for a free connection; those of this library open another one). ``total`` bounds
-    the whole call: all attempts, the waits between them and the stream to its end. A read timeout
-    alone bounds only the wait for the next bytes, which a server's heartbeats defeat.
+    ``Timeout(30)`` sets ``connect``, ``read``, ``write`` and ``pool``. ``total`` limits the whole
+    call: all attempts, the delays between them and the stream to its end. A read timeout only
+    limits the wait for the next bytes, which heartbeats of a server defeat.
 
-    ``stream_end`` bounds the silence after a stream has its finish reasons: a server that then
-    sends neither a byte nor ``[DONE]`` and keeps the connection open for so long has ended the
-    stream. Each byte that comes restarts it. Unless given, it is 15 seconds; with None, ``read``
-    and ``total`` are the only limits.
+    ``stream_end`` limits the wait after the finish reasons of a stream: a server that then sends
+    neither data nor ``[DONE]`` and keeps the connection open has ended the stream. Each byte
+    restarts it.
+
+    Args:
+        timeout: The default of ``connect``, ``read``, ``write`` and ``pool``.
+        connect: The timeout for opening a connection.
+        read: The timeout for each read.
+        write: The timeout for each write.
+        pool: The timeout for waiting for a free connection, for transports that limit their number;
+            those of this library open another one.
+        total: The timeout for the whole call.
+        stream_end: The timeout for the end of a stream; None to use only ``read`` and ``total``.
+
+    Raises:
+        ValueError: A timeout is not a positive number.
     """
 
     connect: float | None
@@ -113,7 +124,11 @@ class Timeout:
         return {"type": "is-instance", "cls": cls}
 
     def within(self, seconds: float) -> Timeout:
-        """This timeout with no wait longer than ``seconds``: what is left of a total."""
+        """Return a copy with no timeout longer than a limit.
+
+        Args:
+            seconds: The limit in seconds.
+        """
         waits = {
             name: seconds if limit is None else min(limit, seconds)
             for name, limit in attrs.asdict(self).items()
@@ -125,52 +140,64 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _shown_redacted(url: str) -> str:
+def _conceal_url_if_secret(url: str) -> str:
     return concealed_url(url) if "@" in url or "?" in url else url
 
 
 def sized(content: bytes) -> str:
-    """Return what is shown of a body: its size."""
+    """Return the size of a body for display.
+
+    Args:
+        content: The body.
+    """
     return f"<{len(content)} bytes>"
 
 
 @attrs.frozen
 class HttpRequest:
-    """One HTTP request: what a transport is given to send."""
+    """An HTTP request.
+
+    Args:
+        method: The HTTP method.
+        url: The URL.
+        headers: The headers.
+        content: The body.
+        timeout: The timeouts.
+    """
 
     method: str
-    url: str = attrs.field(converter=_shown_redacted)
+    url: str = attrs.field(converter=_conceal_url_if_secret)
     headers: Headers = attrs.field(factory=Headers, converter=as_headers)
     content: bytes = attrs.field(default=b"", repr=sized)
     timeout: Timeout = attrs.field(factory=Timeout)
 
     def __repr__(self) -> str:
-        # Of the body only the size: it is as private as the key, and can be megabytes.
+        # Only the size of the body: it is private, and may be large.
         shown = f"{self.method!r}, {redact_url(self.url)!r}, {self.headers!r}"
         return f"HttpRequest({shown}, {sized(self.content)})"
 
     def json(self) -> Any:
-        """The body, read as JSON."""
+        """Return the body as decoded JSON."""
         return json.loads(self.content)
 
 
 @attrs.define(repr=False)
 class HttpResponse:
-    """One HTTP response: a status, headers, and a body that is bytes or comes in pieces.
+    """An HTTP response; the body is bytes or an iterable of chunks.
 
     Args:
-        status: The status code.
-        headers: Any mapping or pairs.
-        body: The whole body, or an iterable of its pieces as they come; an asynchronous one from
-            an :class:`AsyncTransport`. Iterating it may raise :class:`TransportError`.
-        request: What it answers; the caller of the transport fills this in, and the next three.
-        attempts: How many requests were made until it came.
-        asked_to_wait: How many seconds the server asked to wait at the last failed attempt.
-        elapsed: How many seconds passed between sending the request and these headers.
-        on_close: Gives the connection back, or drops it where the body was not read to its end.
-            Called once. What it returns is awaited, where it can be.
-        limit_wait: Sets how many seconds the next piece may take from now on; None where the
-            transport can't tell. Without it, a deadline is only noticed between two pieces.
+        status: The HTTP status code.
+        headers: The headers, as a mapping or pairs.
+        body: The whole body, or an iterable of its chunks as they arrive; an asynchronous one from
+            an :class:`AsyncTransport`. Iterating over it may raise :class:`TransportError`.
+        request: The request; set by the caller of the transport, as are the next three.
+        attempts: The number of attempts until this response.
+        asked_to_wait: The delay in seconds that the server requested at the last failed attempt.
+        elapsed: The time in seconds between sending the request and receiving the headers.
+        on_close: Releases the connection, or closes it if the body was not read to its end. Called
+            once; the result is awaited if it is awaitable.
+        limit_wait: Sets the timeout in seconds for the next chunk; None if the transport does not
+            support it. Without it, a deadline is only checked between two chunks.
     """
 
     status: int
@@ -187,22 +214,22 @@ class HttpResponse:
 
     @property
     def status_code(self) -> int:
-        """The status, by the name that other HTTP libraries use."""
+        """The HTTP status code, by the name that other HTTP libraries use."""
         return self.status
 
     @property
     def request_id(self) -> str | None:
-        """The ``x-request-id`` header: what a provider's support asks for."""
+        """The ``x-request-id`` header, which support teams ask for."""
         return self.headers.get("x-request-id")
 
     def info(self) -> ResponseInfo:
-        """What is worth keeping of it after its body was read."""
+        """Return the metadata that is kept after the body was read."""
         return ResponseInfo(self.status, self.headers, self.attempts, self.asked_to_wait)
 
     def read(self) -> bytes:
-        """The whole body; the connection is given back. May be called again.
+        """Read the whole body and release the connection. It may be called repeatedly.
 
-        Where it breaks off, :attr:`body` is what had come.
+        If the body breaks off, :attr:`body` is what was received.
         """
         if not isinstance(self.body, bytes):
             pieces: list[bytes] = []
@@ -215,7 +242,10 @@ class HttpResponse:
         return self.body
 
     async def aread(self) -> bytes:
-        """:meth:`read`, awaited: for the responses of an :class:`AsyncTransport`."""
+        """Read the whole body asynchronously and release the connection.
+
+        It is for the responses of an :class:`AsyncTransport` and may be called repeatedly.
+        """
         if not isinstance(self.body, bytes):
             pieces: list[bytes] = []
             try:
@@ -227,18 +257,18 @@ class HttpResponse:
         return self.body
 
     def __iter__(self) -> Iterator[bytes]:
-        """The body in pieces, as they come. Does not close the response."""
+        """Iterate over the chunks of the body. This does not close the response."""
         if isinstance(self.body, bytes):
             return iter((self.body,))
         if not isinstance(self.body, Iterable):
-            raise TypeError("the body comes asynchronously: iterate it by `async for`")
+            raise TypeError("the body is asynchronous: iterate over it with `async for`")
         return iter(self.body)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """The body in pieces, as they come. Does not close the response."""
+        """Iterate over the chunks of the body. This does not close the response."""
         if isinstance(self.body, AsyncIterable):
             return aiter(self.body)
-        return _awaited(self)
+        return _as_async(self)
 
     @property
     def text(self) -> str:
@@ -256,19 +286,19 @@ class HttpResponse:
             return content.decode("utf-8-sig", "replace")
 
     def json(self) -> Any:
-        """The whole body, read as JSON."""
+        """Return the whole body as decoded JSON."""
         return json.loads(self.read())
 
     def close(self) -> None:
-        """Give the connection back. Does no harm when called twice."""
+        """Release the connection. It may be called repeatedly."""
         on_close, self.on_close, self.limit_wait = self.on_close, None, None
         if not isinstance(self.body, bytes):
-            self.body = b""  # what was not read will not be
+            self.body = b""  # the rest of the body is discarded
         if on_close is not None:
             on_close()
 
     async def aclose(self) -> None:
-        """:meth:`close`, awaited: for the responses of an :class:`AsyncTransport`."""
+        """Release the connection, for responses of an :class:`AsyncTransport`."""
         on_close, self.on_close, self.limit_wait = self.on_close, None, None
         if not isinstance(self.body, bytes):
             self.body = b""
@@ -285,71 +315,93 @@ class HttpResponse:
 _CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)
 
 
-async def _awaited(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
+async def _as_async(pieces: Iterable[bytes]) -> AsyncIterator[bytes]:
     for piece in pieces:
         yield piece
 
 
 @attrs.frozen
 class ResponseInfo:
-    """What is worth knowing about a response after its body was read."""
+    """The metadata of a response, kept after its body was read.
+
+    Args:
+        status: The HTTP status code.
+        headers: The headers.
+        attempts: The number of attempts until this response.
+        retry_after: The delay in seconds that the server requested at the last failed attempt.
+    """
 
     status: int
     headers: Headers
     attempts: int = 1
-    """How many requests were made until this answer came."""
+    """The number of attempts until this response."""
     retry_after: float | None = None
-    """How many seconds the server asked to wait, at the last attempt that failed."""
+    """The delay in seconds that the server requested at the last failed attempt."""
 
     @property
     def request_id(self) -> str | None:
-        """The ``x-request-id`` header: what a provider's support asks for."""
+        """The ``x-request-id`` header, which support teams ask for."""
         return self.headers.get("x-request-id")
 
     @property
     def rate_limits(self) -> RateLimits:
-        """What the ``x-ratelimit-*`` headers say, as numbers and seconds."""
+        """The rate limits in the ``x-ratelimit-*`` headers."""
         return RateLimits.from_headers(self.headers)
 
 
 class Transport(Protocol):
-    """Whoever carries a request to a server and brings the response.
+    """Send a request and return its response.
 
-    A ``close()`` method, where there is one, is called when the client is closed.
+    A ``close()`` method, if there is one, is called when the client is closed.
     """
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Send the request and give the response as soon as its headers are there.
+        """Send a request and return the response when its headers have arrived.
 
-        A redirect is given back like any other response, never followed. Whatever status came is
-        an answer, not an error.
+        Redirects are returned like any other response, not followed. No status is an error.
+
+        Args:
+            request: The request.
+
+        Returns:
+            The response.
 
         Raises:
-            TransportTimeout: a limit of ``request.timeout`` was reached.
-            TransportError: the connection failed in another way. The exception below it belongs
-                into ``__cause__``.
+            TransportTimeout: One of the timeouts of the request expired.
+            TransportError: The connection failed otherwise. The original exception is the
+                ``__cause__``.
         """
         ...
 
 
 class AsyncTransport(Protocol):
-    """As :class:`Transport`, awaited: its responses have an asynchronous iterable as body.
+    """Send a request and return its response, asynchronously.
 
-    Cancelling :meth:`send`, or the wait for a piece of the body, must end the connection. An
-    ``aclose()`` or ``close()`` method, where there is one, is called when the client is closed.
+    The bodies of its responses are bytes or asynchronous iterables of bytes. Cancelling
+    :meth:`asend`, or the wait for a chunk of the body, must close the connection. An ``aclose()``
+    or ``close()`` method, if there is one, is called when the client is closed.
     """
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """As :meth:`Transport.send`."""
+    def asend(self, request: HttpRequest) -> Awaitable[HttpResponse]:
+        """Send a request and return the response; see :meth:`Transport.send`.
+
+        It is awaited, and usually declared with ``async def``.
+
+        Args:
+            request: The request.
+
+        Returns:
+            The response.
+        """
         ...
 
 
 class TransportError(Exception):
-    """No answer, or only part of one, came over the connection.
+    """No response was received, or an incomplete one.
 
     Args:
-        message: What happened, for a person.
-        retryable: False where trying again can't help: a certificate that does not verify, say.
+        message: A description of the problem.
+        retryable: Whether a retry may succeed; False, for example, if a certificate is invalid.
     """
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
@@ -358,24 +410,24 @@ class TransportError(Exception):
 
 
 class TransportTimeout(TransportError):
-    """A limit of the request's timeout was reached."""
+    """One of the timeouts of a request expired."""
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
     """Return the running event loop.
 
     Raises:
-        RuntimeError: asyncio does not run here.
+        RuntimeError: No asyncio event loop is running.
     """
-    import asyncio  # here, as a program that awaits nothing does not load it
+    import asyncio  # lazily: synchronous programs do not need it
 
     try:
         return asyncio.get_running_loop()
     except RuntimeError:
-        raise RuntimeError(_no_loop()) from None
+        raise RuntimeError(_no_loop_message()) from None
 
 
-def _no_loop() -> str:
+def _no_loop_message() -> str:
     found = "trio is running" if _in_trio() else "no event loop is running"
     return (
         f"chatlib's asynchronous calls need asyncio, and {found}: run them with asyncio.run(); "

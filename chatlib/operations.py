@@ -1,7 +1,7 @@
-"""Each operation as a pure pair: parameters to a request, a response to a type or an exception.
+"""The operations of the API as pairs of pure functions: build a request, read a response.
 
-Nothing here sends anything. ``build_*`` makes an :class:`~chatlib.http.HttpRequest`, ``read_*``
-takes an :class:`~chatlib.http.HttpResponse`; how the two travel is somebody else's business::
+Nothing here does I/O. ``build_*`` returns an :class:`~chatlib.http.HttpRequest`, ``read_*`` takes
+an :class:`~chatlib.http.HttpResponse`; any HTTP library can be used in between::
 
     request = build_create(config, model="gpt-5", messages=[UserMessage(content="Hello")])
     response = anything_that_speaks_http(request)
@@ -44,23 +44,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 JsonItem = TypeVar("JsonItem", bound=JsonObject)
 
-_TO_BODY = "A field of a server's own goes into extra_body={...}."
-_TO_QUERY = "A parameter of a server's own goes into extra_query={...}."
+_TO_BODY = "Pass a field that only this server knows in extra_body={...}."
+_TO_QUERY = "Pass a parameter that only this server knows in extra_query={...}."
 
 
 def build_create(
     config: Config, *, stream: bool | Omit | None = omit, **params: Unpack[CreateOptions]
 ) -> HttpRequest:
-    """The request that creates a chat completion: ``POST /chat/completions``.
+    """Build the request that creates a chat completion: ``POST /chat/completions``.
 
     Args:
-        config: Whom to ask, and as whom. A key that is a function is called.
-        stream: Whether the answer shall come as an event stream, for :func:`read_chunks`.
-        params: The parameters of the API (:class:`~chatlib.types.CreateParams`) and the options
-            of a request (:class:`~chatlib.types.RequestOptions`).
+        config: The client configuration. An API key that is a function is called.
+        stream: True to receive an event stream, for :func:`read_chunks`.
+        params: The parameters of the API (:class:`~chatlib.types.CreateParams`) and request options
+            (:class:`~chatlib.types.RequestOptions`).
+
+    Returns:
+        The request.
 
     Raises:
-        TypeError: a parameter is unknown or missing, or a value in it is not JSON.
+        TypeError: A parameter is unknown or missing, or a value is not JSON serializable.
 
     >>> request = build_create(
     ...     Config(api_key="secret"), model="gpt-5", messages=[{"role": "user", "content": "Hi"}]
@@ -74,13 +77,19 @@ def build_create(
 
 
 def create_operation(given: Mapping[str, Any]) -> Operation[ChatCompletion]:
-    """What :func:`build_create` and :func:`read_completion` do, as one value.
+    """Return the operation of :func:`build_create` and :func:`read_completion`.
 
     Args:
-        given: The parameters, and the options of the request.
+        given: The parameters and request options.
+
+    Returns:
+        The operation.
+
+    Raises:
+        TypeError: A parameter is unknown or missing, or a value is not JSON serializable.
     """
     options, params = split_options(given)
-    content = _create_content(params, options)
+    content = _encode_create(params, options)
     return Operation(
         method="POST",
         path="/chat/completions",
@@ -92,9 +101,9 @@ def create_operation(given: Mapping[str, Any]) -> Operation[ChatCompletion]:
     )
 
 
-def _create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
-    """The body of a create call, encoded: its parameters, with ``extra_body`` merged over them."""
-    _check_names("create()", params, CREATE_PARAMS, _TO_BODY)
+def _encode_create(params: Mapping[str, Any], options: RequestOptions) -> bytes:
+    """Return the JSON body of a create request: the parameters merged with ``extra_body``."""
+    _check_parameters("create()", params, CREATE_PARAMS, _TO_BODY)
     if not isinstance(params.get("stream"), (bool, type(None), Omit)):
         raise TypeError(f"stream is {params['stream']!r}; it must be True or False")
     missing = [name for name in ("messages", "model") if params.get(name, omit) is omit]
@@ -117,16 +126,20 @@ def _create_content(params: Mapping[str, Any], options: RequestOptions) -> bytes
             )
         if isinstance(message, ChatCompletion):
             raise TypeError(f"messages[{at}] is a completion; send its choices[0].message")
-    return _content({**params, **listed}, options)
+    return _encode_body({**params, **listed}, options)
 
 
-def _content(params: Mapping[str, Any], options: RequestOptions) -> bytes:
+def _encode_body(params: Mapping[str, Any], options: RequestOptions) -> bytes:
     body = to_request(params)
     extra = options.get("extra_body")
-    return to_json(_merged(body, to_request(extra, "extra_body")) if extra is not None else body)
+    return to_json(
+        _deep_merge(body, to_request(extra, "extra_body")) if extra is not None else body
+    )
 
 
-def _check_names(call: str, params: Mapping[str, Any], known: frozenset[str], hint: str) -> None:
+def _check_parameters(
+    call: str, params: Mapping[str, Any], known: frozenset[str], hint: str
+) -> None:
     unknown = [name for name in params if name not in known]
     if unknown:
         near = difflib.get_close_matches(unknown[0], known | REQUEST_OPTIONS, 1)
@@ -134,22 +147,32 @@ def _check_names(call: str, params: Mapping[str, Any], known: frozenset[str], hi
         raise TypeError(f"{call} has no parameter {unknown[0]!r}{suggestion} {hint}")
 
 
-def _merged(under: Any, over: Any) -> Any:
-    """Two JSON values, the second one winning; objects are merged key by key."""
+def _deep_merge(under: Any, over: Any) -> Any:
+    """Merge two JSON values; the second one takes precedence, objects are merged by key."""
     if isinstance(under, Mapping) and isinstance(over, Mapping):
-        return {**under, **{k: _merged(under[k], v) if k in under else v for k, v in over.items()}}
+        return {
+            **under,
+            **{k: _deep_merge(under[k], v) if k in under else v for k, v in over.items()},
+        }
     return over
 
 
 def read_completion(response: HttpResponse) -> ChatCompletion:
-    """The completion in a response to :func:`build_create`.
+    """Decode the response to :func:`build_create`.
 
-    An event stream, which some servers send unasked, is joined to one.
+    An event stream, which some servers send without being asked, is accumulated into one
+    completion.
+
+    Args:
+        response: The response.
+
+    Returns:
+        The completion.
 
     Raises:
-        APIStatusError: an error status; the class says which.
-        APIError: an error inside a 200.
-        APIResponseValidationError: the body is no completion.
+        APIStatusError: The status is an error; the class tells which.
+        APIError: The response has status 200 and contains an error.
+        APIResponseValidationError: The body is not a completion.
 
     >>> body = b'{"choices": [{"message": {"role": "assistant", "content": "Hello"}}]}'
     >>> read_completion(HttpResponse(200, {}, body)).choices[0].message.content
@@ -178,15 +201,18 @@ def _is_event_stream(body: bytes) -> bool:
 def build_retrieve(
     config: Config, completion_id: str, **options: Unpack[RequestOptions]
 ) -> HttpRequest:
-    """The request for a stored completion, which :func:`read_completion` reads.
+    """Build the request that retrieves a stored completion, for :func:`read_completion`.
 
     Args:
-        config: Whom to ask, and as whom.
-        completion_id: The id of the completion.
-        options: The options of a request.
+        config: The client configuration.
+        completion_id: The ID of the completion.
+        options: The request options.
+
+    Returns:
+        The request.
 
     Raises:
-        ValueError: the id is empty.
+        ValueError: The ID is empty.
 
     >>> build_retrieve(Config(api_key="secret"), "chatcmpl-1").url
     'https://api.openai.com/v1/chat/completions/chatcmpl-1'
@@ -197,30 +223,35 @@ def build_retrieve(
 def build_update(
     config: Config, completion_id: str, **params: Unpack[UpdateOptions]
 ) -> HttpRequest:
-    """The request that changes a stored completion, which :func:`read_completion` reads.
+    """Build the request that updates a stored completion, for :func:`read_completion`.
 
     Args:
-        config: Whom to ask, and as whom.
-        completion_id: The id of the completion.
-        params: ``metadata``, which takes the place of all that there is; and the options of a
-            request.
+        config: The client configuration.
+        completion_id: The ID of the completion.
+        params: ``metadata``, which replaces the existing metadata, and request options.
+
+    Returns:
+        The request.
 
     Raises:
-        ValueError: the id is empty.
-        TypeError: a parameter is unknown or missing.
+        ValueError: The ID is empty.
+        TypeError: A parameter is unknown or missing.
     """
     return update_operation(completion_id, params).build(config)
 
 
 def build_list(config: Config, **params: Unpack[ListOptions]) -> HttpRequest:
-    """The request for a page of stored completions, which :func:`read_completions` reads.
+    """Build the request for a page of stored completions, for :func:`read_completions`.
 
     Args:
-        config: Whom to ask, and as whom.
-        params: Which ones (:class:`~chatlib.types.ListParams`), and the options of a request.
+        config: The client configuration.
+        params: The filters (:class:`~chatlib.types.ListParams`) and request options.
+
+    Returns:
+        The request.
 
     Raises:
-        TypeError: a parameter is unknown.
+        TypeError: A parameter is unknown.
 
     >>> build_list(Config(api_key="secret"), limit=2, metadata={"user": "ann"}).url
     'https://api.openai.com/v1/chat/completions?limit=2&metadata%5Buser%5D=ann'
@@ -231,15 +262,18 @@ def build_list(config: Config, **params: Unpack[ListOptions]) -> HttpRequest:
 def build_delete(
     config: Config, completion_id: str, **options: Unpack[RequestOptions]
 ) -> HttpRequest:
-    """The request that deletes a stored completion, which :func:`read_deleted` reads.
+    """Build the request that deletes a stored completion, for :func:`read_deleted`.
 
     Args:
-        config: Whom to ask, and as whom.
-        completion_id: The id of the completion.
-        options: The options of a request.
+        config: The client configuration.
+        completion_id: The ID of the completion.
+        options: The request options.
+
+    Returns:
+        The request.
 
     Raises:
-        ValueError: the id is empty.
+        ValueError: The ID is empty.
     """
     return delete_operation(completion_id, options).build(config)
 
@@ -247,28 +281,36 @@ def build_delete(
 def build_list_messages(
     config: Config, completion_id: str, **params: Unpack[MessageListOptions]
 ) -> HttpRequest:
-    """The request for a page of a stored completion's messages; :func:`read_messages` reads it.
+    """Build the request for a page of messages of a stored completion, for :func:`read_messages`.
 
     Args:
-        config: Whom to ask, and as whom.
-        completion_id: The id of the completion.
-        params: Which ones (:class:`~chatlib.types.MessageListParams`), and the options of a
-            request.
+        config: The client configuration.
+        completion_id: The ID of the completion.
+        params: The filters (:class:`~chatlib.types.MessageListParams`) and request options.
+
+    Returns:
+        The request.
 
     Raises:
-        ValueError: the id is empty.
-        TypeError: a parameter is unknown.
+        ValueError: The ID is empty.
+        TypeError: A parameter is unknown.
     """
     return list_messages_operation(completion_id, params).build(config)
 
 
 def read_completions(response: HttpResponse) -> CursorPage[ChatCompletion]:
-    """The page in a response to :func:`build_list`.
+    """Decode the response to :func:`build_list`.
+
+    Args:
+        response: The response.
+
+    Returns:
+        The page of completions.
 
     Raises:
-        APIStatusError: an error status; the class says which.
-        APIError: an error inside a 200.
-        APIResponseValidationError: the body is no page.
+        APIStatusError: The status is an error; the class tells which.
+        APIError: The response has status 200 and contains an error.
+        APIResponseValidationError: The body is not a page.
 
     >>> page = read_completions(HttpResponse(200, {}, b'{"data": [{"id": "chatcmpl-1"}]}'))
     >>> [completion.id for completion in page.data]
@@ -278,17 +320,35 @@ def read_completions(response: HttpResponse) -> CursorPage[ChatCompletion]:
 
 
 def read_messages(response: HttpResponse) -> CursorPage[ChatCompletionStoreMessage]:
-    """The page in a response to :func:`build_list_messages`. Raises as :func:`read_completions`."""
+    """Decode the response to :func:`build_list_messages`.
+
+    Args:
+        response: The response.
+
+    Returns:
+        The page of messages.
+
+    Raises:
+        APIStatusError: The status is an error; the class tells which.
+        APIError: The response has status 200 and contains an error.
+        APIResponseValidationError: The body is not a page.
+    """
     return _read_page(response, ChatCompletionStoreMessage)
 
 
 def read_deleted(response: HttpResponse) -> ChatCompletionDeleted:
-    """The confirmation in a response to :func:`build_delete`.
+    """Decode the response to :func:`build_delete`.
+
+    Args:
+        response: The response.
+
+    Returns:
+        The confirmation of the server.
 
     Raises:
-        APIStatusError: an error status; the class says which.
-        APIError: an error inside a 200.
-        APIResponseValidationError: the body is no JSON object.
+        APIStatusError: The status is an error; the class tells which.
+        APIError: The response has status 200 and contains an error.
+        APIResponseValidationError: The body is not a JSON object.
     """
     raise_for_status(response)
     made = converter().structure(read_object(response), ChatCompletionDeleted)
@@ -316,14 +376,26 @@ def _read_page(response: HttpResponse, item_type: type[JsonItem]) -> CursorPage[
 
 
 def retrieve_operation(completion_id: str, options: Mapping[str, Any]) -> Operation[ChatCompletion]:
-    """What :func:`build_retrieve` and :func:`read_completion` do, as one value."""
-    return _query("retrieve()", "GET", _stored_path(completion_id), options, read_completion)
+    """Return the operation of :func:`build_retrieve` and :func:`read_completion`.
+
+    Args:
+        completion_id: The ID of the completion.
+        options: The request options.
+    """
+    return _query_operation(
+        "retrieve()", "GET", _stored_path(completion_id), options, read_completion
+    )
 
 
 def update_operation(completion_id: str, given: Mapping[str, Any]) -> Operation[ChatCompletion]:
-    """What :func:`build_update` and :func:`read_completion` do, as one value."""
+    """Return the operation of :func:`build_update` and :func:`read_completion`.
+
+    Args:
+        completion_id: The ID of the completion.
+        given: The parameters and request options.
+    """
     options, params = split_options(given)
-    _check_names("update()", params, UPDATE_PARAMS, _TO_BODY)
+    _check_parameters("update()", params, UPDATE_PARAMS, _TO_BODY)
     if "metadata" not in params:
         raise TypeError("update() needs 'metadata'")
     return Operation(
@@ -331,35 +403,55 @@ def update_operation(completion_id: str, given: Mapping[str, Any]) -> Operation[
         path=_stored_path(completion_id),
         read=read_completion,
         options=options,
-        content=_content(params, options),
+        content=_encode_body(params, options),
     )
 
 
 def list_operation(given: Mapping[str, Any]) -> Operation[CursorPage[ChatCompletion]]:
-    """What :func:`build_list` and :func:`read_completions` do, as one value."""
-    return _query("list()", "GET", "/chat/completions", given, read_completions, LIST_PARAMS)
+    """Return the operation of :func:`build_list` and :func:`read_completions`.
+
+    Args:
+        given: The filters and request options.
+    """
+    return _query_operation(
+        "list()", "GET", "/chat/completions", given, read_completions, LIST_PARAMS
+    )
 
 
 def delete_operation(
     completion_id: str, options: Mapping[str, Any]
 ) -> Operation[ChatCompletionDeleted]:
-    """What :func:`build_delete` and :func:`read_deleted` do, as one value."""
-    return _query("delete()", "DELETE", _stored_path(completion_id), options, read_deleted)
+    """Return the operation of :func:`build_delete` and :func:`read_deleted`.
+
+    Args:
+        completion_id: The ID of the completion.
+        options: The request options.
+    """
+    return _query_operation(
+        "delete()", "DELETE", _stored_path(completion_id), options, read_deleted
+    )
 
 
 def list_messages_operation(
     completion_id: str, given: Mapping[str, Any]
 ) -> Operation[CursorPage[ChatCompletionStoreMessage]]:
-    """What :func:`build_list_messages` and :func:`read_messages` do, as one value."""
+    """Return the operation of :func:`build_list_messages` and :func:`read_messages`.
+
+    Args:
+        completion_id: The ID of the completion.
+        given: The filters and request options.
+    """
     path = f"{_stored_path(completion_id)}/messages"
-    return _query("messages.list()", "GET", path, given, read_messages, MESSAGE_LIST_PARAMS)
+    return _query_operation(
+        "messages.list()", "GET", path, given, read_messages, MESSAGE_LIST_PARAMS
+    )
 
 
 def _stored_path(completion_id: str) -> str:
     return f"/chat/completions/{path_segment(completion_id, 'completion_id')}"
 
 
-def _query(
+def _query_operation(
     call: str,
     method: str,
     path: str,
@@ -367,9 +459,9 @@ def _query(
     read: Callable[[HttpResponse], T],
     known: frozenset[str] = frozenset(),
 ) -> Operation[T]:
-    """An operation whose parameters go into its query."""
+    """Return an operation whose parameters are sent in the query."""
     options, params = split_options(given)
-    _check_names(call, params, known, _TO_QUERY)
+    _check_parameters(call, params, known, _TO_QUERY)
     params = {n: to_request(v, n) if is_record(v) else v for n, v in params.items()}
     content = b""
     if options.get("extra_body"):
@@ -377,7 +469,7 @@ def _query(
             raise TypeError(
                 f"{call} is a GET, which has no body: use extra_query in place of extra_body"
             )
-        content = _content({}, options)
+        content = _encode_body({}, options)
     return Operation(
         method=method, path=path, read=read, options=options, content=content, query=params
     )

@@ -1,12 +1,12 @@
-"""Keeping secrets out of what tools show of a program: ``repr``, rich, variables of tracebacks.
+"""Keep secrets out of ``repr``, rich output and tracebacks with local variables.
 
-Three rules, each in one place:
+Three rules, each implemented once:
 
-- What is a secret by its name, or carries a password, is held as a :class:`Concealed` text, which
-  shows itself to nobody who prints the object around it (:func:`conceal`).
+- A value that is secret by its name, or contains a password, is held as :class:`Concealed`, which
+  hides itself in the ``repr`` of the object around it (:func:`conceal`).
 - A field of an attrs class that could show one has a ``repr=`` of its own, which rich respects too.
-- Where headers have to be plain, in transports and while a request is built, the frames forget
-  their variables when an exception leaves them (:func:`private_frames`).
+- Where plain headers are needed, in transports and while a request is built, the frames clear their
+  local variables when an exception leaves them (:func:`private_frames`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from chatlib.headers import HIDDEN, is_secret, redact_url
 T = TypeVar("T")
 
 DEEPEST = 8
-"""How deep secrets are looked for in the extra fields of a body."""
+"""The maximum depth at which secrets are searched in the extra fields of a body."""
 
 
 class Concealed(str):
-    """A text whose ``repr`` shows another one. To whoever uses it, it is the text.
+    """A str whose ``repr`` shows another text; in all other ways it is a normal str.
 
     >>> token = Concealed("secret")
     >>> token, [token], f"Bearer {token}", token == "secret"
@@ -36,11 +36,11 @@ class Concealed(str):
     shown: str
 
     def __new__(cls, text: str, shown: str = HIDDEN) -> Concealed:
-        """Make one.
+        """Create the text.
 
         Args:
             text: The text.
-            shown: What is shown in its place.
+            shown: The text that ``repr`` shows in its place.
         """
         made = super().__new__(cls, text)
         made.shown = shown
@@ -50,20 +50,27 @@ class Concealed(str):
         return repr(self.shown)
 
     def __getitem__(self, key: SupportsIndex | slice) -> str:
-        found = super().__getitem__(key)  # rich shows the beginning of a long text
+        found = super().__getitem__(key)  # rich truncates long texts by slicing
         return Concealed(found, self.shown) if isinstance(key, slice) else found
 
 
 def concealed_url(url: str) -> str:
-    """Return a URL that shows neither its password nor its keys; the same where it has none."""
+    """Return a URL whose ``repr`` shows no secrets; unchanged if it contains none.
+
+    Args:
+        url: The URL.
+    """
     shown = redact_url(url)
     return url if shown == url else Concealed(url, shown)
 
 
 def conceal(settings: Any) -> None:
-    """Conceal, in place, what is secret in a dict of settings of a client or options of a call.
+    """Conceal the secrets in a dict of client settings or call options, in place.
 
-    Where that is interrupted, nothing is left in it: frames of the caller's still hold the dict.
+    If this is interrupted, the dict is cleared: frames of the caller still hold it.
+
+    Args:
+        settings: The dict.
     """
     try:
         with private_frames():
@@ -84,7 +91,7 @@ def _conceal(settings: dict[str, Any]) -> None:
 
 
 _SHOWN = {"messages", "model", "stream", "prompt_cache_key", "idempotency_key"}
-"""What is looked at in vain, or by its name would be concealed in vain."""
+"""Settings without secrets, which need not be searched."""
 
 _WITH_SECRETS = {
     "default_headers",
@@ -98,12 +105,12 @@ _WITH_SECRETS = {
 
 
 def concealed(value: Any, name: str = "", depth: int = 0) -> Any:
-    """Return a value in whose mappings and lists the texts with a secret's name are concealed.
+    """Return a value with the secrets in its mappings and lists concealed.
 
     Args:
-        value: Headers, a query, a piece of JSON.
-        name: By which name it is known.
-        depth: How deep it lies.
+        value: Headers, a query or JSON.
+        name: The name of the value.
+        depth: The nesting depth of the value.
     """
     if isinstance(value, str):
         return Concealed(value) if is_secret(name) and type(value) is str else value
@@ -120,19 +127,23 @@ def concealed(value: Any, name: str = "", depth: int = 0) -> Any:
 
 
 def concealed_urls(proxies: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the URLs of proxies, each of which shows no password."""
+    """Return the URLs of proxies with their passwords concealed.
+
+    Args:
+        proxies: The URLs by scheme or host.
+    """
     return {name: concealed_url(url) for name, url in (proxies or {}).items()}
 
 
 class private_frames:
-    """Around code whose variables must be plain: what an exception passes through forgets them.
+    """Clear the local variables of frames that an exception leaves.
 
-    The exception keeps its traceback, file and line; only the variables of the frames below are
-    gone, which test runners, crash reporters and rich would print.
+    The exception keeps its traceback with files and lines; only the local variables of the frames
+    below are removed, which test runners, crash reporters and rich would print.
 
     Args:
-        only_exits: Leave an ``Exception`` alone: code of the user's may have raised it, who will
-            want to look at it. Ctrl-C, SystemExit, cancellations and their like are not theirs.
+        only_exits: Ignore every ``Exception``: user code may have raised it and may want to inspect
+            it. KeyboardInterrupt, SystemExit, cancellations and the like are not ignored.
 
     >>> def show():
     ...     key = "secret"
@@ -166,10 +177,13 @@ class private_frames:
 
 
 def forget_frames(error: BaseException) -> None:
-    """Clear the variables of the frames that an exception, and those below it, went through.
+    """Clear the local variables of the frames in the tracebacks of an exception and its causes.
 
-    Frames that are running are left alone: the caller's, and all around it. So is an exception that
-    one of these handles: it happened before, and belongs to somebody else.
+    Running frames are left alone: those of the caller and everything around it. So is an exception
+    that one of these handles, since it happened before.
+
+    Args:
+        error: The exception.
     """
     running, frame = set(), inspect.currentframe()
     try:
@@ -178,7 +192,7 @@ def forget_frames(error: BaseException) -> None:
             frame = frame.f_back
         _forget_frames(error, running)
     finally:
-        running.clear()  # this frame is in it: that circle would keep all that the callers hold
+        running.clear()  # breaks a reference cycle through this frame
 
 
 def _forget_frames(error: BaseException, running: set[FrameType]) -> None:
@@ -194,16 +208,20 @@ def _forget_frames(error: BaseException, running: set[FrameType]) -> None:
             continue
         links += [link.__cause__, link.__context__]
         while step is not None:
-            # Who caught it, if that is a generator, may be waiting for its next turn.
+            # A generator that caught it may be suspended and resumed later.
             caught = link is not error and step is link.__traceback__
             if not (caught and step.tb_frame.f_code.co_flags & _WAITS):
-                with suppress(RuntimeError):  # it is running
+                with suppress(RuntimeError):  # the frame is running
                     step.tb_frame.clear()
             step = step.tb_next
 
 
 def private(pieces: Iterable[T]) -> Iterator[T]:
-    """Yield what is iterated, in :class:`private_frames`."""
+    """Yield the items of an iterable within :class:`private_frames`.
+
+    Args:
+        pieces: The iterable.
+    """
     with private_frames():
         yield from pieces
 
@@ -212,5 +230,5 @@ _WAITS = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATO
 
 
 def _is_plain_mapping(value: object) -> bool:
-    # Headers of this library hide what is secret by themselves.
+    # Headers objects of this library hide their secrets themselves.
     return isinstance(value, Mapping) and not hasattr(value, "redacted")

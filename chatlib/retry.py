@@ -1,7 +1,7 @@
-"""Whether a failed call is tried again, and after how long: the rules, once, as pure functions.
+"""Retry rules: whether a failed call is retried, and after which delay.
 
-:func:`decide` looks at one failure and answers with seconds to wait, or None. The loops that ask
-it, synchronous and not, know nothing else about retries.
+:func:`retry_delay` is a pure function of the failure. The loops that call it, synchronous and
+asynchronous, contain no other retry rules.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chatlib.errors import APIConnectionError, APIError, APIStatusError
 from chatlib.types.json_values import read_json
 
 RETRIED_STATUSES = frozenset({408, 409, 429})
-"""The statuses below 500 that are worth another try: timeout, conflict, too many requests."""
+"""Status codes below 500 that are retried: timeout, conflict, too many requests."""
 
 EMPTY_ACCOUNT = frozenset(
     {
@@ -44,21 +44,21 @@ EMPTY_ACCOUNT = frozenset(
         "terminal_quota_exhausted",  # LiteLLM (NousResearch/hermes-agent#106427)
     }
 )
-"""Codes and types of errors of an account without credit, which no wait brings.
+"""Error codes and types that mean that the account has no credit, so that a retry is useless.
 
-They are compared without regard to case, separators and a last word ``error``. Not among them are
-codes that also stand for a limit per minute, such as ``quota_exceeded``.
+Case, separators and a trailing ``error`` are ignored. Codes that may also mean a rate limit, such
+as ``quota_exceeded``, are not included.
 """
 
 
 @attrs.frozen
 class RetryPolicy:
-    """How often, and how patiently.
+    """How often a call is retried, and with which delays.
 
-    The wait before retry ``n`` (from 0) is ``initial * 2**n`` seconds, at most ``maximum``, made
-    shorter by a random share of up to ``jitter``, so that clients that failed together do not
-    come back together. A server's own ``Retry-After`` counts in its place, up to ``patience``;
-    one that asks for longer is not waited for.
+    The delay before retry ``n`` (from 0) is ``initial * 2**n`` seconds, at most ``maximum``,
+    reduced by a random share of up to ``jitter``, so that clients that failed together do not retry
+    together. A ``Retry-After`` header of the server replaces it, up to ``patience``; if the server
+    asks for more, the call is not retried.
     """
 
     max_retries: int = 2
@@ -67,19 +67,22 @@ class RetryPolicy:
     jitter: float = 0.25
     patience: float = 120.0
     random: Callable[[], float] = random.random
-    """Gives a number from 0 to 1; tests give their own."""
+    """Returns a number from 0 to 1; tests pass their own."""
 
 
-def decide(
+def retry_delay(
     policy: RetryPolicy, attempt: int, outcome: APIError, *, time_left: float | None = None
 ) -> float | None:
-    """Seconds to wait before the next attempt, or None where there shall be none.
+    """Return the delay in seconds before the next attempt; None means do not retry.
 
     Args:
-        policy: The limits.
-        attempt: How many attempts came before this one: 0 for the first.
-        outcome: What the attempt ended in.
-        time_left: Seconds until the call's deadline; None without one.
+        policy: The retry policy.
+        attempt: The number of attempts before this one: 0 for the first.
+        outcome: The error that ended the attempt.
+        time_left: The time in seconds until the deadline of the call; None if there is none.
+
+    Returns:
+        The delay in seconds, or None.
     """
     if attempt >= policy.max_retries or not is_retryable(outcome):
         return None
@@ -90,18 +93,26 @@ def decide(
     return None if time_left is not None and wait >= time_left else wait
 
 
+decide = retry_delay
+"""The former name of :func:`retry_delay`."""
+
+
 def is_retryable(outcome: APIError) -> bool:
-    """Whether another try could end better than this one did."""
+    """Return whether another attempt may succeed.
+
+    Args:
+        outcome: The error that ended the attempt.
+    """
     if isinstance(outcome, APIConnectionError):
         return outcome.retryable
     if not isinstance(outcome, APIStatusError):
         return False
-    # The server knows best: https://github.com/openai/openai-python#retries
-    if 300 <= outcome.status_code <= 399:  # a redirect that was refused
+    # The server decides: https://github.com/openai/openai-python#retries
+    if 300 <= outcome.status_code <= 399:  # a redirect that was not followed
         return False
-    said = outcome.response.headers.get("x-should-retry", "").lower()
-    if said in ("true", "false"):
-        return said == "true"
+    stated = outcome.response.headers.get("x-should-retry", "").lower()
+    if stated in ("true", "false"):
+        return stated == "true"
     if is_empty_account(outcome):
         return False
     status = outcome.embedded_status or outcome.status_code
@@ -109,13 +120,17 @@ def is_retryable(outcome: APIError) -> bool:
 
 
 def is_empty_account(outcome: APIError) -> bool:
-    """Whether an error says, by one of its codes, that the account has no credit left."""
-    said = {"code": outcome.code, "type": outcome.type, "error": outcome.body}
-    return not _LABELS_OF_EMPTY.isdisjoint(_labels(said))
+    """Return whether one of the codes in an error means that the account has no credit left.
+
+    Args:
+        outcome: The error.
+    """
+    stated = {"code": outcome.code, "type": outcome.type, "error": outcome.body}
+    return not _LABELS_OF_EMPTY.isdisjoint(_labels(stated))
 
 
 def _labels(value: Any, depth: int = 0) -> Iterator[str]:
-    """The codes and types in an error body, also in what a gateway quotes of another server."""
+    """Yield the codes and types in an error body, including errors that a gateway quotes."""
     if depth > 5:
         return
     if isinstance(value, list):
@@ -147,6 +162,14 @@ _LABELS_OF_EMPTY = frozenset(map(_label, EMPTY_ACCOUNT))
 
 
 def backoff(policy: RetryPolicy, attempt: int) -> float:
-    """The wait of our own choosing: doubled each time, bounded, shortened by jitter."""
+    """Return the delay by exponential backoff with jitter.
+
+    Args:
+        policy: The retry policy.
+        attempt: The number of attempts before this one.
+
+    Returns:
+        The delay in seconds.
+    """
     wait = min(policy.initial * 2.0 ** min(attempt, 60), policy.maximum)
     return wait * (1 - policy.jitter * policy.random())

@@ -1,9 +1,9 @@
-"""URLs: one strict parser, whose result is both what is judged and what is connected to.
+r"""Parse URLs strictly; the parsed URL is the one that is validated and connected to.
 
-Two parsers that disagree about an authority such as ``one.test\\@two.test`` let a redirect pass the
-check of the first and lead the second elsewhere. So an authority that could be read in two ways is
-refused here, and the transports connect to the scheme, host and port that :func:`parse_url` found,
-in a spelling (:attr:`Url.origin`) that every parser reads alike.
+Two parsers that disagree about an authority such as ``one.test\@two.test`` would let a redirect
+pass the check of one and lead the other elsewhere. Ambiguous authorities are therefore rejected,
+and the transports connect to the scheme, host and port that :func:`parse_url` returned, in a
+spelling (:attr:`Url.origin`) that every parser reads alike.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ class Url(NamedTuple):
     """A URL, parsed by :func:`parse_url`."""
 
     scheme: str
-    """In lower case."""
+    """The scheme in lower case."""
     host: str
-    """In lower case and ASCII; an IPv6 address in brackets."""
+    """The host in lower case and ASCII; an IPv6 address in brackets."""
     port: int | None
-    """The given port, or the default of the scheme."""
+    """The port; by default that of the scheme."""
     user: str
-    """User and password, as they stand in the URL; empty without them."""
+    """User and password, unchanged; empty if there are none."""
     rest: str
-    """Path and query; the fragment is left out."""
+    """Path and query, without the fragment."""
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port, in the spelling that is connected to."""
+        """Scheme, host and port as they are connected to."""
         shown = "" if self.port in (None, DEFAULT_PORTS.get(self.scheme)) else f":{self.port}"
         return f"{self.scheme}://{self.host}{shown}"
 
     @property
     def address(self) -> tuple[str, str, int | None]:
-        """What must be the same for two URLs to be of one origin."""
+        """Scheme, host and port; two URLs with the same have the same origin."""
         return self.scheme, self.host, self.port
 
     def __str__(self) -> str:
@@ -61,11 +61,15 @@ def parse_url(url: str, schemes: tuple[str, ...] = ("http", "https")) -> Url:
     """Parse a URL.
 
     Args:
-        schemes: Those that are allowed.
+        url: The URL.
+        schemes: The allowed schemes.
+
+    Returns:
+        The parsed URL.
 
     Raises:
-        ValueError: It is no URL with an unambiguous authority. The message says why, and does not
-            quote it, since it may hold a password.
+        ValueError: The URL is invalid, or its authority is ambiguous. The message does not quote
+            the URL, since it may contain a password.
     """
     origin = origin_of(url)
     parsed = _parse_origin(origin)
@@ -75,7 +79,11 @@ def parse_url(url: str, schemes: tuple[str, ...] = ("http", "https")) -> Url:
 
 
 def origin_of(url: str) -> str:
-    """Return what comes before the path of a URL, as it stands in it."""
+    """Return the part of a URL before its path, unchanged.
+
+    Args:
+        url: The URL.
+    """
     found = _ORIGIN.match(url)
     return url if found is None else found.group()
 
@@ -123,11 +131,11 @@ def _ipv6(text: str) -> str | None:
 
 
 def _name(text: str) -> str | None:
-    """Return a host name or an IPv4 address as it goes to the resolver; None where it is none."""
+    """Return a host name or an IPv4 address as it is resolved; None if it is invalid."""
     name = text
     if not name.isascii():
         try:
-            import idna  # of requests, which needs it as well
+            import idna  # a dependency of requests
 
             name = idna.encode(name, uts46=True).decode()
         except (ImportError, UnicodeError):  # as an IDNAError is
@@ -140,10 +148,17 @@ def _name(text: str) -> str | None:
 
 
 def redirect_target(url: str, location: str) -> Url:
-    """Return where a ``Location`` header leads, seen from the URL that was asked.
+    """Return the target of a redirect.
+
+    Args:
+        url: The URL of the request.
+        location: The ``Location`` header.
+
+    Returns:
+        The parsed URL.
 
     Raises:
-        ValueError: It is no URL of http or https, or an ambiguous one.
+        ValueError: The target is not an HTTP URL, or its authority is ambiguous.
     """
     if _CONTROLS.search(location):
         raise ValueError("the Location has a control character in it")
@@ -156,7 +171,10 @@ def redirect_target(url: str, location: str) -> Url:
 
 
 def sent_url(url: str) -> str:
-    """Return a URL as it goes over the wire: what no URL may hold is percent-encoded.
+    """Return a URL as it is sent: invalid characters are percent-encoded.
+
+    Args:
+        url: The URL.
 
     >>> sent_url("http://host/my path?q=日%20")
     'http://host/my%20path?q=%E6%97%A5%20'

@@ -180,7 +180,7 @@ def test_streamed_response_that_fails(face: Face) -> None:
             list(lines)
     assert 0 == server.open_responses
     with pytest.raises(ValueError, match="chunk_size is 0"):
-        chatlib.client.raw.Resizer(0)
+        chatlib.client.raw.ByteChunks(0)
 
 
 # Rate limits

@@ -375,7 +375,7 @@ def test_transports_of_all_kinds() -> None:
     class Mine:
         closed = False
 
-        async def send(self, request: HttpRequest) -> HttpResponse:
+        async def asend(self, request: HttpRequest) -> HttpResponse:
             async def body() -> Any:
                 await asyncio.sleep(0)
                 yield b'{"choices": [{"message": {"content": '

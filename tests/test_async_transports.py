@@ -39,7 +39,7 @@ over_all = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 
 
 async def ask(transport: AsyncTransport, where: Any) -> bytes:
-    return await (await transport.send(request_to(where))).aread()
+    return await (await transport.asend(request_to(where))).aread()
 
 
 def pickled(value: Any) -> Any:
@@ -147,7 +147,7 @@ def test_a_limit_that_is_set_inside_the_body(kind: Any) -> None:
         transport = kind()
 
         async def main() -> None:
-            response = await transport.send(request_to(server, read=0.5))
+            response = await transport.asend(request_to(server, read=0.5))
             assert response.limit_wait is not None
             pieces = aiter(response)
             assert b"a" == await anext(pieces)
@@ -169,7 +169,7 @@ def test_time_between_two_pieces_is_the_callers(kind: Any) -> None:
         transport = kind()
 
         async def main() -> None:
-            response = await transport.send(request_to(server, read=0.5))
+            response = await transport.asend(request_to(server, read=0.5))
             pieces = aiter(response)
             assert b"a" == await anext(pieces)
             await asyncio.sleep(0.9)
@@ -192,7 +192,7 @@ def test_sessions_of_closed_loops_are_disposed_of(secure: bool) -> None:
 
     async def leave() -> HttpResponse:
         await ask(transport, server)
-        return await transport.send(request_to(server))
+        return await transport.asend(request_to(server))
 
     async def last() -> None:
         await ask(transport, server)
@@ -281,15 +281,15 @@ def test_any_plain_transport() -> None:
         raise ZeroDivisionError("its own")
 
     async def main() -> None:
-        whole = await ThreadTransport(Scripted(lambda: HttpResponse(201, {"a": "b"}, b"x"))).send(
+        whole = await ThreadTransport(Scripted(lambda: HttpResponse(201, {"a": "b"}, b"x"))).asend(
             REQUEST
         )
         assert (201, "b", b"x") == (whole.status, whole.headers["a"], await whole.aread())
         pieces = ThreadTransport(Scripted(lambda: HttpResponse(200, {}, iter([b"x", b"y"]))))
-        response = await pieces.send(REQUEST)
+        response = await pieces.asend(REQUEST)
         assert [b"x", b"y"] == [piece async for piece in response]
         with pytest.raises(ZeroDivisionError, match="its own"):
-            await ThreadTransport(Scripted(fail)).send(REQUEST)
+            await ThreadTransport(Scripted(fail)).asend(REQUEST)
 
     asyncio.run(main())
 
@@ -304,7 +304,7 @@ def test_no_piece_is_read_ahead() -> None:
             yield b"%d" % number
 
     async def main() -> None:
-        response = await ThreadTransport(Scripted(lambda: HttpResponse(200, {}, body()))).send(
+        response = await ThreadTransport(Scripted(lambda: HttpResponse(200, {}, body()))).asend(
             REQUEST
         )
         pieces = aiter(response)
@@ -325,7 +325,7 @@ def test_a_call_that_can_not_be_aborted() -> None:
         return HttpResponse(200, {}, iter([b"x"]), on_close=closed.set)
 
     async def main() -> None:
-        task = asyncio.ensure_future(ThreadTransport(Scripted(slow)).send(REQUEST))
+        task = asyncio.ensure_future(ThreadTransport(Scripted(slow)).asend(REQUEST))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -346,7 +346,7 @@ def test_a_call_whose_loop_is_closed_meanwhile() -> None:
         return HttpResponse(200, {}, iter([b"x"]), on_close=closed.set)
 
     async def main() -> None:
-        task = asyncio.ensure_future(ThreadTransport(Scripted(slow)).send(REQUEST))
+        task = asyncio.ensure_future(ThreadTransport(Scripted(slow)).asend(REQUEST))
         await asyncio.sleep(0.05)
         task.cancel()
 
@@ -367,8 +367,8 @@ def test_a_call_that_is_cancelled_before_its_turn() -> None:
 
     async def main() -> None:
         transport = ThreadTransport(Scripted(slow), max_threads=1)
-        first = asyncio.ensure_future(transport.send(REQUEST))
-        second = asyncio.ensure_future(transport.send(REQUEST))
+        first = asyncio.ensure_future(transport.asend(REQUEST))
+        second = asyncio.ensure_future(transport.asend(REQUEST))
         await asyncio.sleep(0.05)
         second.cancel()
         await asyncio.sleep(0)
@@ -391,11 +391,11 @@ def test_threads_are_few_and_end() -> None:
 
     async def main() -> None:
         transport = ThreadTransport(Scripted(work), max_threads=3)
-        await asyncio.gather(*(transport.send(REQUEST) for _ in range(30)))
+        await asyncio.gather(*(transport.asend(REQUEST) for _ in range(30)))
         assert 3 == len(set(busy))
         await transport.aclose()
         assert await becomes(lambda: not set(busy) & {t.ident for t in threads_of_pools()})
-        await transport.send(REQUEST)
+        await transport.asend(REQUEST)
         await transport.aclose()
 
     asyncio.run(main())
@@ -409,7 +409,7 @@ def test_idle_threads_end_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None
         before = len(threads_of_pools())
         transport = ThreadTransport(Scripted(lambda: HttpResponse(200, {}, b"x")))
         for _ in range(3):
-            await transport.send(REQUEST)
+            await transport.asend(REQUEST)
             assert await becomes(lambda: before >= len(threads_of_pools()))
 
     asyncio.run(main())
@@ -421,8 +421,8 @@ def test_a_thread_is_held_only_while_something_is_waited_for() -> None:
         transport = ThreadTransport(Urllib3Transport(), max_threads=1)
 
         async def main() -> None:
-            first = await transport.send(request_to(server))
-            second = await transport.send(request_to(server))
+            first = await transport.asend(request_to(server))
+            second = await transport.asend(request_to(server))
             for expected in (b"a", b"b", b"c"):
                 for each in (aiter(first), aiter(second)):
                     assert expected == await anext(each)

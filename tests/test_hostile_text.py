@@ -29,7 +29,7 @@ from chatlib import (
 )
 from chatlib.errors import preview
 from chatlib.headers import Headers, retry_after
-from chatlib.retry import RetryPolicy, decide
+from chatlib.retry import RetryPolicy, retry_delay
 from chatlib.testing import InMemoryServer, raw
 from chatlib.testing.loopback import chunk, completion, sse
 from chatlib.types import ChatCompletion
@@ -182,7 +182,7 @@ def test_a_number_of_thousands_of_digits_in_an_error(name: str, digits: str) -> 
     for status in (200, 429):
         error = failure(body.encode(), status)
         assert "Boom" in str(error) or name == "message"
-        assert decide(RetryPolicy(), 0, error) is None or status == 429
+        assert retry_delay(RetryPolicy(), 0, error) is None or status == 429
         pickle.loads(pickle.dumps(error))
     _, kind, message = outcome(f"data: {body}\n\n".encode())
     assert APIError is kind
@@ -265,7 +265,7 @@ def test_errors_nested_deeply(nest: tuple[str, str], depth: int) -> None:
         body = place.replace("%s", nested(depth, *nest)).encode()
         for status in (200, 429):
             error = failure(body, status)
-            decide(RetryPolicy(), 0, error)
+            retry_delay(RetryPolicy(), 0, error)
             assert str(error) == str(pickle.loads(pickle.dumps(error)))
             copy.deepcopy(error.body)
             repr(error.body)
@@ -329,7 +329,7 @@ def test_any_answer(wire: bytes) -> None:
             assert isinstance(answer.text, str)
         else:
             assert len(str(error)) < LONGEST
-            decide(RetryPolicy(), 0, error)
+            retry_delay(RetryPolicy(), 0, error)
 
 
 @given(value=likely)

@@ -13,7 +13,7 @@ from chatlib.config import Config
 from chatlib.errors import APIConnectionError, APIError, APIResponseValidationError, APITimeoutError
 from chatlib.headers import Headers, retry_after
 from chatlib.http import HttpRequest, HttpResponse, Timeout
-from chatlib.retry import RetryPolicy, backoff, decide, is_retryable
+from chatlib.retry import RetryPolicy, backoff, is_retryable, retry_delay
 from chatlib.wire.error_bodies import error_from_response, error_inside, find_error
 from chatlib.wire.request import Operation
 from tests import faces
@@ -149,7 +149,7 @@ def test_retry_after(expected: float | None, headers: dict[str, str]) -> None:
 )
 def test_decide(expected: float | None, attempt: int, error: APIError, left: float | None) -> None:
     """The server's wait before our own; none beyond its patience, its count, or its deadline."""
-    assert expected == decide(POLICY, attempt, error, time_left=left)
+    assert expected == retry_delay(POLICY, attempt, error, time_left=left)
 
 
 # One table of scripts for both loops: what each attempt ends in, the waits, and the end of it all.

@@ -422,7 +422,7 @@ WRONG: dict[str, Callable[[], object]] = {
         ssl_context=object(),  # type: ignore[arg-type]
     ),
     "socks": lambda: asyncio.run(
-        AiohttpTransport(proxies={"http": "socks4://u:PROXYSECRET@h"}).send(
+        AiohttpTransport(proxies={"http": "socks4://u:PROXYSECRET@h"}).asend(
             HttpRequest("GET", "http://u:BASEPASSWORD@h/")
         )
     ),

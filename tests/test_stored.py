@@ -17,7 +17,13 @@ from chatlib import (
     NotFoundError,
     RateLimits,
 )
-from chatlib.client.pagination import SyncCursorPage, Trail, following, next_cursor, walked
+from chatlib.client.pagination import (
+    CursorHistory,
+    SyncCursorPage,
+    after_cursor,
+    next_cursor,
+    paginate,
+)
 from chatlib.testing import InMemoryServer, error, raw
 from chatlib.types import ChatCompletion, ChatCompletionDeleted
 from chatlib.wire.request import Operation
@@ -197,7 +203,7 @@ def test_the_next_page_is_asked_for_alike() -> None:
         options=options,
         query={"limit": 2, "after": "a"},
     )
-    request = following(operation, "b").build(CONFIG)
+    request = after_cursor(operation, "b").build(CONFIG)
     assert "http://localhost/v1/chat/completions?limit=2&after=b&y=z" == request.url
     assert "after=x" in operation.build(CONFIG).url
 
@@ -219,17 +225,17 @@ def test_a_circle_of_pages_ends(before: int, length: int) -> None:
         return operation.read(raw(200, body)(operation.build(CONFIG)))
 
     operation = chatlib.operations.list_operation({})
-    first = perform(walked(SyncCursorPage, operation, perform))
+    first = perform(paginate(SyncCursorPage, operation, perform))
     with pytest.raises(APIResponseValidationError, match="circle"):
         list(first)
 
 
 def test_a_long_walk_has_a_short_trail() -> None:
     """What is remembered of the way does not grow."""
-    trail = Trail()
+    history = CursorHistory()
     for number in range(1000):
-        trail = trail.to(str(number))
-    assert ("999", "511", 1000) == (trail.last, trail.mark, trail.steps)
+        history = history.to(str(number))
+    assert ("999", "511", 1000) == (history.last, history.mark, history.steps)
 
 
 def served(*bodies: Any) -> InMemoryServer:

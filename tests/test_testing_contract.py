@@ -23,7 +23,7 @@ from chatlib.transports.urllib3 import Urllib3Transport
 class Deaf:
     """A transport that never answers, and can't be cancelled."""
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
+    async def asend(self, request: HttpRequest) -> HttpResponse:
         end = time.monotonic() + 1.5
         while time.monotonic() < end:
             with contextlib.suppress(asyncio.CancelledError):
@@ -119,7 +119,7 @@ def test_a_client_that_is_gone_before_it_is_accepted() -> None:
 def test_a_coroutine_that_does_not_end() -> None:
     """It fails."""
     with pytest.raises(AssertionError, match="not come to an end"):
-        run(Deaf().send(HttpRequest("GET", "http://any.test/")))
+        run(Deaf().asend(HttpRequest("GET", "http://any.test/")))
 
 
 def test_what_a_coroutine_gives() -> None:
@@ -136,7 +136,7 @@ def test_what_a_coroutine_gives() -> None:
 
 @pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize(
-    "work", [Deaf().send, lambda _: asyncio.sleep(0.01)], ids=["swallows it", "has ended"]
+    "work", [Deaf().asend, lambda _: asyncio.sleep(0.01)], ids=["swallows it", "has ended"]
 )
 def test_a_cancellation_that_does_not_come_through(work: Callable[[Any], Any]) -> None:
     """It is seen, and not waited for."""

@@ -550,7 +550,7 @@ class Awaited:
     def __init__(self) -> None:
         self.closed: list[str] = []
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
+    async def asend(self, request: HttpRequest) -> HttpResponse:
         what = request.json().get("what")
         if what == "refused":
             raise TransportTimeout("too slow")
@@ -650,7 +650,7 @@ def test_server_in_memory_can_be_recorded_either_way(path: Path) -> None:
 
 def test_wrong_kind_of_transport(path: Path) -> None:
     """Is told at once."""
-    with pytest.raises(TypeError, match="Awaited is awaited: use asend"):
+    with pytest.raises(TypeError, match=r"Awaited is an asynchronous transport"):
         RecordingTransport(path, Awaited()).send(request())
 
 

@@ -104,7 +104,7 @@ def awaited(monkeypatch: pytest.MonkeyPatch) -> Any:
     async def send(request: HttpRequest) -> None:
         transport = AiohttpTransport(trust_env=False)
         try:
-            await transport.send(request)
+            await transport.asend(request)
         finally:
             await transport.aclose()
 

@@ -1,1 +1,1 @@
-"""The familiar face: clients, their loops and their streams. All rules are elsewhere."""
+"""The clients: requests over a transport, retries, streams, pages and raw access."""

@@ -1,17 +1,23 @@
-"""Raw access, awaited: what reads in :mod:`chatlib.client.raw`."""
+"""Raw access to responses, awaited; see :mod:`chatlib.client.raw`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from chatlib.client.async_call import awhole, within
-from chatlib.client.async_streams import aopen_stream, finish
-from chatlib.client.call import Call, Limit, lost
-from chatlib.client.closing import AsyncClosing
-from chatlib.client.raw import Cutter, RawResponse, Resizer, TextDecoder, TextLines, Unread
+from chatlib.client.async_call import aread_body, wait_for
+from chatlib.client.async_streams import aopen_stream, close_generator
+from chatlib.client.call import Call, ReadDeadline, to_connection_error
+from chatlib.client.closing import AsyncClosing, AsyncOpening
+from chatlib.client.raw import (
+    ByteChunks,
+    ChunkDecoder,
+    RawResponse,
+    TextChunks,
+    TextLines,
+    UnreadResponse,
+)
 from chatlib.errors import APIConnectionError
 from chatlib.http import HttpResponse, TransportError
 
@@ -23,51 +29,73 @@ T = TypeVar("T")
 
 
 async def araw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]:
-    """As :func:`chatlib.client.raw.raw_response`."""
+    """Return the response with a parser for its content.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The raw response.
+    """
     if call.operation.is_stream:
         stream: Any = await aopen_stream(response, call)
         return RawResponse(response, call, lambda: stream)
-    response = await awhole(response, call)
+    response = await aread_body(response, call)
     return RawResponse(response, call, lambda: call.operation.read(response))
 
 
 async def astreamed_response(response: HttpResponse, call: Call[T]) -> AsyncStreamedResponse[T]:
-    """As :func:`chatlib.client.raw.streamed_response`."""
+    """Return the response with its body still to be read.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The response.
+
+    Raises:
+        APIStatusError: The status is an error.
+    """
     if not 200 <= response.status <= 299:
-        await awhole(response, call)
+        await aread_body(response, call)
     return AsyncStreamedResponse(response, call)
 
 
-class AsyncStreamedResponse(Unread[T], AsyncClosing):
-    """As :class:`~chatlib.client.raw.StreamedResponse`, awaited."""
+class AsyncStreamedResponse(UnreadResponse[T], AsyncClosing):
+    """A response whose body is read asynchronously; see :class:`.StreamedResponse`."""
 
     async def read(self) -> bytes:
-        """The whole body, or what is left of it. May be called again.
+        """Read the whole body, or the rest of it. It may be called repeatedly.
+
+        Returns:
+            The body.
 
         Raises:
-            APIConnectionError: it does not come, or the response was closed before.
+            APIConnectionError: The body could not be read, or the response was closed before.
         """
         self._check()
         try:
-            return (await awhole(self.http_response, self._call)).read()
+            return (await aread_body(self.http_response, self._call)).read()
         except APIConnectionError:
-            self._was_cut = True
+            self._is_incomplete = True
             raise
 
     async def text(self) -> str:
-        """The whole body as text."""
+        """Read the whole body and return it as text."""
         await self.read()
         return self.http_response.text
 
     async def json(self) -> Any:
-        """The whole body, read as JSON."""
+        """Read the whole body and return it as decoded JSON."""
         return json.loads(await self.read())
 
     async def parse(self) -> T:
-        """What the call returns without raw access: a completion, a page, a stream, ...
+        """Return what the call returns without raw access: a completion, a page, a stream.
 
         Raises:
-            APIError: the body does not come, speaks of an error, or is not what it should be.
+            APIError: The body could not be read, contains an error or is invalid.
         """
         if not self._parsed:
             self._check()
@@ -75,67 +103,64 @@ class AsyncStreamedResponse(Unread[T], AsyncClosing):
             made: Any = (
                 await aopen_stream(response, call)
                 if call.operation.is_stream
-                else call.operation.read(await awhole(response, call))
+                else call.operation.read(await aread_body(response, call))
             )
             self._parsed.append(made)
         return self._parsed[0]
 
     def iter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
-        """The body in pieces as they come, or in pieces of a size. Decompressed."""
-        return self._cut(Resizer(chunk_size))
+        """Iterate over the decompressed body.
+
+        Args:
+            chunk_size: The size of the chunks in bytes; None for chunks as they arrive.
+        """
+        return self._decode_body(ByteChunks(chunk_size))
 
     def iter_text(self, chunk_size: int | None = None) -> AsyncIterator[str]:
-        """The body as text, in pieces as they come, or of so many bytes."""
-        return self._cut(TextDecoder(chunk_size))
+        """Iterate over the body as text.
+
+        Args:
+            chunk_size: The size of the chunks in bytes; None for chunks as they arrive.
+        """
+        return self._decode_body(TextChunks(chunk_size))
 
     def iter_lines(self) -> AsyncIterator[str]:
-        """The lines of the body as they come, without their ends."""
-        return self._cut(TextLines())
+        """Iterate over the lines of the body, without line endings."""
+        return self._decode_body(TextLines())
 
-    async def _cut(self, cutter: Cutter[S]) -> AsyncIterator[S]:
+    async def _decode_body(self, decoder: ChunkDecoder[S]) -> AsyncIterator[S]:
         self._check()
-        limit, pieces = Limit(self._call.deadline), aiter(self.http_response)
+        limit, chunks = ReadDeadline(self._call.deadline), aiter(self.http_response)
         try:
             while True:
-                piece = await within(limit.left(), anext(pieces, None))
-                for part in cutter.end() if piece is None else cutter.feed(piece):
+                chunk = await wait_for(limit.left(), anext(chunks, None))
+                for part in decoder.end() if chunk is None else decoder.feed(chunk):
                     yield part
-                if piece is None:
+                if chunk is None:
                     return
         except TransportError as error:
-            raise lost(error, self.http_response) from error.__cause__
+            raise to_connection_error(
+                error, self.http_response.request, self.http_response
+            ) from error.__cause__
         finally:
             await self.close()
-            await finish(pieces)
+            await close_generator(chunks)
 
     async def stream_to_file(self, file: str | os.PathLike[str]) -> None:
-        """Write the body to a file, piece by piece."""
+        """Write the body to a file, chunk by chunk.
+
+        Args:
+            file: The path of the file.
+        """
         with open(file, "wb") as target:
-            async for piece in self.iter_bytes():
-                target.write(piece)
+            async for chunk in self.iter_bytes():
+                target.write(chunk)
 
     async def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the response and release its connection."""
         self._note_end()
         await self.http_response.aclose()
 
 
-class AsyncResponseManager(Generic[T]):
-    """Makes its call when it is entered, and closes the response when it is left."""
-
-    def __init__(self, start: Callable[[], Awaitable[AsyncStreamedResponse[T]]]) -> None:
-        self._start = start
-        self._response: AsyncStreamedResponse[T] | None = None
-
-    async def __aenter__(self) -> AsyncStreamedResponse[T]:
-        self._response = await self._start()
-        return self._response
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._response is not None:
-            await self._response.close()
+class AsyncResponseManager(AsyncOpening[AsyncStreamedResponse[T]]):
+    """Make the call on entering an ``async with`` block and close the response on leaving."""

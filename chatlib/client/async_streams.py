@@ -1,4 +1,4 @@
-"""A stream of chunks, awaited: the reading of :mod:`chatlib.client.streams`, whose flow decides."""
+"""Streams of chunks, awaited; the state is :class:`chatlib.client.streams.StreamProgress`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from chatlib.client.async_call import awhole, within
-from chatlib.client.call import Call, lost
+from chatlib.client.async_call import aread_body, wait_for
+from chatlib.client.call import Call, to_connection_error
 from chatlib.client.closing import AsyncClosing
-from chatlib.client.streams import DRAIN_BYTES, DRAIN_SECONDS, Flow
+from chatlib.client.streams import DRAIN_BYTES, DRAIN_SECONDS, StreamProgress
 from chatlib.http import HttpResponse, TransportError
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
@@ -21,18 +21,22 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class AsyncStream(AsyncClosing, Generic[T_co]):
-    """What an awaited ``create(stream=True)`` returns: chunks as they come, by ``async for``.
+    """The result of an awaited ``create(stream=True)``: an asynchronous iterator over the chunks.
 
-    The connection is given back when the stream ends, when it is closed, at the end of an ``async
-    with`` and when the stream is dropped.
+    The connection is released at the end of the stream, by :meth:`close`, at the end of an
+    ``async with`` block, and when the stream is garbage collected.
+
+    Args:
+        response: The response.
+        progress: The state of the stream.
     """
 
-    # No generator: one that is left early is closed by a task that nobody waits for.
-    def __init__(self, response: HttpResponse, flow: Flow) -> None:
+    # Not a generator: asyncio closes an abandoned one in a task that nobody awaits.
+    def __init__(self, response: HttpResponse, progress: StreamProgress) -> None:
         self.response = response
-        """The response, for its status and headers."""
-        self._flow = flow
-        self._pieces = aiter(response)
+        """The HTTP response, for its status and headers."""
+        self._progress = progress
+        self._body = aiter(response)
         self._ready: Iterator[Any] = iter(())
         self._interrupted = False
 
@@ -40,25 +44,25 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
         return self
 
     async def __anext__(self) -> T_co:
-        flow = self._flow
-        if self._interrupted:  # to end here would look like the end of the answer
-            raise flow.cut_off("the stream was closed when the wait for it was cancelled")
+        progress = self._progress
+        if self._interrupted:  # StopAsyncIteration would look like the end of the answer
+            raise progress.cut_off("the stream was closed when the wait for it was cancelled")
         try:
             while True:
                 for chunk in self._ready:
                     return cast("T_co", chunk)
-                if flow.over:
+                if progress.is_over:
                     break
                 try:
-                    self._ready = flow.feed(await self._next_piece())
+                    self._ready = progress.feed(await self._read_body_chunk())
                 except TransportError as error:
-                    self._ready = flow.broke(error)
+                    self._ready = progress.on_body_error(error)
         except BaseException as error:
             self._interrupted = not isinstance(error, Exception)
             await self.close()
             raise
         try:
-            if flow.is_done:
+            if progress.is_done:
                 await self._drain()
         finally:
             await self.close()
@@ -66,47 +70,55 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
 
     @property
     def completion(self) -> ChatCompletion:
-        """What has come so far, joined to a completion."""
-        return self._flow.completion()
+        """The completion received so far."""
+        return self._progress.completion()
 
     async def get_final_completion(self) -> ChatCompletion:
-        """Read to the end and return the whole answer; raises as the synchronous one."""
-        if self._flow.failure is None:
+        """Read the stream to its end and return the complete answer.
+
+        Returns:
+            The completion, including the chunks that were read before.
+
+        Raises:
+            IncompleteStreamError: The stream was closed before its end.
+            APIError: The stream failed; each further call raises the same error.
+        """
+        if self._progress.failure is None:
             async for _ in self:
                 pass
-        return self._flow.final_completion()
+        return self._progress.final_completion()
 
-    async def _next_piece(self) -> bytes | None:
-        limit = self._flow.limit
+    async def _read_body_chunk(self) -> bytes | None:
+        limit = self._progress.limit
         left = limit.left() if limit.is_set else None
-        return await within(left, anext(self._pieces, None))
+        return await wait_for(left, anext(self._body, None))
 
     async def _begin(self) -> None:
-        """Wait for the first bytes: until they have come, a call may be retried."""
-        piece = await self._next_piece()
-        while piece is not None and not piece:
-            piece = await self._next_piece()
-        if piece is None:
-            raise self._flow.cut_off("the stream ended without an answer")
-        self._ready = self._flow.feed(piece)
+        """Wait for the first bytes; until they arrive, the call may be retried."""
+        data = await self._read_body_chunk()
+        while data is not None and not data:
+            data = await self._read_body_chunk()
+        if data is None:
+            raise self._progress.cut_off("the stream ended without an answer")
+        self._ready = self._progress.feed(data)
 
     async def _drain(self) -> None:
-        """Read the little that may follow ``[DONE]``, so that the connection can be used again."""
-        self._flow.limit.shorten(DRAIN_SECONDS)
+        """Read the rest of the body after ``[DONE]``, so that the connection can be reused."""
+        self._progress.limit.shorten(DRAIN_SECONDS)
         size = 0
         try:
-            while size <= DRAIN_BYTES and (piece := await self._next_piece()) is not None:
-                size += len(piece)
+            while size <= DRAIN_BYTES and (data := await self._read_body_chunk()) is not None:
+                size += len(data)
         except TransportError:
             pass
 
     async def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
-        self._ready, self._flow.over = iter(()), True
+        """Close the stream and release its connection."""
+        self._ready, self._progress.is_over = iter(()), True
         try:
             await self.response.aclose()
         finally:
-            await finish(self._pieces)
+            await close_generator(self._body)
 
     def __del__(self) -> None:
         if hasattr(self, "_ready"):
@@ -116,23 +128,39 @@ class AsyncStream(AsyncClosing, Generic[T_co]):
         return f"AsyncStream({self.response!r})"
 
 
-async def finish(pieces: object) -> None:
-    """End an asynchronous generator that is not used any more; whatever else is left alone."""
-    if isinstance(pieces, AsyncGenerator):
-        with suppress(RuntimeError):  # another task waits for its next item, and is about to end
-            await pieces.aclose()
+async def close_generator(body: object) -> None:
+    """Close an asynchronous generator that is no longer needed; ignore other iterators.
+
+    Args:
+        body: The iterator over the body of a response.
+    """
+    if isinstance(body, AsyncGenerator):
+        with suppress(RuntimeError):  # another task waits for the next item
+            await body.aclose()
 
 
 async def aopen_stream(response: HttpResponse, call: Call[Any]) -> AsyncStream[ChatCompletionChunk]:
-    """As :func:`chatlib.client.streams.open_stream`."""
+    """Open a stream once its first bytes have arrived; until then, the call may be retried.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The stream.
+
+    Raises:
+        APIStatusError: The status is an error.
+        APIConnectionError: The connection failed before the first bytes.
+    """
     if not 200 <= response.status <= 299:
-        await awhole(response, call)
-    stream: AsyncStream[ChatCompletionChunk] = AsyncStream(response, Flow(response, call))
+        await aread_body(response, call)
+    stream: AsyncStream[ChatCompletionChunk] = AsyncStream(response, StreamProgress(response, call))
     try:
         await stream._begin()
     except TransportError as error:
         await stream.close()
-        raise lost(error, response) from error.__cause__
+        raise to_connection_error(error, response.request, response) from error.__cause__
     except BaseException:
         await stream.close()
         raise

@@ -1,14 +1,13 @@
-"""What an asynchronous ``stream()`` returns: the manager and the stream of events, awaited."""
+"""The result of an asynchronous ``stream()``: a stream of events and its context manager."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from types import TracebackType
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TypeVar
 
 from chatlib.client.async_streams import AsyncStream
-from chatlib.client.closing import AsyncClosing
-from chatlib.client.typed_stream import SoFar
+from chatlib.client.closing import AsyncClosing, AsyncOpening
+from chatlib.client.typed_stream import EventStreamBase
 from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.events import ChatCompletionStreamEvent
@@ -20,13 +19,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
-    """As :class:`~chatlib.client.typed_stream.ChatCompletionStream`, for ``async for``."""
+class AsyncChatCompletionStream(EventStreamBase[T], AsyncClosing):
+    """A stream of events for ``async for``, which also accumulates the completion.
+
+    Args:
+        chunks: The stream of chunks.
+        state: Converts chunks into events.
+    """
 
     def __init__(
         self, chunks: AsyncStream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
     ) -> None:
-        super().__init__(chunks.response, chunks._flow, state)
+        super().__init__(chunks.response, chunks._progress, state)
         self._chunks = chunks
         self._ready: Iterator[ChatCompletionStreamEvent[T]] = iter(())
 
@@ -41,7 +45,7 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
                 chunk = await anext(self._chunks, None)
                 if chunk is not None:
                     self._ready = iter(self._state.handle_chunk(chunk))
-                elif self._flow.is_whole and not self._state.is_over:
+                elif self._progress.is_whole and not self._state.is_over:
                     self._ready = iter(self._state.end())
                 else:
                     raise StopAsyncIteration
@@ -52,43 +56,31 @@ class AsyncChatCompletionStream(SoFar[T], AsyncClosing):
             raise
 
     async def get_final_completion(self) -> ParsedChatCompletion[T]:
-        """Read to the end: the whole answer, parsed. Raises as the synchronous one."""
+        """Read the stream to its end and return the complete answer, parsed.
+
+        Returns:
+            The completion.
+
+        Raises:
+            LengthFinishReasonError: The answer was cut off at the token limit.
+            ContentFilterFinishReasonError: The answer was blocked by the content filter.
+            ParseError: The answer does not match the type.
+            APIError: The stream failed.
+        """
         if self._failure is None:
             await self.until_done()
         return self._final()
 
     async def until_done(self) -> Self:
-        """Read to the end and forget the events."""
+        """Read the stream to its end and discard the events."""
         async for _ in self:
             pass
         return self
 
     async def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the stream and release its connection."""
         await self._chunks.close()
 
 
-class AsyncChatCompletionStreamManager(Generic[T]):
-    """Opens the stream when it is entered, and closes it when it is left."""
-
-    def __init__(
-        self,
-        start: Callable[[], Awaitable[AsyncStream[ChatCompletionChunk]]],
-        state: Callable[[], ChatCompletionStreamState[T]],
-    ) -> None:
-        self._start = start
-        self._state = state
-        self._stream: AsyncChatCompletionStream[T] | None = None
-
-    async def __aenter__(self) -> AsyncChatCompletionStream[T]:
-        self._stream = AsyncChatCompletionStream(await self._start(), self._state())
-        return self._stream
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._stream is not None:
-            await self._stream.close()
+class AsyncChatCompletionStreamManager(AsyncOpening[AsyncChatCompletionStream[T]]):
+    """Open the stream of events on entering an ``async with`` block and close it on leaving."""

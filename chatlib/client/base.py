@@ -1,4 +1,4 @@
-"""What a client is, whichever way it waits: config, hooks, shared transport, copies, pickles."""
+"""The base of all clients: configuration, hooks, shared transport, copying and pickling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chatlib.config import (
     TimeoutLike,
     azure_config_from_env,
     config_from_env,
-    hide,
+    hide_secrets,
 )
 from chatlib.http import Omit
 
@@ -36,26 +36,23 @@ TransportT = TypeVar("TransportT")
 
 
 class ClientSettings(TypedDict, total=False):
-    """What a client is made with; all of it can be left out.
+    """The settings of a client; all are optional.
 
-    Parameters:
-        api_key: The key, or a function that gives it and is called for each attempt. Without it,
+    Attributes:
+        api_key: The API key, or a function that returns it and is called for each attempt. Default:
             the environment variable ``OPENAI_API_KEY``.
-        base_url: What comes before ``/chat/completions``. Without it, ``OPENAI_BASE_URL``, or
-            OpenAI's own.
-        organization: Without it, ``OPENAI_ORG_ID``.
-        project: Without it, ``OPENAI_PROJECT_ID``.
-        timeout: Seconds for each wait, or a :class:`~chatlib.http.Timeout` with a limit for each
-            kind of wait, for the whole call and for the silence at the end of a stream, or None
-            for no limit. 600 s for reading and 5 s for connecting, unless given.
-        max_retries: How often a call that failed for a passing reason is tried again: 2, unless
-            given.
-        default_headers: Headers for each request; None as a value leaves a header out.
+        base_url: The base URL, to which ``/chat/completions`` is added. Default: the environment
+            variable ``OPENAI_BASE_URL``, or the OpenAI API.
+        organization: The organization. Default: the environment variable ``OPENAI_ORG_ID``.
+        project: The project. Default: the environment variable ``OPENAI_PROJECT_ID``.
+        timeout: The timeout in seconds, a :class:`~chatlib.http.Timeout`, or None for no timeout.
+            Default: 600 seconds, and 5 seconds to connect.
+        max_retries: The maximum number of retries. Default: 2.
+        default_headers: Headers for each request; the value None removes a header.
         default_query: Query parameters for each request.
-        on_request: Called with each request just before it is sent: each attempt, each redirect.
-        on_response: Called with each response when its headers are there; its body is not read.
-        on_retry: Called with the exception after which there is another attempt, and the seconds
-            until then.
+        on_request: Called with each request before it is sent, including retries and redirects.
+        on_response: Called with each response when its headers have arrived.
+        on_retry: Called with the error of an attempt that is retried, and the delay in seconds.
     """
 
     api_key: KeyLike | None
@@ -72,17 +69,17 @@ class ClientSettings(TypedDict, total=False):
 
 
 class AzureSettings(ClientSettings, total=False):
-    """What a client of Azure OpenAI is made with: as :class:`ClientSettings`, and these.
+    """The settings of an Azure OpenAI client, in addition to :class:`ClientSettings`.
 
-    Of the credentials one is needed, or one of ``AZURE_OPENAI_AD_TOKEN`` and
-    ``AZURE_OPENAI_API_KEY``.
+    One of the credentials is required, or one of the environment variables
+    ``AZURE_OPENAI_AD_TOKEN`` and ``AZURE_OPENAI_API_KEY``.
 
-    Parameters:
-        azure_endpoint: The address of the resource. Without it, ``AZURE_OPENAI_ENDPOINT``.
-        azure_deployment: The deployment to ask; without it, the one that is named like the model.
-        api_version: The version of the API. Without it, ``OPENAI_API_VERSION``.
-        azure_ad_token: A token of Entra ID.
-        azure_ad_token_provider: A function that gives one, called for each attempt.
+    Attributes:
+        azure_endpoint: The endpoint of the resource. Default: ``AZURE_OPENAI_ENDPOINT``.
+        azure_deployment: The deployment. Default: the one with the name of the model.
+        api_version: The API version. Default: ``OPENAI_API_VERSION``.
+        azure_ad_token: A Microsoft Entra ID token.
+        azure_ad_token_provider: A function that returns a token, called for each attempt.
     """
 
     azure_endpoint: str | None
@@ -93,11 +90,11 @@ class AzureSettings(ClientSettings, total=False):
 
 
 class Changes(ClientSettings, total=False):
-    """What can be changed about a client: as :class:`ClientSettings`, and these.
+    """The settings that ``with_options()`` can change, in addition to :class:`ClientSettings`.
 
-    Parameters:
-        set_default_headers: In place of all default headers; ``default_headers`` adds to them.
-        set_default_query: In place of the whole default query; ``default_query`` adds to it.
+    Attributes:
+        set_default_headers: Replaces all default headers; ``default_headers`` is merged into them.
+        set_default_query: Replaces the default query; ``default_query`` is merged into it.
     """
 
     set_default_headers: Mapping[str, str | None] | None
@@ -105,7 +102,7 @@ class Changes(ClientSettings, total=False):
 
 
 class AzureChanges(AzureSettings, Changes, total=False):
-    """What can be changed about a client of Azure OpenAI."""
+    """The settings that ``with_options()`` of an Azure OpenAI client can change."""
 
 
 _CREDENTIALS = ("api_key", "azure_ad_token", "azure_ad_token_provider")
@@ -113,53 +110,71 @@ _HOOKS = tuple(field.name for field in attrs.fields(Hooks))
 
 
 class SharedTransport(Generic[TransportT]):
-    """The transport of a client and its copies: made when first needed, closed with the last.
+    """The transport of a client and its copies: created on first use, closed with the last one.
 
-    There is no lock, which a fork could leave held: of two transports that threads make at once,
-    one is used and the other is dropped before it has a connection.
+    There is no lock, which a fork could leave locked: if two threads create a transport at the same
+    time, one is used and the other is dropped before it opens a connection.
+
+    Args:
+        given: The transport that the user passed; None to create one.
+        make: Creates the transport.
     """
 
     def __init__(self, given: TransportT | None, make: Callable[[], TransportT]) -> None:
         self.given = given
-        """The transport that somebody else made."""
+        """The transport that the user passed."""
         self._make = make
         self._made: dict[str, TransportT] = {}
         self._users: WeakSet[Any] = WeakSet()
 
     def get(self) -> TransportT:
-        """The transport."""
+        """Return the transport."""
         if self.given is not None:
             return self.given
-        return self._made.get("made") or self._made.setdefault("made", self._make())
+        made = self._made.get("made")
+        return self._made.setdefault("made", self._make()) if made is None else made
 
     def join(self, client: object) -> None:
-        """A client uses it."""
+        """Register a client that uses the transport.
+
+        Args:
+            client: The client.
+        """
         self._users.add(client)
 
     def leave(self, client: object) -> TransportT | None:
-        """A client was closed: the transport, where it was the last that used it."""
+        """Unregister a client that was closed.
+
+        Args:
+            client: The client.
+
+        Returns:
+            The transport to close, if this was the last client; otherwise None.
+        """
         self._users.discard(client)
-        return None if self._users else self.given or self._made.get("made")
+        if self._users:
+            return None
+        return self._made.get("made") if self.given is None else self.given
 
 
 class BaseClient(Generic[TransportT]):
-    """What all clients have; see :class:`~chatlib.client.openai.OpenAI`."""
+    """The base of all clients; see :class:`~chatlib.client.openai.OpenAI`."""
 
     config: Config
     _hooks: Hooks
     _key_is_from_env: bool
     _shared: SharedTransport[TransportT]
 
-    def _set_up(
+    def _initialize(
         self, transport: TransportT | None, sleep: Callable[[float], Any], settings: dict[str, Any]
     ) -> None:
-        hide(settings)  # some tools print the variables of a traceback
+        hide_secrets(settings)  # so that tracebacks with local variables do not show secrets
         _check_names(type(self).__name__, settings, self._setting_names())
         self._hooks = Hooks(**{name: settings.pop(name, None) for name in _HOOKS})
         self._key_is_from_env = all(settings.get(name) is None for name in _CREDENTIALS)
-        self.config = self._configured(settings)
+        self.config = self._make_config(settings)
         self._sleep = sleep
-        self._share(self._shared_transport(transport))
+        self._use_transport(self._shared_transport(transport))
         log_to_stderr()
 
     @classmethod
@@ -167,7 +182,7 @@ class BaseClient(Generic[TransportT]):
         return frozenset(ClientSettings.__annotations__)
 
     @classmethod
-    def _configured(cls, settings: Mapping[str, Any]) -> Config:
+    def _make_config(cls, settings: Mapping[str, Any]) -> Config:
         return config_from_env(**settings)
 
     @staticmethod
@@ -175,75 +190,77 @@ class BaseClient(Generic[TransportT]):
         raise NotImplementedError
 
     @staticmethod
-    def _adapted(transport: TransportT) -> TransportT:
+    def _adapt_transport(transport: TransportT) -> TransportT:
         return transport
 
     def _shared_transport(self, given: TransportT | None) -> SharedTransport[TransportT]:
-        adapted = None if given is None else self._adapted(given)
+        adapted = None if given is None else self._adapt_transport(given)
         return SharedTransport(adapted, self._make_transport)
 
-    def _share(self, shared: SharedTransport[TransportT]) -> None:
+    def _use_transport(self, shared: SharedTransport[TransportT]) -> None:
         self._shared = shared
         shared.join(self)
 
     @property
     def base_url(self) -> str:
-        """What comes before ``/chat/completions``."""
+        """The base URL, to which ``/chat/completions`` is added."""
         return self.config.base_url
 
     @property
     def max_retries(self) -> int:
-        """How often a call that failed for a passing reason is tried again."""
+        """The maximum number of retries."""
         return self.config.max_retries
 
     @property
     def transport(self) -> TransportT:
-        """Who carries the requests; the default one is made when it is first needed."""
+        """The transport; the default one is created on first use."""
         return self._shared.get()
 
-    def _begun(self, operation: Operation[Any]) -> Call[Any]:
+    def _new_call(self, operation: Operation[Any]) -> Call[Any]:
         return Call(operation, self.config, self._hooks)
 
-    def _changed(self, transport: TransportT | None, changes: dict[str, Any]) -> Self:
-        hide(changes)
+    def _with_changes(self, transport: TransportT | None, changes: dict[str, Any]) -> Self:
+        hide_secrets(changes)
         _check_names(
             "with_options()", changes, self._setting_names() | Changes.__annotations__.keys()
         )
         hooks = Hooks(**{name: changes.pop(name, None) for name in _HOOKS})
-        twin = self._twin()
+        twin = self._shallow_copy()
         twin._hooks = self._hooks.merged(hooks)
         twin.config = self.config.changed(**changes)
         if any(changes.get(name) is not None for name in _CREDENTIALS):
             twin._key_is_from_env = False
-        twin._share(self._shared if transport is None else self._shared_transport(transport))
+        twin._use_transport(
+            self._shared if transport is None else self._shared_transport(transport)
+        )
         return twin
 
-    def _behind(self) -> Self:
-        """What ``chat`` holds in place of this client, which would make a circle of them.
+    def _copy_for_chat(self) -> Self:
+        """Return a shallow copy for ``chat`` to avoid a reference cycle.
 
-        A client that is in a circle is not gone when nobody has it any more, and would count among
-        those that use the transport.
+        A client in a cycle would not be freed when its last user is gone, and would still count
+        among the users of the transport.
         """
-        return self._twin()
+        return self._shallow_copy()
 
-    def _twin(self) -> Self:
+    def _shallow_copy(self) -> Self:
         twin = type(self).__new__(type(self))
         vars(twin).update({k: v for k, v in vars(self).items() if k not in ("chat", "beta")})
         return twin
 
     def __copy__(self) -> Self:
-        return self._changed(None, {})
+        return self._with_changes(None, {})
 
     def __deepcopy__(self, memo: Mapping[int, Any]) -> Self:
-        # As a pickle, it has a pool of its own; a transport that was given is not copied.
-        twin = self._twin()
-        twin._share(self._shared_transport(self._shared.given))
+        # Like a pickle, it gets its own transport; one that the user passed is shared.
+        twin = self._shallow_copy()
+        twin._use_transport(self._shared_transport(self._shared.given))
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
         state = {k: v for k, v in vars(self).items() if k not in ("chat", "beta", "_shared")}
         state["transport"] = self._shared.given
-        if self._key_is_from_env:  # a pickle carries the key only if it was given
+        if self._key_is_from_env:  # a pickle contains the key only if it was passed explicitly
             state["config"] = attrs.evolve(self.config, api_key=None)
         return state
 
@@ -252,29 +269,29 @@ class BaseClient(Generic[TransportT]):
         vars(self).update(state)
         if self._key_is_from_env:
             self.config = self.config.with_key_from(os.environ)
-        self._share(self._shared_transport(given))
+        self._use_transport(self._shared_transport(given))
 
     def __repr__(self) -> str:
-        # Also asked of a client whose making failed, by tools that print a traceback's variables.
+        # Tools that print local variables call this even if __init__ failed.
         return f"{type(self).__name__}({getattr(self, 'config', None)!r})"
 
 
 class AzureClient(BaseClient[TransportT]):
-    """What the clients of Azure OpenAI have beside."""
+    """The base of the Azure OpenAI clients."""
 
     @classmethod
     def _setting_names(cls) -> frozenset[str]:
         return frozenset(AzureSettings.__annotations__)
 
     @classmethod
-    def _configured(cls, settings: Mapping[str, Any]) -> AzureConfig:
+    def _make_config(cls, settings: Mapping[str, Any]) -> AzureConfig:
         return azure_config_from_env(**settings)
 
 
 def _check_names(call: str, given: Mapping[str, Any], known: frozenset[str]) -> None:
     for name in given:
         if name not in known:
-            hint = f"there are: {', '.join(sorted(known))}"
+            hint = f"valid settings: {', '.join(sorted(known))}"
             if name == "http_client":
                 hint = "a transport takes its place"
             raise TypeError(f"{call} has no setting {name!r}; {hint}")

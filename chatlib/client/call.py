@@ -1,8 +1,8 @@
-"""One call from start to end: build, send, look at what came, perhaps wait and try again.
+"""Execute one call: build and send the request, follow redirects, and retry.
 
-:class:`Call` is what a call knows and decides, without I/O. :func:`run` is the loop around it: it
-sends and sleeps by what it is given, so tests run it without a clock. The asynchronous twin of the
-loop, in :mod:`chatlib.client.async_call`, asks the same :class:`Call`.
+:class:`Call` is the state of a call and decides what happens next, without I/O. :func:`run` is the
+loop around it; it sends and sleeps through the functions it is given, so that tests need no clock.
+The asynchronous loop in :mod:`chatlib.client.async_call` uses the same :class:`Call`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from chatlib.client.hooks import Hooks, log_body, log_request, log_response, log_retry
-from chatlib.config import Config, Secret, retries
+from chatlib.config import Config, Secret, check_max_retries
 from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import HttpRequest, HttpResponse, Omit, TransportError, TransportTimeout, omit
 from chatlib.redaction import forget_frames, private_frames
-from chatlib.retry import RetryPolicy, decide
+from chatlib.retry import RetryPolicy, retry_delay
+from chatlib.transports.checking import check_response
 from chatlib.wire.error_bodies import error_from_response
 from chatlib.wire.redirects import follow_redirect
 from chatlib.wire.request import Operation, timeout_of
@@ -32,21 +33,33 @@ MAX_REDIRECTS = 5
 
 @attrs.frozen
 class Deadline:
-    """The moment at which a call must have ended; without ``total``, never."""
+    """The time at which a call must have ended.
+
+    Args:
+        total: The time limit in seconds; None for no limit.
+        clock: Returns the time in seconds.
+        start: When the call started.
+    """
 
     total: float | None
     clock: Callable[[], float] = time.monotonic
     start: float = attrs.field(default=attrs.Factory(lambda self: self.clock(), takes_self=True))
 
     def left(self) -> float | None:
-        """Seconds until then; None where there is no limit."""
+        """Return the remaining time in seconds; None if there is no limit."""
         return None if self.total is None else self.start + self.total - self.clock()
 
     def limit(self, request: HttpRequest) -> HttpRequest:
-        """The request, with no limit of it longer than what is left.
+        """Return the request with timeouts no longer than the remaining time.
+
+        Args:
+            request: The request to send next.
+
+        Returns:
+            The same request, or a copy with shorter timeouts.
 
         Raises:
-            APITimeoutError: nothing is left.
+            APITimeoutError: No time is left.
         """
         left = self.left()
         if left is None:
@@ -57,14 +70,14 @@ class Deadline:
 
 
 class Call(Generic[T]):
-    """One call on its way: what to send next, what came of it, and whether to try again.
+    """The state of one call: the next request, the last outcome, and whether to retry.
 
     Args:
-        operation: What is asked.
-        config: Of whom, and as whom.
-        hooks: Who is told of it.
-        clock: Gives the time in seconds; tests give their own.
-        policy: When to try again; unless given, as the call and the config say.
+        operation: The operation to execute.
+        config: The client configuration.
+        hooks: The hooks of the client.
+        clock: Returns the time in seconds; tests pass their own.
+        policy: The retry policy; by default that of the call's options and the configuration.
     """
 
     def __init__(
@@ -79,9 +92,9 @@ class Call(Generic[T]):
         self.operation = operation
         self.config = config
         self.attempts = 0
-        """How many attempts have failed."""
+        """The number of failed attempts."""
         self.asked_to_wait: float | None = None
-        """How many seconds the server asked to wait, at the last of them."""
+        """The delay in seconds that the server requested after the last attempt."""
         self._hooks = hooks
         self._clock = clock
         self._sent_at = 0.0
@@ -90,22 +103,22 @@ class Call(Generic[T]):
         self._following: HttpRequest | None = None
         self._is_over = False
         total = timeout_of(config, operation.options).total
-        # A function that gives the key may take its time: it counts.
+        # Starts now: the time that a function takes to return the API key counts.
         self.deadline = Deadline(total, clock, clock())
-        """When it must have ended."""
+        """The deadline of the whole call."""
         count = operation.options.get("max_retries", omit)
         self._policy = policy or RetryPolicy(
-            config.max_retries if isinstance(count, Omit) else retries(count)
+            config.max_retries if isinstance(count, Omit) else check_max_retries(count)
         )
 
     @property
     def needs_key(self) -> bool:
-        """Whether a function must be called for the key of the request that is next."""
+        """Whether the next request needs an API key from a function."""
         return callable(self.config.api_key) and self._following is None
 
     @contextmanager
-    def others(self) -> Iterator[None]:
-        """Around functions of the caller's: what they raise ends the call, whatever it is."""
+    def user_callback(self) -> Iterator[None]:
+        """Run a user callback; an APIError it raises is never retried."""
         try:
             yield
         except APIError:
@@ -113,42 +126,54 @@ class Call(Generic[T]):
             raise
 
     def next_request(self, key: Secret | None = None) -> HttpRequest:
-        """The request to send now.
+        """Return the next request to send.
 
         Args:
-            key: What the config's function for it gave; it is called here unless given.
+            key: The API key that the function of the configuration returned; if None, the
+                function is called here.
+
+        Returns:
+            The request, with timeouts limited to the remaining time.
 
         Raises:
-            APITimeoutError: there is no time left for it.
-            TypeError, ValueError: it can't be built.
+            APITimeoutError: The deadline of the call has passed.
+            TypeError: The request cannot be built from the parameters.
+            ValueError: The request cannot be built from the parameters.
         """
         request, self._following = self._following, None
         if request is None:
             if self._request is None or self.needs_key:
-                with self.others():
+                with self.user_callback():
                     self._request = self.operation.build(self.config, key)
             request, self._redirects = self._request, 0
         request = self.deadline.limit(request)
         log_request(request)
         if self._hooks is not None and self._hooks.on_request is not None:
-            with self.others():
+            with self.user_callback():
                 self._hooks.on_request(request)
         self._sent_at = self._clock()
         return request
 
-    def came(self, request: HttpRequest, response: HttpResponse) -> bool:
-        """Look at the response to a request; False where it is a redirect that is followed next.
+    def on_response(self, request: HttpRequest, response: HttpResponse) -> bool:
+        """Record the response to a request.
+
+        Args:
+            request: The request.
+            response: The response, whose body has not been read.
+
+        Returns:
+            True if this is the final response; False if it is a redirect to be followed next.
 
         Raises:
-            APIStatusError: a redirect that is refused.
-            APIConnectionError: one too many.
+            APIStatusError: The redirect is not allowed.
+            APIConnectionError: There were too many redirects.
         """
         response.request = request
         response.attempts, response.asked_to_wait = self.attempts + 1, self.asked_to_wait
         response.elapsed = self._clock() - self._sent_at
         log_response(response)
         if self._hooks is not None and self._hooks.on_response is not None:
-            with self.others():
+            with self.user_callback():
                 self._hooks.on_response(response)
         self._following = follow_redirect(request, response)
         if self._following is None:
@@ -156,23 +181,30 @@ class Call(Generic[T]):
         self._redirects += 1
         if self._redirects > MAX_REDIRECTS:
             self._following = None
-            raise connection_error(
+            raise to_connection_error(
                 TransportError(f"more than {MAX_REDIRECTS} redirects", retryable=False), request
             )
         return False
 
-    def failed(self, error: APIError) -> float | None:
-        """Note that an attempt failed: seconds to wait before the next, None for no next."""
+    def on_failure(self, error: APIError) -> float | None:
+        """Record a failed attempt.
+
+        Args:
+            error: The error that ended the attempt.
+
+        Returns:
+            The delay in seconds before the next attempt; None means do not retry.
+        """
         self._following = None
         if self._is_over:
             return None
-        wait = decide(self._policy, self.attempts, error, time_left=self.deadline.left())
+        wait = retry_delay(self._policy, self.attempts, error, time_left=self.deadline.left())
         self.attempts += 1
         error.attempts, self.asked_to_wait = self.attempts, error.retry_after
         if wait is not None:
             log_retry(error, wait)
             if self._hooks is not None and self._hooks.on_retry is not None:
-                with self.others():
+                with self.user_callback():
                     self._hooks.on_retry(error, wait)
         return wait
 
@@ -183,43 +215,55 @@ def run(
     sleep: Callable[[float], object],
     receive: Callable[[HttpResponse, Call[Any]], T],
 ) -> T:
-    """Make attempts until one succeeds, or the call says that it is enough.
+    """Make attempts until one succeeds or the call must not be retried.
 
     Args:
-        call: Gives the requests, and decides.
-        send: A transport's.
-        sleep: Waits for some seconds.
-        receive: Makes the result of a response, whose body is not read yet.
+        call: The call.
+        send: Sends a request, as :meth:`chatlib.http.Transport.send`.
+        sleep: Sleeps for a number of seconds.
+        receive: Converts a response, whose body has not been read, into the result.
+
+    Returns:
+        The result of ``receive``.
 
     Raises:
-        APIError: what the last attempt ended in. Other exceptions pass at once.
+        APIError: The last attempt failed. Other exceptions are not caught.
     """
     with private_frames(only_exits=True):
         while True:
             try:
-                return receive(exchange(call, send), call)
+                return receive(send_request(call, send), call)
             except APIError as error:
-                wait = call.failed(error)
+                wait = call.on_failure(error)
                 if wait is None:
                     raise
             sleep(wait)
 
 
-def exchange(call: Call[Any], send: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
-    """Send a request and bring the response; redirects that may be followed are.
+def send_request(call: Call[Any], send: Callable[[HttpRequest], HttpResponse]) -> HttpResponse:
+    """Send the next request of a call and follow redirects.
+
+    Args:
+        call: The call.
+        send: Sends a request.
+
+    Returns:
+        The response, whose body has not been read.
 
     Raises:
-        APIConnectionError: nothing came.
-        APIStatusError: a redirect is refused.
+        APIConnectionError: No response was received.
+        APIStatusError: A redirect is not allowed.
     """
     while True:
         request = call.next_request()
         try:
             response = send(request)
         except TransportError as error:
-            raise connection_error(error, request) from error.__cause__
+            raise to_connection_error(error, request) from error.__cause__
+        if not isinstance(response, HttpResponse):
+            check_response(response, send)
         try:
-            answered = call.came(request, response)
+            answered = call.on_response(request, response)
         except BaseException:
             response.close()
             raise
@@ -228,80 +272,118 @@ def exchange(call: Call[Any], send: Callable[[HttpRequest], HttpResponse]) -> Ht
         response.close()
 
 
-def whole(response: HttpResponse, call: Call[Any]) -> HttpResponse:
-    """A response whose body has been read, within the deadline; an error status is raised."""
+def read_body(response: HttpResponse, call: Call[Any]) -> HttpResponse:
+    """Read the whole body of a response, within the deadline, and check its status.
+
+    Args:
+        response: The response.
+        call: The call that the response belongs to.
+
+    Returns:
+        The same response; its body is bytes.
+
+    Raises:
+        APIConnectionError: The body could not be read.
+        APIStatusError: The status is an error.
+    """
     try:
         if call.deadline.total is not None and not isinstance(response.body, bytes):
-            response.body = Pieces(response, Limit(call.deadline))
+            response.body = TimedBody(response, ReadDeadline(call.deadline))
         log_body(response.read())
     except TransportError as error:
-        raise broken(error, response) from error.__cause__
+        raise read_error(error, response) from error.__cause__
     raise_for_status(response)
     return response
 
 
-def broken(error: TransportError, response: HttpResponse) -> APIError:
-    """The exception for a body that broke off: an error status says more than that it did."""
+def read_error(error: TransportError, response: HttpResponse) -> APIError:
+    """Return the exception for a body that could not be read to its end.
+
+    An error status says more than that its body broke off.
+
+    Args:
+        error: What the transport raised.
+        response: The response.
+
+    Returns:
+        The error of the status, or else a connection error.
+    """
     if 200 <= response.status <= 299:
-        return lost(error, response)
+        return to_connection_error(error, response.request, response)
     return error_from_response(response)
 
 
-class Limit:
-    """How long the pieces of a body may take: until the call's deadline, or for a shorter time."""
+class ReadDeadline:
+    """The time limit for reading a body: the deadline of the call, or an earlier one.
+
+    Args:
+        deadline: The deadline of the call.
+    """
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._end: float | None = None
         self.is_set = deadline.total is not None
-        """Whether there is one, or was."""
+        """Whether a limit is in effect, or was."""
 
     @property
     def is_shortened(self) -> bool:
-        """Whether a limit of its own is set."""
+        """Whether an earlier deadline is in effect."""
         return self._end is not None
 
     def shorten(self, seconds: float) -> None:
-        """From now on, all that is to come must come within so many seconds."""
+        """Set an earlier deadline.
+
+        Args:
+            seconds: The time in seconds from now in which the rest must arrive.
+        """
         self._end = self._deadline.clock() + seconds
         self.is_set = True
 
     def lift(self) -> None:
-        """Forget what :meth:`shorten` set."""
+        """Remove the deadline that :meth:`shorten` set."""
         self._end = None
 
     def left(self) -> float | None:
-        """Seconds that are left for the next piece; None without limit.
+        """Return the remaining time.
+
+        Returns:
+            The time in seconds; None if there is no limit.
 
         Raises:
-            TransportTimeout: none are.
+            TransportTimeout: No time is left.
         """
         left = self._deadline.left()
         if self._end is not None:
             near = self._end - self._deadline.clock()
             left = near if left is None else min(left, near)
         if left is not None and left <= 0:
-            raise TransportTimeout("the time for the whole call is over")
+            raise TransportTimeout("the time limit for the whole call was exceeded")
         return left
 
 
-class Pieces(Iterator[bytes]):
-    """The pieces of a response's body, as long as there is time left."""
+class TimedBody(Iterator[bytes]):
+    """An iterator over the chunks of a response body that enforces a deadline.
 
-    def __init__(self, response: HttpResponse, limit: Limit) -> None:
-        self._pieces = iter(response)
+    Args:
+        response: The response.
+        limit: The deadline.
+    """
+
+    def __init__(self, response: HttpResponse, limit: ReadDeadline) -> None:
+        self._chunks = iter(response)
         self._response = response
         self._limit = limit
 
     def __next__(self) -> bytes:
-        """The next piece.
+        """Return the next chunk.
 
         Raises:
-            TransportTimeout: there is no time left for it.
+            TransportTimeout: No time is left.
         """
         if self._limit.is_set:
             self._limit_wait()
-        return next(self._pieces)
+        return next(self._chunks)
 
     def _limit_wait(self) -> None:
         response, left = self._response, self._limit.left()
@@ -309,20 +391,24 @@ class Pieces(Iterator[bytes]):
         if response.limit_wait is not None:
             waits = [seconds for seconds in (left, longest) if seconds is not None]
             response.limit_wait(min(waits, default=None))
-        self._limit.is_set = left is not None  # the last time, a limit was lifted
+        self._limit.is_set = left is not None  # False once a lifted limit has been reset
 
 
-def lost(error: TransportError, response: HttpResponse) -> APIConnectionError:
-    """A transport's exception, raised by a body, as the client's."""
-    assert response.request is not None
-    return connection_error(error, response.request, response)
-
-
-def connection_error(
+def to_connection_error(
     error: TransportError, request: HttpRequest | None, response: HttpResponse | None = None
 ) -> APIConnectionError:
-    """A transport's exception as the client's."""
-    forget_frames(error)  # of a transport of the user's; ours have done so
+    """Convert an exception of a transport into one of the client.
+
+    Args:
+        error: The exception of the transport.
+        request: The request, if there was one.
+        response: The response, if the connection failed while its body was read.
+
+    Returns:
+        An :class:`~chatlib.errors.APIConnectionError`; for a timeout, an
+        :class:`~chatlib.errors.APITimeoutError`.
+    """
+    forget_frames(error)  # transports of users do not clear their own frames
     made: APIConnectionError
     if isinstance(error, TransportTimeout):
         message = f"Request timed out: {error}."

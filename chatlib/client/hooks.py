@@ -1,8 +1,8 @@
-"""Who is told of a call while it runs: the hooks of its client, and the log.
+"""Hooks and logging: what is reported while a call runs.
 
-The logger is ``chatlib``. At the level info it has a line for each response and each retry; at
-debug also one for each request, and the headers with their secrets struck out. Bodies are never
-logged, only their sizes.
+The logger is ``chatlib``. Level INFO has one line for each response and each retry; level DEBUG
+adds one for each request, and the headers with secrets redacted. Bodies are never logged, only
+their sizes.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Hooks:
-    """Functions that a client calls. What they raise ends the call and reaches its caller."""
+    """Functions that a client calls. An exception that one raises ends the call."""
 
     on_request: Callable[[HttpRequest], object] | None = None
-    """Is told of each request, just before it is sent: each attempt, each redirect."""
+    """Called with each request before it is sent, including retries and redirects."""
     on_response: Callable[[HttpResponse], object] | None = None
-    """Is told of each response, when its headers are there and its body is not read yet."""
+    """Called with each response when its headers have arrived; the body has not been read."""
     on_retry: Callable[[APIError, float], object] | None = None
-    """Is told of each failure after which there is another attempt, and in how many seconds."""
+    """Called with the error of an attempt that is retried, and the delay in seconds."""
 
     def __attrs_post_init__(self) -> None:
         for name, hook in attrs.asdict(self, recurse=False).items():
@@ -43,7 +43,11 @@ class Hooks:
                 raise TypeError(f"{name} is a coroutine function; hooks are called, not awaited")
 
     def merged(self, other: Hooks) -> Hooks:
-        """These hooks, with those of the other in their place where it has them."""
+        """Return these hooks, replaced by those that the other object has.
+
+        Args:
+            other: The hooks that take precedence.
+        """
         given = {
             name: hook
             for name, hook in attrs.asdict(other, recurse=False).items()
@@ -53,7 +57,11 @@ class Hooks:
 
 
 def log_request(request: HttpRequest) -> None:
-    """Log a request that is about to be sent."""
+    """Log a request before it is sent.
+
+    Args:
+        request: The request.
+    """
     logger = _logger()
     if logger.isEnabledFor(10):
         logger.debug(
@@ -66,7 +74,11 @@ def log_request(request: HttpRequest) -> None:
 
 
 def log_response(response: HttpResponse) -> None:
-    """Log a response whose headers have come."""
+    """Log a response when its headers have arrived.
+
+    Args:
+        response: The response.
+    """
     logger = _logger()
     if logger.isEnabledFor(20):
         request = response.request
@@ -83,25 +95,34 @@ def log_response(response: HttpResponse) -> None:
 
 
 def log_body(content: bytes) -> None:
-    """Log that a body has come."""
+    """Log the size of a response body.
+
+    Args:
+        content: The body.
+    """
     logger = _logger()
     if logger.isEnabledFor(10):
         logger.debug("response: body of %d bytes", len(content))
 
 
 def log_retry(error: APIError, seconds: float) -> None:
-    """Log a failure after which there is another attempt."""
+    """Log a failed attempt that is followed by another one.
+
+    Args:
+        error: The error that ended the attempt.
+        seconds: The delay in seconds before the next attempt.
+    """
     logger = _logger()
     if logger.isEnabledFor(20):
         logger.info("attempt %d failed, next in %.3f s: %s", error.attempts, seconds, error)
 
 
 def log_to_stderr(level: str | None = None) -> None:
-    """Show the log on the standard error stream.
+    """Write the log to standard error.
 
     Args:
-        level: ``"info"`` or ``"debug"``; unless given, what the variable ``OPENAI_LOG`` says, and
-            nothing where it says neither.
+        level: ``"info"`` or ``"debug"``; by default the environment variable ``OPENAI_LOG``. Any
+            other value disables logging.
     """
     wanted = {"info": 20, "debug": 10}.get((level or os.environ.get("OPENAI_LOG", "")).lower())
     if wanted is None:
@@ -120,6 +141,6 @@ def log_to_stderr(level: str | None = None) -> None:
 
 @lru_cache(maxsize=1)
 def _logger() -> logging.Logger:
-    import logging  # here, as building and reading need none
+    import logging  # lazily: the pure functions do not need it
 
     return logging.getLogger("chatlib")

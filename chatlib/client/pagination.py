@@ -1,10 +1,10 @@
-"""Pages of a list, and the way from one to the next: one rule, and a walk for each colour.
+"""Pages of a list and how to get from one to the next.
 
-A page ends the list where it says so (``has_more`` is false), and where it is empty, whatever it
-says. The next one is asked for with ``after``: the page's ``last_id``, or the id of its last item.
-A server that comes back to a cursor it has given before would be asked for ever; that is an error.
+A page is the last one if it says so (``has_more`` is false) or is empty. The next page is requested
+with ``after``: the ``last_id`` of this page, or the ID of its last item. A cursor that repeats
+would never end and is an error.
 
-Nothing here sends anything: a page is given a function that fetches the page after a cursor.
+Nothing here does I/O: a page has a function that fetches the page after a cursor.
 """
 
 from __future__ import annotations
@@ -26,10 +26,18 @@ T = TypeVar("T")
 P = TypeVar("P", bound="CursorPage[Any]")
 
 
-def following(operation: Operation[T], cursor: str) -> Operation[T]:
-    """The operation that asks for the page after a cursor, all else as it was."""
+def after_cursor(operation: Operation[T], cursor: str) -> Operation[T]:
+    """Return the operation that requests the page after a cursor.
+
+    Args:
+        operation: The operation for a page of the list.
+        cursor: The cursor.
+
+    Returns:
+        A copy of the operation.
+    """
     options, extra = operation.options, operation.options.get("extra_query")
-    if extra and "after" in extra:  # it would win over the cursor
+    if extra and "after" in extra:  # it would override the cursor
         options = {**options, "extra_query": {k: v for k, v in extra.items() if k != "after"}}
     return attrs.evolve(
         operation, query={**(operation.query or {}), "after": cursor}, options=options
@@ -37,113 +45,131 @@ def following(operation: Operation[T], cursor: str) -> Operation[T]:
 
 
 @attrs.frozen
-class Trail:
-    """The cursors that led to a page, as far as they are needed to notice a circle.
+class CursorHistory:
+    """The cursors that led to a page, as far as they are needed to detect a loop.
 
-    Beside the last one, it keeps the one at each power of two: a walk that goes round meets it
-    again (https://en.wikipedia.org/wiki/Cycle_detection#Brent's_algorithm).
+    It keeps the last cursor and the one at the latest power of two, as Brent's algorithm does
+    (https://en.wikipedia.org/wiki/Cycle_detection#Brent's_algorithm).
     """
 
     last: object = None
     mark: str | None = None
     steps: int = 0
 
-    def to(self, cursor: str) -> Trail:
-        """The trail that leads on to a cursor."""
+    def to(self, cursor: str) -> CursorHistory:
+        """Return the history with one more cursor.
+
+        Args:
+            cursor: The cursor of the next page.
+        """
         steps = self.steps + 1
-        return Trail(cursor, cursor if steps & (steps - 1) == 0 else self.mark, steps)
+        return CursorHistory(cursor, cursor if steps & (steps - 1) == 0 else self.mark, steps)
 
     def check(self, page: CursorPage[Any]) -> None:
-        """Look where a page leads.
+        """Check the cursor of a page.
+
+        Args:
+            page: The page.
 
         Raises:
-            APIResponseValidationError: to where the walk has been; or further, but it says not
-                where.
+            APIResponseValidationError: The cursor repeats, or there is none although there are more
+                pages.
         """
         cursor = next_cursor(page)
         if cursor is not None and cursor in (self.last, self.mark):
-            raise _astray(
-                page, f"The pages go in a circle: after {cursor!r} comes {cursor!r} again"
+            raise _pagination_error(
+                page, f"Pagination loop, a circle: after {cursor!r} comes {cursor!r} again"
             )
         if cursor is None and page.data and page.has_more and not says_no(page.has_more):
-            raise _astray(page, "There are more pages, but this one has neither a last_id nor ids")
+            raise _pagination_error(
+                page, "There are more pages, but this one has neither a last_id nor ids"
+            )
 
 
-def _astray(page: CursorPage[Any], what: str) -> APIResponseValidationError:
+def _pagination_error(page: CursorPage[Any], what: str) -> APIResponseValidationError:
     error = APIResponseValidationError(None, page.to_dict(), message=f"{what}.")
     if page.http is not None:
         error.status_code, error.request_id = page.http.status, page.http.request_id
     return error
 
 
-class _Walked(CursorPage[T]):
-    """A page that knows how to get what comes after it."""
+class _LinkedPage(CursorPage[T]):
+    """A page that can fetch the next one."""
 
-    __slots__ = ("_fetch", "_trail")
-    _fetch: Callable[[str, Trail], Any]
-    _trail: Trail
+    __slots__ = ("_fetch", "_history")
+    _fetch: Callable[[str, CursorHistory], Any]
+    _history: CursorHistory
 
     def has_next_page(self) -> bool:
-        """Whether there is a page after this one, as far as this one says."""
+        """Return whether there is a page after this one, as far as the server said."""
         more = bool(self.data and self.has_more) and not says_no(self.has_more)
         return more or next_cursor(self) is not None
 
     def _next(self) -> Any:
-        self._trail.check(self)
+        self._history.check(self)
         cursor = next_cursor(self)
         if cursor is None:
-            raise RuntimeError("there is no page after this one; has_next_page() tells")
-        return self._fetch(cursor, self._trail.to(cursor))
+            raise RuntimeError("there is no next page; check has_next_page() first")
+        return self._fetch(cursor, self._history.to(cursor))
 
 
-def walked(
+def paginate(
     cls: type[P],
     operation: Operation[Any],
     perform: Callable[[Any], Any],
-    trail: Trail | None = None,
+    history: CursorHistory | None = None,
 ) -> Operation[P]:
-    """An operation for a page, as one for a page that can fetch what comes after it.
+    """Return an operation whose result is a page that can fetch the next one.
 
     Args:
-        cls: :class:`SyncCursorPage`, or :class:`AsyncCursorPage`.
-        operation: Reads a :class:`CursorPage`.
-        perform: Performs an operation; for an asynchronous page, awaited.
-        trail: The way that led to it; None for the first page.
+        cls: :class:`SyncCursorPage` or :class:`AsyncCursorPage`.
+        operation: An operation that returns a :class:`CursorPage`.
+        perform: Executes an operation; awaited by asynchronous pages.
+        history: The cursors that led to the page; None for the first page.
+
+    Returns:
+        The operation.
     """
 
-    def fetch(cursor: str, beyond: Trail) -> Any:
-        return perform(walked(cls, following(operation, cursor), perform, beyond))
+    def fetch(cursor: str, beyond: CursorHistory) -> Any:
+        return perform(paginate(cls, after_cursor(operation, cursor), perform, beyond))
 
     def read(response: HttpResponse) -> P:
         page = operation.read(response)
-        if trail is not None and next_cursor(page) is not None:
-            trail.check(page)  # before its items, which came before, are given again
+        if history is not None and next_cursor(page) is not None:
+            history.check(page)  # before the items of a repeated page are yielded again
         made: Any = page._as(cls)
-        made._fetch, made._trail = fetch, trail or Trail((operation.query or {}).get("after"))
+        made._fetch, made._history = (
+            fetch,
+            history or CursorHistory((operation.query or {}).get("after")),
+        )
         return cast("P", made)
 
     return operation.reading(read)
 
 
-class SyncCursorPage(_Walked[T]):
-    """A page of a list. Iterating it gives its items, and then those of all pages after it.
+class SyncCursorPage(_LinkedPage[T]):
+    """A page of a list. Iterating over it yields its items and those of all following pages.
 
-    The page after it is asked for when its items are needed, never before.
+    The next page is fetched when its items are needed.
     """
 
     __slots__ = ()
 
     def get_next_page(self) -> Self:
-        """Fetch the page after this one.
+        """Fetch the next page.
+
+        Returns:
+            The page.
 
         Raises:
-            RuntimeError: there is none; :meth:`has_next_page` tells.
-            APIError: it did not come, or leads back to where the walk has been.
+            RuntimeError: There is no next page; see :meth:`has_next_page`.
+            APIError: The request failed, or the pages form a loop.
         """
         return self._next()  # type: ignore[no-any-return]
 
     def iter_pages(self) -> Iterator[Self]:
-        """This page, and all pages after it."""
+        """Iterate over this page and all following pages."""
         page = self
         while True:
             yield page
@@ -156,17 +182,28 @@ class SyncCursorPage(_Walked[T]):
             yield from page.data
 
 
-class AsyncCursorPage(_Walked[T]):
-    """As :class:`SyncCursorPage`, for ``async for``."""
+class AsyncCursorPage(_LinkedPage[T]):
+    """A page of a list. ``async for`` yields its items and those of all following pages.
+
+    The next page is fetched when its items are needed.
+    """
 
     __slots__ = ()
 
     async def get_next_page(self) -> Self:
-        """Fetch the page after this one; raises as :meth:`SyncCursorPage.get_next_page`."""
+        """Fetch the next page.
+
+        Returns:
+            The page.
+
+        Raises:
+            RuntimeError: There is no next page; see :meth:`has_next_page`.
+            APIError: The request failed, or the pages form a loop.
+        """
         return await self._next()  # type: ignore[no-any-return]
 
     def iter_pages(self) -> AsyncIterator[Self]:
-        """This page, and all pages after it."""
+        """Iterate over this page and all following pages."""
 
         async def first() -> Self:
             return self
@@ -178,7 +215,7 @@ class AsyncCursorPage(_Walked[T]):
 
 
 class _Pages(AsyncIterator[Any]):
-    # No generator: one that is left early is closed by a task that nobody waits for.
+    # Not a generator: asyncio closes an abandoned one in a task that nobody awaits.
     def __init__(self, first: Callable[[], Awaitable[AsyncCursorPage[Any]]]) -> None:
         self._fetch: Callable[[], Awaitable[AsyncCursorPage[Any]]] | None = first
 
@@ -203,7 +240,13 @@ class _Items(AsyncIterator[Any]):
 
 
 class AsyncPaginator(Generic[T]):
-    """What an asynchronous ``list()`` returns: await it for a page, or ``async for`` all items."""
+    """The result of an asynchronous ``list()``.
+
+    ``await`` it for the first page, or use ``async for`` for the items of all pages.
+
+    Args:
+        fetch: Fetches the first page.
+    """
 
     def __init__(self, fetch: Callable[[], Awaitable[AsyncCursorPage[T]]]) -> None:
         self._fetch = fetch

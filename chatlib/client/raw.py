@@ -1,7 +1,7 @@
-"""Responses as they came, beside what they say: raw access, and bodies that are read as they come.
+"""Raw access to responses.
 
-``with_raw_response`` gives a :class:`RawResponse` for each call; ``with_streaming_response`` opens
-a :class:`StreamedResponse` in a ``with``, whose body is read piece by piece.
+``with_raw_response`` returns a :class:`RawResponse` for each call; ``with_streaming_response``
+opens a :class:`StreamedResponse` in a ``with`` block, whose body is read on demand.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from chatlib.client.call import Call, Limit, Pieces, lost, whole
-from chatlib.client.closing import Closing
+from chatlib.client.call import Call, ReadDeadline, TimedBody, read_body, to_connection_error
+from chatlib.client.closing import Closing, Opening
 from chatlib.client.streams import open_stream
 from chatlib.errors import APIConnectionError
 from chatlib.headers import Headers, RateLimits
@@ -28,21 +27,25 @@ S_co = TypeVar("S_co", covariant=True)
 T = TypeVar("T")
 
 
-class ResponseFacts:
-    """What is known of a response, however its body is read."""
+class ResponseMetadata:
+    """Status, headers and timing of a response.
+
+    Args:
+        response: The HTTP response.
+    """
 
     def __init__(self, response: HttpResponse) -> None:
         self.http_response = response
-        """The response itself."""
+        """The HTTP response."""
 
     @property
     def status_code(self) -> int:
-        """The status."""
+        """The HTTP status code."""
         return self.http_response.status
 
     @property
     def headers(self) -> Headers:
-        """The headers."""
+        """The response headers."""
         return self.http_response.headers
 
     @property
@@ -52,28 +55,28 @@ class ResponseFacts:
 
     @property
     def rate_limits(self) -> RateLimits:
-        """What the ``x-ratelimit-*`` headers say, as numbers and seconds."""
+        """The rate limits in the ``x-ratelimit-*`` headers."""
         return RateLimits.from_headers(self.headers)
 
     @property
     def retries_taken(self) -> int:
-        """How many attempts failed before this answer came."""
+        """The number of failed attempts before this response."""
         return self.http_response.attempts - 1
 
     @property
     def elapsed(self) -> float:
-        """Seconds between sending the request and the headers of the response."""
+        """The time in seconds between sending the request and receiving the response headers."""
         return self.http_response.elapsed
 
     @property
     def http_request(self) -> HttpRequest:
-        """The request that it answers, the last one where there were redirects."""
+        """The request; after redirects, the last one."""
         assert self.http_response.request is not None
         return self.http_response.request
 
     @property
     def method(self) -> str:
-        """The method of the request."""
+        """The HTTP method of the request."""
         return self.http_request.method
 
     @property
@@ -85,8 +88,14 @@ class ResponseFacts:
         return f"{type(self).__name__}({self.http_response!r})"
 
 
-class RawResponse(ResponseFacts, Generic[T]):
-    """What a call of ``with_raw_response`` returns: the response, and what it says."""
+class RawResponse(ResponseMetadata, Generic[T]):
+    """The result of a call of ``with_raw_response``: the response and its content.
+
+    Args:
+        response: The response.
+        call: The call that the response belongs to.
+        parse: Decodes the content.
+    """
 
     def __init__(self, response: HttpResponse, call: Call[Any], parse: Callable[[], T]) -> None:
         super().__init__(response)
@@ -95,10 +104,10 @@ class RawResponse(ResponseFacts, Generic[T]):
         self._parsed: list[T] = []
 
     def parse(self) -> T:
-        """What the call returns without raw access: a completion, a page, a stream, ...
+        """Return what the call returns without raw access: a completion, a page, a stream.
 
         Raises:
-            APIError: the body speaks of an error, or is not what it should be.
+            APIError: The body contains an error or is invalid.
         """
         if not self._parsed:
             self._parsed.append(self._parse())
@@ -106,8 +115,8 @@ class RawResponse(ResponseFacts, Generic[T]):
 
     @property
     def content(self) -> bytes:
-        """The body; of a stream, what was not read of it."""
-        return whole(self.http_response, self._call).read()
+        """The body; of a stream, the part that has not been read yet."""
+        return read_body(self.http_response, self._call).read()
 
     @property
     def text(self) -> str:
@@ -115,33 +124,52 @@ class RawResponse(ResponseFacts, Generic[T]):
         return self.content.decode("utf-8-sig", "replace")
 
     def json(self) -> Any:
-        """The body, read as JSON."""
+        """Return the body as decoded JSON."""
         return json.loads(self.content)
 
 
 def raw_response(response: HttpResponse, call: Call[T]) -> RawResponse[T]:
-    """What ``with_raw_response`` makes of a response whose body is not read yet."""
+    """Return the response with a parser for its content.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The raw response.
+
+    Raises:
+        APIError: The status is an error, or the body could not be read.
+    """
     if call.operation.is_stream:
         stream: Any = open_stream(response, call)
         return RawResponse(response, call, lambda: stream)
-    response = whole(response, call)
+    response = read_body(response, call)
     return RawResponse(response, call, lambda: call.operation.read(response))
 
 
-class Cutter(Protocol[S_co]):
-    """Makes other pieces of the pieces of a body, without I/O."""
+class ChunkDecoder(Protocol[S_co]):
+    """Convert the chunks of a body into other chunks, without I/O."""
 
-    def feed(self, piece: bytes) -> Iterable[S_co]:
-        """What this piece completes."""
+    def feed(self, chunk: bytes) -> Iterable[S_co]:
+        """Return the output that is complete with this chunk.
+
+        Args:
+            chunk: The next bytes of the body.
+        """
         ...
 
     def end(self) -> Iterable[S_co]:
-        """What is left at the end."""
+        """Return the rest of the output at the end of the body."""
         ...
 
 
-class Resizer:
-    """Pieces of a size; the last one may be shorter. Without a size, as they come."""
+class ByteChunks:
+    """Convert a body into chunks of a fixed size; the last one may be shorter.
+
+    Args:
+        size: The size in bytes; None to keep the chunks as they are.
+    """
 
     def __init__(self, size: int | None = None) -> None:
         if size is not None and size < 1:
@@ -149,102 +177,114 @@ class Resizer:
         self._size = size
         self._held = bytearray()
 
-    def feed(self, piece: bytes) -> Iterator[bytes]:
-        """The pieces that this one completes."""
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """Return the chunks that are complete with this one."""
         if self._size is None:
-            yield piece
+            yield chunk
             return
-        self._held += piece
+        self._held += chunk
         while len(self._held) >= self._size:
             yield bytes(self._held[: self._size])
             del self._held[: self._size]
 
     def end(self) -> Iterable[bytes]:
-        """What is left."""
+        """Return the rest."""
         return [bytes(self._held)] if self._held else []
 
 
-class TextDecoder:
-    """Pieces as text, whose characters may have been cut anywhere."""
+class TextChunks:
+    """Decode a body as UTF-8; characters may be split between chunks.
+
+    Args:
+        size: The size of the chunks in bytes; None to keep the chunks as they are.
+    """
 
     def __init__(self, size: int | None = None) -> None:
-        self._resizer = Resizer(size)
+        self._resizer = ByteChunks(size)
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
 
-    def feed(self, piece: bytes) -> Iterator[str]:
-        """The text that this piece completes."""
-        return filter(None, map(self._decode, self._resizer.feed(piece)))
+    def feed(self, chunk: bytes) -> Iterator[str]:
+        """Return the text that is complete with this chunk."""
+        return filter(None, map(self._decode, self._resizer.feed(chunk)))
 
     def end(self) -> Iterable[str]:
-        """The text of what is left."""
+        """Return the rest of the text."""
         return filter(None, [self._decode(b"".join(self._resizer.end()), True)])
 
 
 class TextLines:
-    """Lines of text, without their ends."""
+    """Decode a body as lines of text, without line endings."""
 
     def __init__(self) -> None:
         self._lines = LineDecoder()
 
-    def feed(self, piece: bytes) -> list[str]:
-        """The lines that this piece completes."""
-        return [line.decode("utf-8", "replace") for line in self._lines.feed(piece)]
+    def feed(self, chunk: bytes) -> list[str]:
+        """Return the lines that are complete with this chunk."""
+        return [line.decode("utf-8", "replace") for line in self._lines.feed(chunk)]
 
     def end(self) -> list[str]:
-        """The line that has no end."""
+        """Return the last line, if it has no line ending."""
         last = self._lines.flush()
         return [last.decode("utf-8", "replace")] if last else []
 
 
-class Unread(ResponseFacts, Generic[T]):
-    """What responses have whose body is not read yet."""
+class UnreadResponse(ResponseMetadata, Generic[T]):
+    """The base of responses whose body has not been read.
+
+    Args:
+        response: The response.
+        call: The call that the response belongs to.
+    """
 
     def __init__(self, response: HttpResponse, call: Call[T]) -> None:
         super().__init__(response)
         self._call = call
         self._parsed: list[T] = []
-        self._was_cut = False
+        self._is_incomplete = False
 
     def _check(self) -> None:
-        if self._was_cut:
+        if self._is_incomplete:
             error = TransportError("the response was closed before its body was read")
-            raise lost(error, self.http_response)
+            raise to_connection_error(error, self.http_response.request, self.http_response)
 
     def _note_end(self) -> None:
-        """Before it is closed: what was not read is gone."""
-        self._was_cut = self._was_cut or not isinstance(self.http_response.body, bytes)
+        """Record, before the response is closed, whether its body is incomplete."""
+        self._is_incomplete = self._is_incomplete or not isinstance(self.http_response.body, bytes)
 
 
-class StreamedResponse(Unread[T], Closing):
-    """A response whose body is read as it comes, or whole: in bytes, as text, by lines, parsed."""
+class StreamedResponse(UnreadResponse[T], Closing):
+    """A response whose body is read on demand: as bytes, text, lines, or decoded."""
 
     def read(self) -> bytes:
-        """The whole body, or what is left of it. May be called again.
+        """Read the whole body, or the rest of it. It may be called repeatedly.
+
+        Returns:
+            The body.
 
         Raises:
-            APIConnectionError: it does not come, or the response was closed before.
+            APIConnectionError: The body could not be read, or the response was closed before.
         """
         self._check()
         try:
-            return whole(self.http_response, self._call).read()
+            return read_body(self.http_response, self._call).read()
         except APIConnectionError:
-            self._was_cut = True
+            self._is_incomplete = True
             raise
 
     def text(self) -> str:
-        """The whole body as text."""
+        """Read the whole body and return it as text."""
         self.read()
         return self.http_response.text
 
     def json(self) -> Any:
-        """The whole body, read as JSON."""
+        """Read the whole body and return it as decoded JSON."""
         return json.loads(self.read())
 
     def parse(self) -> T:
-        """What the call returns without raw access: a completion, a page, a stream, ...
+        """Return what the call returns without raw access: a completion, a page, a stream.
 
         Raises:
-            APIError: the body does not come, speaks of an error, or is not what it should be.
+            APIError: The body could not be read, contains an error or is invalid.
         """
         if not self._parsed:
             self._check()
@@ -252,69 +292,77 @@ class StreamedResponse(Unread[T], Closing):
             made: Any = (
                 open_stream(response, call)
                 if call.operation.is_stream
-                else call.operation.read(whole(response, call))
+                else call.operation.read(read_body(response, call))
             )
             self._parsed.append(made)
         return self._parsed[0]
 
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """The body in pieces as they come, or in pieces of a size. Decompressed."""
-        return self._cut(Resizer(chunk_size))
+        """Iterate over the decompressed body.
+
+        Args:
+            chunk_size: The size of the chunks in bytes; None for chunks as they arrive.
+        """
+        return self._decode_body(ByteChunks(chunk_size))
 
     def iter_text(self, chunk_size: int | None = None) -> Iterator[str]:
-        """The body as text, in pieces as they come, or of so many bytes."""
-        return self._cut(TextDecoder(chunk_size))
+        """Iterate over the body as text.
+
+        Args:
+            chunk_size: The size of the chunks in bytes; None for chunks as they arrive.
+        """
+        return self._decode_body(TextChunks(chunk_size))
 
     def iter_lines(self) -> Iterator[str]:
-        """The lines of the body as they come, without their ends."""
-        return self._cut(TextLines())
+        """Iterate over the lines of the body, without line endings."""
+        return self._decode_body(TextLines())
 
-    def _cut(self, cutter: Cutter[S]) -> Iterator[S]:
+    def _decode_body(self, decoder: ChunkDecoder[S]) -> Iterator[S]:
         self._check()
         try:
-            for piece in Pieces(self.http_response, Limit(self._call.deadline)):
-                yield from cutter.feed(piece)
-            yield from cutter.end()
+            for chunk in TimedBody(self.http_response, ReadDeadline(self._call.deadline)):
+                yield from decoder.feed(chunk)
+            yield from decoder.end()
         except TransportError as error:
-            raise lost(error, self.http_response) from error.__cause__
+            raise to_connection_error(
+                error, self.http_response.request, self.http_response
+            ) from error.__cause__
         finally:
             self.close()
 
     def stream_to_file(self, file: str | os.PathLike[str]) -> None:
-        """Write the body to a file, piece by piece."""
+        """Write the body to a file, chunk by chunk.
+
+        Args:
+            file: The path of the file.
+        """
         with open(file, "wb") as target:
-            for piece in self.iter_bytes():
-                target.write(piece)
+            for chunk in self.iter_bytes():
+                target.write(chunk)
 
     def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the response and release its connection."""
         self._note_end()
         self.http_response.close()
 
 
 def streamed_response(response: HttpResponse, call: Call[T]) -> StreamedResponse[T]:
-    """What ``with_streaming_response`` makes of a response whose body is not read yet."""
+    """Return the response with its body still to be read.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The response.
+
+    Raises:
+        APIStatusError: The status is an error.
+    """
     if not 200 <= response.status <= 299:
-        whole(response, call)
+        read_body(response, call)
     return StreamedResponse(response, call)
 
 
-class ResponseManager(Generic[T]):
-    """Makes its call when it is entered, and closes the response when it is left."""
-
-    def __init__(self, start: Callable[[], StreamedResponse[T]]) -> None:
-        self._start = start
-        self._response: StreamedResponse[T] | None = None
-
-    def __enter__(self) -> StreamedResponse[T]:
-        self._response = self._start()
-        return self._response
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._response is not None:
-            self._response.close()
+class ResponseManager(Opening[StreamedResponse[T]]):
+    """Make the call on entering a ``with`` block and close the response on leaving."""

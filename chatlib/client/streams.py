@@ -1,7 +1,8 @@
-"""A stream of chunks in the caller's hands: an iterator, a context manager, a connection.
+"""Streams of chunks: an iterator and context manager that owns its connection.
 
-:class:`Flow` is all of it but the reading; :func:`open_stream` and :class:`Stream` read. Their
-asynchronous twins are in :mod:`chatlib.client.async_streams`.
+:class:`StreamProgress` holds the state of a stream, without I/O; :func:`open_stream` and
+:class:`Stream` read the body. Their asynchronous counterparts are in
+:mod:`chatlib.client.async_streams`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from chatlib.client.call import Call, Limit, Pieces, lost, whole
+from chatlib.client.call import Call, ReadDeadline, TimedBody, read_body, to_connection_error
 from chatlib.client.closing import Closing
 from chatlib.errors import (
     APIConnectionError,
@@ -29,65 +30,82 @@ T_co = TypeVar("T_co", covariant=True)
 
 DRAIN_SECONDS = 0.2
 DRAIN_BYTES = 65536
-"""How much of a body is read after ``[DONE]`` so that its connection can be used again."""
+"""The maximum number of bytes read after ``[DONE]`` so that the connection can be reused."""
 
 
-class Flow:
-    """A stream on its way, without I/O: pieces to chunks, and how long the next piece may take."""
+class StreamProgress:
+    """The state of a stream: decodes the body and limits the wait for the next bytes.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+    """
 
     def __init__(self, response: HttpResponse, call: Call[Any]) -> None:
-        self.limit = Limit(call.deadline)
-        """How long the next piece may take."""
-        self.over = False
-        """No further piece is wanted."""
+        self.limit = ReadDeadline(call.deadline)
+        """The time limit for the next bytes."""
+        self.is_over = False
+        """Whether the rest of the body is not needed."""
         self.failure: Exception | None = None
-        """What ended the stream early."""
+        """The error that ended the stream early."""
         self._response = response
         self._reader = ChunkReader(response)
         request = response.request
-        self._longest_silence = request.timeout.stream_end if request is not None else STREAM_END
+        self._stream_end = request.timeout.stream_end if request is not None else STREAM_END
 
     @property
     def is_done(self) -> bool:
-        """``[DONE]`` has come: of the little that may follow, nothing matters."""
+        """Whether ``[DONE]`` was received; the rest of the body is ignored."""
         return self._reader.done
 
-    def feed(self, piece: bytes | None) -> Iterator[ChatCompletionChunk]:
-        """The chunks that a piece completes; None is the end of the body.
+    def feed(self, data: bytes | None) -> Iterator[ChatCompletionChunk]:
+        """Decode the next bytes of the body.
+
+        Args:
+            data: The bytes; None at the end of the body.
+
+        Yields:
+            The chunks that are complete with these bytes.
 
         Raises:
-            APIError: the stream speaks of an error, is not what it should be, or was cut off.
+            APIError: The stream contains an error, is invalid, or ended too early.
         """
         try:
-            if piece is None:
+            if data is None:
                 yield from self._reader.end()
-                self.over = True
+                self.is_over = True
                 return
-            yield from self._reader.feed(piece)
+            yield from self._reader.feed(data)
         except APIError as error:
             self.failure = error
             raise
-        self.over = self._reader.done
-        self._limit_silence()
+        self.is_over = self._reader.done
+        self._limit_wait_for_end()
 
-    def broke(self, error: TransportError) -> Iterator[ChatCompletionChunk]:
-        """The chunks that were still open when the body broke off.
+    def on_body_error(self, error: TransportError) -> Iterator[ChatCompletionChunk]:
+        """Finish the stream after an error of the connection.
+
+        Args:
+            error: The exception of the transport.
+
+        Yields:
+            The chunks that were received but not yet decoded.
 
         Raises:
-            APIConnectionError: more than the end of the body was missing.
-            APIError: the last of them speaks of an error.
+            APIConnectionError: The answer is incomplete.
+            APIError: The last chunk contains an error.
         """
-        self.over = True
+        self.is_over = True
         try:
             yield from self._reader.rest()
         except APIResponseValidationError:
-            pass  # a body that is no event stream is cut, too
+            pass  # a body that is not an event stream is incomplete, too
         except APIError as found:
             self.failure = found
             raise
         if self.is_whole:
             return
-        made = lost(error, self._response)
+        made = to_connection_error(error, self._response.request, self._response)
         if not isinstance(made, APITimeoutError):
             made = self.cut_off(str(error))
         made.completion = self._reader.joined.completion()
@@ -95,19 +113,19 @@ class Flow:
         raise made from error.__cause__
 
     def completion(self) -> ChatCompletion:
-        """Return what has come so far."""
+        """Return the completion received so far."""
         return self._reader.joined.completion()
 
     @property
     def is_whole(self) -> bool:
-        """Whether the whole answer has come."""
+        """Whether the answer is complete."""
         return self._reader.done or self._reader.finished
 
     def final_completion(self) -> ChatCompletion:
-        """Return the whole answer of a stream that was read to its end.
+        """Return the complete answer, after the stream was read to its end.
 
         Raises:
-            APIError: the stream failed, or was closed before its end.
+            APIError: The stream failed, or was closed before its end.
         """
         if self.failure is not None:
             raise self.failure
@@ -116,31 +134,42 @@ class Flow:
         return self.completion()
 
     def cut_off(self, why: str) -> APIConnectionError:
-        """The exception for a stream that ends here."""
+        """Return the error for a stream that ends here.
+
+        Args:
+            why: The reason, for the message.
+        """
         return self._reader.cut_off(why)
 
-    def _limit_silence(self) -> None:
-        """Limit the wait for the next piece where nothing but the end is expected."""
-        if self._longest_silence is not None and self._reader.expects_only_the_end:
-            self.limit.shorten(self._longest_silence)
+    def _limit_wait_for_end(self) -> None:
+        """Limit the wait for the next bytes if only the end of the stream is expected."""
+        if self._stream_end is not None and self._reader.expects_only_the_end:
+            self.limit.shorten(self._stream_end)
         elif self.limit.is_shortened:
             self.limit.lift()
 
 
 class Stream(Closing, Generic[T_co]):
-    """What ``create(stream=True)`` returns: iterate it for chunks as they come.
+    """The result of ``create(stream=True)``: an iterator over the chunks.
 
-    The connection is given back when the stream ends, when it is closed, at the end of a ``with``
-    and when the stream is dropped.
+    The connection is released at the end of the stream, by :meth:`close`, at the end of a ``with``
+    block, and when the stream is garbage collected.
+
+    Args:
+        response: The response.
+        items: The decoded chunks.
+        progress: The state of the stream.
     """
 
-    def __init__(self, response: HttpResponse, items: Iterator[T_co], flow: Flow) -> None:
+    def __init__(
+        self, response: HttpResponse, items: Iterator[T_co], progress: StreamProgress
+    ) -> None:
         self.response = response
-        """The response, for its status and headers."""
+        """The HTTP response, for its status and headers."""
         self.is_closed = False
-        """Whether it was closed, before its end or after it."""
+        """Whether the stream was closed."""
         self._items = items
-        self._flow = flow
+        self._progress = progress
 
     def __iter__(self) -> Self:
         return self
@@ -150,29 +179,32 @@ class Stream(Closing, Generic[T_co]):
 
     @property
     def completion(self) -> ChatCompletion:
-        """What has come so far, joined to a completion."""
-        return self._flow.completion()
+        """The completion received so far."""
+        return self._progress.completion()
 
     def get_final_completion(self) -> ChatCompletion:
-        """Read to the end and return the whole answer, with what was read before.
+        """Read the stream to its end and return the complete answer.
+
+        Returns:
+            The completion, including the chunks that were read before.
 
         Raises:
-            IncompleteStreamError: the stream was closed before its end.
-            APIError: the stream failed; the same error when it is asked for again.
+            IncompleteStreamError: The stream was closed before its end.
+            APIError: The stream failed; each further call raises the same error.
         """
-        if self._flow.failure is None:
+        if self._progress.failure is None:
             for _ in self:
                 pass
-        return self._flow.final_completion()
+        return self._progress.final_completion()
 
     def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the stream and release its connection."""
         self.is_closed = True
         close = getattr(self._items, "close", None)
         try:
             if close is not None:
                 close()
-        except ValueError:  # another thread waits for the next item, and is about to be woken
+        except ValueError:  # another thread waits for the next item; closing the response wakes it
             pass
         finally:
             self.response.close()
@@ -186,57 +218,64 @@ class Stream(Closing, Generic[T_co]):
 
 
 def open_stream(response: HttpResponse, call: Call[Any]) -> Stream[ChatCompletionChunk]:
-    """A stream over a response whose first bytes have come: until then, a call may be retried.
+    """Open a stream once its first bytes have arrived; until then, the call may be retried.
+
+    Args:
+        response: The response, whose body has not been read.
+        call: The call that the response belongs to.
+
+    Returns:
+        The stream.
 
     Raises:
-        APIStatusError: the server refused.
-        APIConnectionError: they did not come.
+        APIStatusError: The status is an error.
+        APIConnectionError: The connection failed before the first bytes.
     """
     if not 200 <= response.status <= 299:
-        whole(response, call)
-    flow = Flow(response, call)
+        read_body(response, call)
+    progress = StreamProgress(response, call)
     try:
-        pieces = Pieces(response, flow.limit)
-        first = next(filter(None, pieces), None)
+        body = TimedBody(response, progress.limit)
+        first = next(filter(None, body), None)
         if first is None:
-            raise flow.cut_off("the stream ended without an answer")
+            raise progress.cut_off("the stream ended without an answer")
     except TransportError as error:
         response.close()
-        raise lost(error, response) from error.__cause__
+        raise to_connection_error(error, response.request, response) from error.__cause__
     except BaseException:
         response.close()
         raise
-    return Stream(response, _chunks(response, flow, first, pieces), flow)
+    return Stream(response, _iterate_chunks(response, progress, first, body), progress)
 
 
-def _chunks(
-    response: HttpResponse, flow: Flow, piece: bytes | None, pieces: Pieces
+def _iterate_chunks(
+    response: HttpResponse, progress: StreamProgress, data: bytes | None, body: TimedBody
 ) -> Iterator[ChatCompletionChunk]:
     try:
         while True:
-            yield from flow.feed(piece)
-            if flow.over:
-                # Not where the stream is closed or dropped: that waits for nothing.
-                if flow.is_done and response.limit_wait is not None:
-                    _drain(flow, pieces)
+            yield from progress.feed(data)
+            if progress.is_over:
+                # Not when the stream is closed or garbage collected, which must not block.
+                if progress.is_done and response.limit_wait is not None:
+                    _drain(progress, body)
                 return
             try:
-                piece = next(pieces, None)
+                data = next(body, None)
             except TransportError as error:
                 broken = error
                 break
-        yield from flow.broke(broken)
+        yield from progress.on_body_error(broken)
     finally:
         response.close()
 
 
-def _drain(flow: Flow, pieces: Pieces) -> None:
-    """Read the little that may follow ``[DONE]``: a body read to its end frees its connection."""
-    flow.limit.shorten(DRAIN_SECONDS)
+def _drain(progress: StreamProgress, body: TimedBody) -> None:
+    """Read the rest of the body after ``[DONE]``, so that the connection can be reused."""
+    progress.limit.shorten(DRAIN_SECONDS)
     size = 0
     try:
-        for piece in pieces:
-            size += len(piece)
+        for data in body:
+            size += len(data)
             if size > DRAIN_BYTES:
                 return
     except TransportError:

@@ -1,4 +1,4 @@
-"""Answers with a type, and runs of tools: what they add to ``create()``, without I/O."""
+"""The parts of ``parse()``, ``stream()`` and ``run()`` that do no I/O."""
 
 from __future__ import annotations
 
@@ -31,34 +31,65 @@ from chatlib.wire.request import Operation
 def parse_operation(
     response_format: Any, params: Mapping[str, Any]
 ) -> Operation[ParsedChatCompletion[Any]]:
-    """A completion, read as a type."""
-    _check_whole("parse()", params)
-    asked = _asked_for(response_format, params)
-    tools = asked["tools"]
+    """Return the operation that creates a completion and decodes it into a type.
+
+    Args:
+        response_format: The type to decode into.
+        params: The parameters of ``create()``.
+
+    Returns:
+        The operation.
+    """
+    _check_not_streamed("parse()", params)
+    request_params = _typed_params(response_format, params)
+    tools = request_params["tools"]
     check_strict(tools)
 
     def read(response: HttpResponse) -> ParsedChatCompletion[Any]:
         return parse_completion(read_completion(response), response_format, tools)
 
-    return create_operation(asked).reading(read)
+    return create_operation(request_params).reading(read)
 
 
 def stream_operation(
     response_format: Any, params: Mapping[str, Any]
 ) -> tuple[Operation[ChatCompletion], Callable[[], ChatCompletionStreamState[Any]]]:
-    """A stream of chunks, and what makes that which makes events of them."""
-    asked = {"stream_options": {"include_usage": True}, **_asked_for(response_format, params)}
+    """Return the operation that streams a completion, and a factory of the state for its events.
+
+    Args:
+        response_format: The type to decode into, or a response format.
+        params: The parameters of ``create()``.
+
+    Returns:
+        The operation, and a function that returns a new state.
+    """
+    request_params = {
+        "stream_options": {"include_usage": True},
+        **_typed_params(response_format, params),
+    }
 
     def state() -> ChatCompletionStreamState[Any]:
         return ChatCompletionStreamState(
-            response_format=response_format, input_tools=asked["tools"]
+            response_format=response_format, input_tools=request_params["tools"]
         )
 
-    return create_operation({**asked, "stream": True}), state
+    return create_operation({**request_params, "stream": True}), state
 
 
 class ToolLoop:
-    """A run of tools: what to ask next, and what came of it. Asking and executing is left out."""
+    """The state of ``run()``: builds each request and keeps the conversation, without I/O.
+
+    Args:
+        messages: The messages of the conversation.
+        tools: The tools.
+        max_rounds: The maximum number of completions.
+        on_event: Called with each completion and each tool result.
+        params: Further parameters of ``create()``.
+
+    Raises:
+        TypeError: A parameter has the wrong type.
+        ValueError: ``max_rounds`` is below 1.
+    """
 
     def __init__(
         self,
@@ -68,54 +99,67 @@ class ToolLoop:
         on_event: Callable[[ToolRunEvent], object] | None,
         params: Mapping[str, Any],
     ) -> None:
-        _check_whole("run()", params)
+        _check_not_streamed("run()", params)
         if max_rounds < 1:
-            raise ValueError(f"max_rounds is {max_rounds!r}; at least one is needed for an answer")
+            raise ValueError(f"max_rounds is {max_rounds!r}; it must be at least 1")
         if inspect.iscoroutinefunction(on_event):
             raise TypeError("on_event is a coroutine function; it is called, not awaited")
         self.tools = as_tools(tools)
-        """The tools, which are sent with each question."""
+        """The tools, which are sent with each request."""
         self._messages = as_list(messages)
         if not isinstance(self._messages, list):
-            create_operation({**params, "messages": messages})  # which says what is wrong with them
+            create_operation(
+                {**params, "messages": messages}
+            )  # raises an error that describes the problem
         self._max_rounds = max_rounds
-        self._tell = on_event or (lambda event: None)
+        self._on_event = on_event or (lambda event: None)
         self._params = params
         self._round = 0
 
-    def ask(self) -> Operation[ChatCompletion]:
-        """The question of the next round."""
+    def next_operation(self) -> Operation[ChatCompletion]:
+        """Return the operation of the next round."""
         self._round += 1
-        asked = {**self._params, "messages": self._messages, "tools": self.tools}
-        return create_operation(asked)
+        request_params = {**self._params, "messages": self._messages, "tools": self.tools}
+        return create_operation(request_params)
 
-    def answer(self, completion: ChatCompletion) -> ToolRun | None:
-        """The end of the run; None where the completion calls tools, which must be executed."""
-        self._tell(ToolRunEvent(self._round, completion))
+    def on_completion(self, completion: ChatCompletion) -> ToolRun | None:
+        """Record a completion.
+
+        Args:
+            completion: The completion.
+
+        Returns:
+            The result of the run; None if the completion calls tools, which must be executed next.
+        """
+        self._on_event(ToolRunEvent(self._round, completion))
         if tool_calls_of(completion):
             return None
         return ToolRun(completion, self._messages, self._round)
 
-    def go_on(self, completion: ChatCompletion, results: list[Any]) -> None:
-        """Take what the tools returned.
+    def add_results(self, completion: ChatCompletion, results: list[Any]) -> None:
+        """Add the results of the tools to the conversation.
+
+        Args:
+            completion: The completion that called the tools.
+            results: The messages with the results.
 
         Raises:
-            ToolRoundsExceededError: that was the last round.
+            ToolRoundsExceededError: This was the last round.
         """
         self._messages += [completion.choices[0].message, *results]
         for result in results:
-            self._tell(ToolRunEvent(self._round, completion, result))
+            self._on_event(ToolRunEvent(self._round, completion, result))
         if self._round == self._max_rounds:
             raise ToolRoundsExceededError(self._max_rounds, completion, self._messages)
 
 
-def _check_whole(call: str, params: Mapping[str, Any]) -> None:
+def _check_not_streamed(call: str, params: Mapping[str, Any]) -> None:
     if params.get("stream", omit) not in (omit, None, False):
-        raise TypeError(f"{call} gives whole answers; stream() and create() give them as they come")
+        raise TypeError(f"{call} does not support stream=True; use stream() or create(stream=True)")
 
 
-def _asked_for(response_format: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a create call for an answer with a type; its tools are a list."""
+def _typed_params(response_format: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of ``create()`` for a typed answer; the tools become a list."""
     tools = params.get("tools", omit)
     listed: Any = omit if tools is omit or tools is None else as_tools(tools)
     if is_typed(response_format):

@@ -1,13 +1,12 @@
-"""What ``stream()`` returns: a manager that opens a stream of events, and that stream."""
+"""The result of ``stream()``: a stream of events and the context manager that opens it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from types import TracebackType
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from chatlib.client.closing import Closing
-from chatlib.client.streams import Flow, Stream
+from chatlib.client.closing import Closing, Opening
+from chatlib.client.streams import Stream, StreamProgress
 from chatlib.http import HttpResponse
 from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.types.chunk import ChatCompletionChunk
@@ -20,46 +19,57 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SoFar(Generic[T]):
-    """What a stream of events has, whichever way it is read."""
+class EventStreamBase(Generic[T]):
+    """The base of the synchronous and asynchronous streams of events.
+
+    Args:
+        response: The response.
+        progress: The state of the stream of chunks.
+        state: Converts chunks into events.
+    """
 
     def __init__(
-        self, response: HttpResponse, flow: Flow, state: ChatCompletionStreamState[T]
+        self, response: HttpResponse, progress: StreamProgress, state: ChatCompletionStreamState[T]
     ) -> None:
         self.http_response = response
         """The HTTP response, for its status and headers."""
-        self._flow = flow
+        self._progress = progress
         self._state = state
         state.expects_end = True
         self._failure: Exception | None = None
 
     def _final(self) -> ParsedChatCompletion[T]:
-        """The whole answer; half of one is an error, also when it is asked for again."""
+        """Return the complete answer; raise the error of the stream if it failed."""
         if self._failure is not None:
             raise self._failure
-        self._flow.final_completion()
+        self._progress.final_completion()
         return self._state.get_final_completion()
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
-        """What has come so far, with the values so far of its JSON."""
+        """The completion received so far; its JSON is decoded as far as it has arrived."""
         return self._state.current_completion_snapshot
 
     @property
     def response(self) -> ParsedChatCompletion[T]:
-        """What has come so far, by the name that the reference gives it."""
+        """The completion received so far, by its name in the API reference."""
         return self.current_completion_snapshot
 
 
-class ChatCompletionStream(SoFar[T], Closing):
-    """An answer that is coming, as events; and all of it that has come."""
+class ChatCompletionStream(EventStreamBase[T], Closing):
+    """A stream of events, which also accumulates the completion.
+
+    Args:
+        chunks: The stream of chunks.
+        state: Converts chunks into events.
+    """
 
     def __init__(
         self, chunks: Stream[ChatCompletionChunk], state: ChatCompletionStreamState[T]
     ) -> None:
-        super().__init__(chunks.response, chunks._flow, state)
+        super().__init__(chunks.response, chunks._progress, state)
         self._chunks = chunks
-        self._events = self._handled()
+        self._events = self._iterate()
 
     def __iter__(self) -> Iterator[ChatCompletionStreamEvent[T]]:
         return self._events
@@ -68,58 +78,41 @@ class ChatCompletionStream(SoFar[T], Closing):
         return next(self._events)
 
     def get_final_completion(self) -> ParsedChatCompletion[T]:
-        """Read to the end: the whole answer, parsed.
+        """Read the stream to its end and return the complete answer, parsed.
+
+        Returns:
+            The completion.
 
         Raises:
-            LengthFinishReasonError, ContentFilterFinishReasonError, ParseError: it can't be parsed.
-            APIError: the stream failed.
+            LengthFinishReasonError: The answer was cut off at the token limit.
+            ContentFilterFinishReasonError: The answer was blocked by the content filter.
+            ParseError: The answer does not match the type.
+            APIError: The stream failed.
         """
         if self._failure is None:
             self.until_done()
         return self._final()
 
     def until_done(self) -> Self:
-        """Read to the end and forget the events."""
+        """Read the stream to its end and discard the events."""
         for _ in self._events:
             pass
         return self
 
     def close(self) -> None:
-        """Give the connection back; what has not come yet will not come."""
+        """Close the stream and release its connection."""
         self._chunks.close()
 
-    def _handled(self) -> Iterator[ChatCompletionStreamEvent[T]]:
+    def _iterate(self) -> Iterator[ChatCompletionStreamEvent[T]]:
         try:
             for chunk in self._chunks:
                 yield from self._state.handle_chunk(chunk)
-            if self._flow.is_whole:
+            if self._progress.is_whole:
                 yield from self._state.end()
         except Exception as error:
             self._failure = error
             raise
 
 
-class ChatCompletionStreamManager(Generic[T]):
-    """Opens the stream when it is entered, and closes it when it is left."""
-
-    def __init__(
-        self,
-        start: Callable[[], Stream[ChatCompletionChunk]],
-        state: Callable[[], ChatCompletionStreamState[T]],
-    ) -> None:
-        self._start = start
-        self._state = state
-        self._stream: ChatCompletionStream[T] | None = None
-
-    def __enter__(self) -> ChatCompletionStream[T]:
-        self._stream = ChatCompletionStream(self._start(), self._state())
-        return self._stream
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._stream is not None:
-            self._stream.close()
+class ChatCompletionStreamManager(Opening[ChatCompletionStream[T]]):
+    """Open the stream of events on entering a ``with`` block and close it on leaving."""

@@ -73,7 +73,7 @@ class AsyncTransportContract(TransportContract):
 
             async def main() -> None:
                 with taking(0, 4.0):
-                    await cancelled(transport.send(request_to(url)), lambda: True)
+                    await cancelled(transport.asend(request_to(url)), lambda: True)
                 await aclose(transport)
 
             run(main())
@@ -86,7 +86,7 @@ class AsyncTransportContract(TransportContract):
             async def main() -> None:
                 url = f"https://{silent.address}/"
                 with taking(0, 4.0):
-                    await cancelled(transport.send(request_to(url)), silent.is_reached)
+                    await cancelled(transport.asend(request_to(url)), silent.is_reached)
                     await aclose(transport)
                     assert await becomes(lambda: silent.is_left(0))
 
@@ -99,7 +99,7 @@ class AsyncTransportContract(TransportContract):
 
             async def main() -> None:
                 with taking(0, 4.0):
-                    await cancelled(transport.send(request_to(server)), lambda: server.requests)
+                    await cancelled(transport.asend(request_to(server)), lambda: server.requests)
                     assert await becomes(lambda: server.open == 0)
                 assert b"ok" in await body_of(transport, request_to(server))
                 await aclose(transport)
@@ -113,7 +113,7 @@ class AsyncTransportContract(TransportContract):
             transport = self.make_async()
 
             async def main() -> None:
-                response = await transport.send(request_to(server))
+                response = await transport.asend(request_to(server))
                 pieces = aiter(response)
                 assert b"a" == await anext(pieces)
                 with taking(0, 4.0):
@@ -133,7 +133,7 @@ class AsyncTransportContract(TransportContract):
             async def main() -> None:
                 request = HttpRequest("POST", server.url, {}, b"x" * 20_000_000, Timeout(9))
                 with taking(0, 4.0):
-                    await cancelled(transport.send(request), lambda: server.requests)
+                    await cancelled(transport.asend(request), lambda: server.requests)
                 await aclose(transport)
 
             run(main())
@@ -146,7 +146,7 @@ class AsyncTransportContract(TransportContract):
             async def main() -> None:
                 try:
                     with taking(0.2, 4.0):
-                        await asyncio.wait_for(transport.send(request_to(server)), 0.2)
+                        await asyncio.wait_for(transport.asend(request_to(server)), 0.2)
                 except asyncio.TimeoutError:
                     pass
                 else:
@@ -217,7 +217,7 @@ class AsyncTransportContract(TransportContract):
             transport = self.make_async()
 
             async def left() -> None:
-                response = await transport.send(request_to(server))
+                response = await transport.asend(request_to(server))
                 assert b"a" == await anext(aiter(response))
 
             async def main() -> None:
@@ -253,7 +253,7 @@ class AsyncTransportContract(TransportContract):
 
             async def main() -> None:
                 for read in (False, True):
-                    response = await transport.send(request_to(server))
+                    response = await transport.asend(request_to(server))
                     if read:
                         assert b"a" == await anext(aiter(response))
                     del response
@@ -270,7 +270,7 @@ class AsyncTransportContract(TransportContract):
 
             async def main() -> None:
                 for _ in range(5):
-                    response = await transport.send(request_to(server))
+                    response = await transport.asend(request_to(server))
                     assert b"ab" == await response.aread() == await response.aread()
                     await response.aclose()
                 assert not self.pools or 1 == server.connections

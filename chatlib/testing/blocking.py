@@ -23,7 +23,7 @@ class Blocking:
 
     >>> from chatlib.http import HttpResponse
     >>> class Always:
-    ...     async def send(self, request):
+    ...     async def asend(self, request):
     ...         return HttpResponse(200, {}, b"ok")
     >>> blocking = Blocking(Always())
     >>> blocking.send(HttpRequest("GET", "http://any.test/")).read()
@@ -40,7 +40,11 @@ class Blocking:
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request; see :meth:`chatlib.http.Transport.send`."""
-        response = self.run(self.transport.send(request))
+
+        async def sending() -> HttpResponse:
+            return await self.transport.asend(request)
+
+        response = self.run(sending())
         if isinstance(response.body, bytes):
             return response
         limit = response.limit_wait

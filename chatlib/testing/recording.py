@@ -31,6 +31,7 @@ from chatlib.testing.exchanges import (
     request_value,
 )
 from chatlib.testing.replaying import ReplayTransport
+from chatlib.transports.checking import async_send, check_transport, sync_send
 
 if TYPE_CHECKING:
     from chatlib.transports.threads import ThreadTransport
@@ -96,6 +97,8 @@ class RecordingTransport:
     ) -> None:
         self.path = Path(path)
         """The file that is written."""
+        if transport is not None:
+            check_transport(transport)
         self._transport = transport
         self._threads: ThreadTransport | None = None
         self._clock = clock
@@ -105,11 +108,9 @@ class RecordingTransport:
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and record it; see :meth:`chatlib.http.Transport.send`."""
-        carrier = self._carrier()
-        if inspect.iscoroutinefunction(carrier.send):
-            raise TypeError(f"{type(carrier).__name__} is awaited: use asend()")
+        send = sync_send(self._carrier())
         with self._take(request) as take:
-            response = carrier.send(request)
+            response = send(request)
         return take.of(response)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
@@ -143,15 +144,15 @@ class RecordingTransport:
 
     def _awaited(self) -> Any:
         carrier = self._carrier()
-        send = getattr(carrier, "asend", None) or carrier.send
-        if inspect.iscoroutinefunction(send):
+        send = async_send(carrier)
+        if send is not None:
             return send
         with self._lock:
             if self._threads is None:
                 from chatlib.transports.threads import ThreadTransport
 
                 self._threads = ThreadTransport(carrier)
-            return self._threads.send
+            return self._threads.asend
 
     @contextlib.contextmanager
     def _take(self, request: HttpRequest) -> Iterator[_Take]:

@@ -232,7 +232,7 @@ def client_of(url: str, transport: Transport) -> OpenAI:
 
 async def body_of(transport: AsyncTransport, request: HttpRequest) -> bytes:
     """The whole body of what a server answers."""
-    return await (await transport.send(request)).aread()
+    return await (await transport.asend(request)).aread()
 
 
 LONGEST = 60.0

@@ -108,8 +108,8 @@ class AiohttpTransport(Configured):
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._lock = threading.Lock()
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request; see :meth:`chatlib.http.AsyncTransport.send`."""
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        """Send a request; see :meth:`chatlib.http.AsyncTransport.asend`."""
         with private_frames():
             return await self._send(request)
 

@@ -17,12 +17,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
+from inspect import isawaitable
 from queue import Empty, SimpleQueue
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from chatlib.http import HttpRequest, HttpResponse, Transport, running_loop
 from chatlib.transports._configured import Configured
 from chatlib.transports.aborting import Abort, aborting
+from chatlib.transports.checking import check_response, check_transport
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -48,6 +50,10 @@ class ThreadTransport(Configured):
     def __init__(self, transport: Transport, *, max_threads: int = 256) -> None:
         if max_threads < 1:
             raise ValueError(f"max_threads is {max_threads!r}; at least one is needed")
+        check_transport(transport)
+        if not callable(getattr(transport, "send", None)):
+            name = type(transport).__name__
+            raise TypeError(f"{name} is asynchronous already: it has asend() and no send()")
         super().__init__(transport=transport, max_threads=max_threads)
         self.transport = transport
         """The plain transport."""
@@ -55,15 +61,17 @@ class ThreadTransport(Configured):
         self._threads = _Threads(max_threads)
         self._is_open = False
 
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        """Send a request; see :meth:`chatlib.http.AsyncTransport.send`."""
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        """Send a request; see :meth:`chatlib.http.AsyncTransport.asend`."""
         abort, context = Abort(), copy_context()
         context.run(aborting.set, abort)
         threads = self.in_this_process()._threads
         self._is_open = True
         response = await threads.run(
-            lambda: context.run(self.transport.send, request), abort, HttpResponse.close
+            lambda: context.run(self.transport.send, request), abort, _discard
         )
+        if not isinstance(response, HttpResponse):
+            return await self._awaited(response)
         if isinstance(response.body, bytes):
             return response
         body = _Body(response, threads, abort)
@@ -74,6 +82,12 @@ class ThreadTransport(Configured):
             on_close=body.close,
             limit_wait=response.limit_wait,
         )
+
+    async def _awaited(self, returned: Any) -> HttpResponse:
+        """Await what ``send`` returned, if it is a coroutine function behind a decorator."""
+        response: HttpResponse = await returned if isawaitable(returned) else returned
+        check_response(response, self.transport.send)
+        return response
 
     async def aclose(self) -> None:
         """Close the transport and end the idle threads. A later call starts new ones."""
@@ -86,7 +100,9 @@ class ThreadTransport(Configured):
         self._is_open = False
         closing = getattr(self.transport, "close", None)
         if closing is not None:
-            await threads.run(closing, Abort(), lambda _: None)
+            done = await threads.run(closing, Abort(), lambda _: None)
+            if isawaitable(done):
+                await done
         self._threads = _Threads(self._max_threads)
         threads.close()
         while threads.leaving:
@@ -116,6 +132,12 @@ class ThreadTransport(Configured):
 
     def _start_anew(self) -> None:
         self._threads, self._is_open = _Threads(self._max_threads), False
+
+
+def _discard(response: Any) -> None:
+    close = getattr(response, "close", None)  # of a response, or of a coroutine
+    if close is not None:
+        close()
 
 
 class _Body:

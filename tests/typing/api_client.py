@@ -189,7 +189,7 @@ def async_clients() -> None:
 
 
 class Mine:
-    async def send(self, request: HttpRequest) -> HttpResponse:
+    async def asend(self, request: HttpRequest) -> HttpResponse:
         return HttpResponse(200)
 
 
