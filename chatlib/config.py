@@ -52,14 +52,16 @@ class Secret:
     def __init__(self, text: str) -> None:
         if not isinstance(text, str):
             kind, text = type(text).__name__, ""
-            raise TypeError(f"api_key is a {kind}; it must be a str, or a function that gives one")
+            raise TypeError(
+                f"api_key is a {kind}; it must be a str, or a function that returns one"
+            )
         # A key read from a file often ends in a newline. HTTP libraries quote invalid headers in
         # their errors, so it is rejected here, without quoting it.
         if not re.fullmatch(r"[\x20-\x7e]*", text) or text != text.strip():
             text = ""
             raise OpenAIError(
                 "api_key has a newline, a control or non-ASCII character, or blanks around it, "
-                "which no HTTP header may carry. Was it read from a file? Then .strip() it."
+                "which is invalid in an HTTP header. If it was read from a file, call .strip()."
             )
         self._text = text
 
@@ -346,8 +348,8 @@ def _variable(environ: Mapping[str, str], name: str) -> str | None:
 
 
 _NO_KEY = (
-    "There is no API key. Set the environment variable OPENAI_API_KEY, or give "
-    'api_key= to the client (any text, such as "none", for a server that wants no key).'
+    "There is no API key. Set the environment variable OPENAI_API_KEY, or pass "
+    'api_key= to the client (any text, such as "none", for a server without authentication).'
 )
 
 
@@ -514,8 +516,8 @@ class AzureConfig(Config):
             del environ
         raise OpenAIError(
             "There are no credentials. Set the environment variable AZURE_OPENAI_API_KEY or "
-            "AZURE_OPENAI_AD_TOKEN, or give the client api_key=, azure_ad_token= or "
-            "azure_ad_token_provider=."
+            "AZURE_OPENAI_AD_TOKEN, or pass api_key=, azure_ad_token= or "
+            "azure_ad_token_provider= to the client."
         )
 
 
@@ -572,7 +574,7 @@ def azure_config_from_env(
         )
         if base_url is None and not endpoint:
             raise OpenAIError(
-                "There is no endpoint. Set the environment variable AZURE_OPENAI_ENDPOINT, or give "
+                "There is no endpoint. Set the environment variable AZURE_OPENAI_ENDPOINT, or pass "
                 "azure_endpoint= or base_url= to the client."
             )
         version = (
@@ -584,7 +586,7 @@ def azure_config_from_env(
         )
         if not version:
             raise OpenAIError(
-                "There is no API version. Set the environment variable OPENAI_API_VERSION, or give "
+                "There is no API version. Set the environment variable OPENAI_API_VERSION, or pass "
                 "api_version= to the client, such as 2024-10-21."
             )
         address, deployment = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +193,16 @@ class Mine:
         return HttpResponse(200)
 
 
+def traced(method: Callable[..., Awaitable[HttpResponse]]) -> Any:
+    return method
+
+
+class Decorated:
+    @traced
+    async def asend(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(200)
+
+
 class Plain:
     def send(self, request: HttpRequest) -> HttpResponse:
         return HttpResponse(200)
@@ -201,6 +211,7 @@ class Plain:
 def transports() -> None:
     OpenAI(transport=Plain())
     AsyncOpenAI(transport=Mine())
+    AsyncOpenAI(transport=Decorated())
     AsyncOpenAI(transport=Plain())
     OpenAI(transport=Mine())  # type: ignore[arg-type]  # pyright: ignore
 
