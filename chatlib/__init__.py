@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
     from chatlib.streaming.accumulator import Accumulator as Accumulator
+    from chatlib.streaming.accumulator import accumulate as accumulate
     from chatlib.streaming.accumulator import joined as joined
     from chatlib.streaming.chunk_reader import ChunkReader as ChunkReader
     from chatlib.streaming.chunk_reader import read_chunks as read_chunks
@@ -142,7 +143,7 @@ if TYPE_CHECKING:
 
 # Where each name lives. A test holds it against the imports above.
 _HOMES = {
-    "streaming.accumulator": "Accumulator joined",
+    "streaming.accumulator": "Accumulator accumulate joined",
     "wire.request": "Operation",
     "client.async_openai": "AsyncAzureOpenAI AsyncOpenAI",
     "client.async_raw": "AsyncStreamedResponse",

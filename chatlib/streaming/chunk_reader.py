@@ -79,7 +79,7 @@ class ChunkReader:
 
         A choice that goes on after its finish reason has none until the next one.
         """
-        return self.joined.finished and self.joined.begun >= self._wanted
+        return self.joined.finished and self.joined.choice_count >= self._wanted
 
     @property
     def expects_only_the_end(self) -> bool:
@@ -88,7 +88,7 @@ class ChunkReader:
         It is not where a server gives finish reasons before the end, in each chunk or in the first
         one, for then they say nothing.
         """
-        return self.finished and not self.joined.goes_on_after_finish
+        return self.finished and not self.joined.has_early_finish
 
     @property
     def _wanted(self) -> int:
@@ -144,7 +144,7 @@ class ChunkReader:
         )
 
     def _why_incomplete(self) -> str:
-        began, wanted = self.joined.begun, self._wanted
+        began, wanted = self.joined.choice_count, self._wanted
         stray = preview(self._events.stray.decode("utf-8", "replace"))
         quoted = f"; in it stood {stray}" if stray else ""
         if not began:
@@ -232,7 +232,7 @@ class ChunkReader:
         It is all of the answer, or all so far, or a piece: what it adds is what has not come.
         """
         index, message = choice["index"], choice["message"]
-        held = self.joined.choice(index).message if self.joined.began(index) else None
+        held = self.joined.choice(index).message if self.joined.has_choice(index) else None
         if held is None:
             self._by_message.add(index)
             choice["delta"] = choice.pop("message")
@@ -322,7 +322,7 @@ class ChunkReader:
                 mark(chunk, ONE if asked == 1 else MANY)
         joined.add(chunk)
         self._opened = joined.started
-        is_first = joined.counts_chunks or (asked == 1 and joined.begun == 1)
+        is_first = joined.counts_chunks or (asked == 1 and joined.choice_count == 1)
         if is_first and len(chunk.choices) == 1:
             mark(chunk, FIRST)
 

@@ -18,8 +18,9 @@ from typing import Any, Generic, TypeVar
 
 from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
 from chatlib.http import omit
-from chatlib.streaming.accumulator import Accumulator, is_whole
+from chatlib.streaming.accumulator import Accumulator
 from chatlib.streaming.partial_json import PartialJson
+from chatlib.streaming.tool_calls import is_complete_object
 from chatlib.structured.completions import (
     as_parsed,
     is_parseable,
@@ -121,7 +122,7 @@ class ChatCompletionStreamState(Generic[T]):
         for part, inside in _parts(chunk, pieces):
             self._folded.add(part)
             for piece in inside:
-                index = self._folded.place(piece.index)
+                index = self._folded.resolve_index(piece.index)
                 choice = self._choices.get(index)
                 if choice is None:
                     choice = self._choices[index] = _ChoiceEvents(index, self)
@@ -322,7 +323,7 @@ class _ChoiceEvents:
         """The function calls that this delta brought something for, and the text of it."""
         if not isinstance(delta.tool_calls, list):
             return []
-        touched = self._state._folded.touched(self._index)
+        touched = self._state._folded.updated_calls(self._index)
         return [each for each in touched if not each[0].is_custom]
 
     def _call_delta(self, call: Any, text: str, restarts: bool) -> Any:
@@ -378,7 +379,11 @@ class _ChoiceEvents:
         if position is None:
             return
         growing = self._arguments[position]
-        if growing.is_typed and not finished and not is_whole(growing.upto(growing.length)):
+        if (
+            growing.is_typed
+            and not finished
+            and not is_complete_object(growing.upto(growing.length))
+        ):
             return  # the server sends the pieces of several calls in turn: this one goes on
         if not self._ends(f"call.{position}"):
             return

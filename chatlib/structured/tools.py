@@ -89,7 +89,7 @@ def function_tool(source: Any, name: str | None = None, description: str | None 
 
     Args:
         source: A class that :func:`~chatlib.structured.json_schema.json_schema` knows, whose
-            fields are the parameters; or a function, whose parameters they are, described by its docstring
+            fields are the parameters; or a function, whose parameters its docstring describes
             (the sections of Google's style, or ``:param name:``).
         name: What the model calls it. Unless given, the name of the class or function.
         description: What it is for. Unless given, the first paragraph of its docstring.
