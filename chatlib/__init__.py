@@ -116,14 +116,14 @@ if TYPE_CHECKING:
     from chatlib.structured.decoder import decode as decode
     from chatlib.structured.decoder import decode_json as decode_json
     from chatlib.structured.json_schema import json_schema as json_schema
+    from chatlib.structured.tool_runs import ToolRoundsExceededError as ToolRoundsExceededError
+    from chatlib.structured.tool_runs import ToolRun as ToolRun
+    from chatlib.structured.tool_runs import ToolRunEvent as ToolRunEvent
+    from chatlib.structured.tool_runs import atool_results as atool_results
+    from chatlib.structured.tool_runs import tool_results as tool_results
     from chatlib.structured.tools import Tool as Tool
-    from chatlib.structured.tools import ToolRoundsExceededError as ToolRoundsExceededError
-    from chatlib.structured.tools import ToolRun as ToolRun
-    from chatlib.structured.tools import ToolRunEvent as ToolRunEvent
-    from chatlib.structured.tools import atool_results as atool_results
     from chatlib.structured.tools import function_tool as function_tool
     from chatlib.structured.tools import pydantic_function_tool as pydantic_function_tool
-    from chatlib.structured.tools import tool_results as tool_results
     from chatlib.types.base import configure_converter as configure_converter
     from chatlib.types.page import CursorPage as CursorPage
     from chatlib.types.page import next_cursor as next_cursor
@@ -185,9 +185,9 @@ _HOMES = {
     "streaming.events": "ChatCompletionStreamState",
     "streaming.chunk_reader": "ChunkReader read_chunks",
     "structured.completions": "ParseError parse_completion response_format_of",
-    "structured.tools": """
-        Tool ToolRoundsExceededError ToolRun ToolRunEvent atool_results function_tool
-        pydantic_function_tool tool_results
+    "structured.tools": "Tool function_tool pydantic_function_tool",
+    "structured.tool_runs": """
+        ToolRoundsExceededError ToolRun ToolRunEvent atool_results tool_results
     """,
     "structured.decoder": "DecodeError decode decode_json",
     "types.values": """

@@ -15,13 +15,13 @@ from chatlib.structured.completions import (
     parse_completion,
     response_format_of,
 )
-from chatlib.structured.tools import (
+from chatlib.structured.tool_runs import (
     ToolRoundsExceededError,
     ToolRun,
     ToolRunEvent,
-    as_tools,
     tool_calls_of,
 )
+from chatlib.structured.tools import as_tools
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.parsed import ParsedChatCompletion
 from chatlib.wire.codec import as_list

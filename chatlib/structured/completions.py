@@ -21,8 +21,8 @@ from chatlib.errors import (
 from chatlib.http import omit
 from chatlib.structured.decoder import DecodeError, decode_response
 from chatlib.structured.json_schema import response_schema
+from chatlib.structured.shapes import show_type
 from chatlib.structured.tools import Tool
-from chatlib.structured.type_info import show_type
 from chatlib.types.base import JsonObject
 from chatlib.types.completion import (
     ChatCompletion,

@@ -18,20 +18,20 @@ from typing import (
     get_origin,
 )
 
-from chatlib.structured.type_info import (
+from chatlib.structured.shapes import (
     SCALARS,
     Alias,
     AnyOf,
     Array,
-    Choice,
+    Enumeration,
     Foreign,
     Record,
     Scalar,
     Schema,
     Shape,
-    shape_of,
     show_type,
 )
+from chatlib.structured.type_info import shape_of
 
 _NUMERIC = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 _KEYWORDS: dict[Any, dict[str, str]] = {
@@ -140,7 +140,7 @@ class _Drawing:
         if not (
             isinstance(shape, (Alias, Foreign))
             or (isinstance(shape, Record) and shape.result is not tuple)
-            or (isinstance(shape, Choice) and isinstance(shape.kind, type))
+            or (isinstance(shape, Enumeration) and isinstance(shape.kind, type))
         ):
             return _described(self.body(shape, path), shape.description)
         try:
@@ -162,7 +162,7 @@ class _Drawing:
         """The schema of a type itself."""
         if isinstance(shape, Scalar):
             return _bounded(dict(SCALARS[shape.kind]), shape, _KEYWORDS.get(shape.kind, {}), path)
-        if isinstance(shape, Choice):
+        if isinstance(shape, Enumeration):
             plain = [value for value, _ in shape.values]
             named = list(dict.fromkeys(SCALARS[type(value)]["type"] for value in plain))
             drawn = {"type": named[0] if len(named) == 1 else named, "enum": plain}

@@ -32,12 +32,9 @@ import datetime
 import decimal
 import enum
 import inspect
-import ipaddress
 import math
-import re
 import sys
 import types
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import (
     Annotated,
@@ -52,29 +49,23 @@ from typing import (
 
 import attrs
 
-Schema = dict[str, Any]
-NoneType = type(None)
+from chatlib.structured.shapes import (
+    SCALARS,
+    Alias,
+    AnyOf,
+    Array,
+    Enumeration,
+    Field,
+    Foreign,
+    NoneType,
+    Record,
+    Scalar,
+    Shape,
+    is_class,
+    show_type,
+    special_form,
+)
 
-# Digits and a point; an exponent would let "1e999999999" be a number of a gigabyte.
-DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
-BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-
-SCALARS: dict[Any, Schema] = {
-    str: {"type": "string"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    bool: {"type": "boolean"},
-    NoneType: {"type": "null"},
-    bytes: {"type": "string", "pattern": BASE64},
-    decimal.Decimal: {"type": "string", "pattern": DECIMAL},
-    datetime.datetime: {"type": "string", "format": "date-time"},
-    datetime.date: {"type": "string", "format": "date"},
-    datetime.time: {"type": "string", "format": "time"},
-    datetime.timedelta: {"type": "string", "format": "duration"},
-    uuid.UUID: {"type": "string", "format": "uuid"},
-    ipaddress.IPv4Address: {"type": "string", "format": "ipv4"},
-    ipaddress.IPv6Address: {"type": "string", "format": "ipv6"},
-}
 _ARRAYS: dict[Any, type] = {
     **dict.fromkeys((list, collections.abc.Sequence, collections.abc.MutableSequence), list),
     **dict.fromkeys((collections.abc.Collection, collections.abc.Iterable), list),
@@ -93,79 +84,6 @@ _BOUNDS: dict[Any, tuple[str, ...]] = {
     str: (*_SIZE, "pattern"),
     bytes: _SIZE,
 }
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Shape:
-    """What a type is in JSON; each subclass is one way to be something."""
-
-    kind: Any
-    """The type, without what was wrapped around it."""
-    description: str | None = None
-    """What an ``Annotated`` around the type says of it."""
-    bounds: tuple[tuple[str, Any], ...] = ()
-    """What an ``Annotated`` asks of the value, such as ``("gt", 0)``."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Scalar(Shape):
-    """A value without parts: ``kind`` is one of a dozen types."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Choice(Shape):
-    """One of some values: a ``Literal`` or an ``Enum``. Each as it is in JSON and in Python."""
-
-    values: tuple[tuple[Any, Any], ...]
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Array(Shape):
-    """Items of one type, gathered in ``result``. Those of a dict are pairs."""
-
-    items: Any
-    result: type
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Field:
-    """A property of an object: its name in JSON, its type, and what ``__init__`` calls it."""
-
-    name: str
-    kind: Any
-    argument: str
-    description: str | None = None
-    drop_null: bool = False
-    """Null means that the key is left out: a ``NotRequired`` one."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Record(Shape):
-    """An object with these properties and no others; ``result`` is called with their values."""
-
-    fields: tuple[Field, ...]
-    result: Any
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class AnyOf(Shape):
-    """A value of one of several types."""
-
-    members: tuple[Any, ...]
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Alias(Shape):
-    """A type with a name of its own, from a ``type X = ...`` statement."""
-
-    target: Any
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Foreign(Shape):
-    """A class that has its own schema and its own validation, made by ``library``."""
-
-    package: str
 
 
 def shape_of(kind: Any, path: str = "", bounds: Iterable[tuple[str, Any]] = ()) -> Shape:
@@ -225,7 +143,7 @@ def _plain_shape(kind: Any, path: str, about: dict[str, Any]) -> Shape:
         return Scalar(**about)
     if special_form(cls) == "Literal":
         values = [(v.value, v) if isinstance(v, enum.Enum) else (v, v) for v in args]
-        return Choice(**about, values=_choices(values, path))
+        return Enumeration(**about, values=_choices(values, path))
     if isinstance(cls, type) and cls in _ARRAYS:
         return _container(cls, args, path, about)
     if not isinstance(cls, type) or cls is object:
@@ -234,7 +152,7 @@ def _plain_shape(kind: Any, path: str, about: dict[str, Any]) -> Shape:
         if hasattr(cls, mark) and library in sys.modules:
             return Foreign(**about, package=library)
     if issubclass(cls, enum.Enum):
-        return Choice(**about, values=_choices([(v.value, v) for v in cls], path))
+        return Enumeration(**about, values=_choices([(v.value, v) for v in cls], path))
     if attrs.has(cls) or dataclasses.is_dataclass(cls) or _is_typed_dict(cls) or _is_named(cls):
         result = dict if _is_typed_dict(cls) else cls
         return Record(**about, fields=tuple(_fields(kind, path)), result=result)
@@ -313,17 +231,6 @@ def _notes(metadata: Iterable[Any]) -> Iterator[tuple[str, Any]]:
             grouped = getattr(note, "metadata", None)  # pydantic's Field(gt=0)
             if isinstance(grouped, (list, tuple)):
                 yield from _notes(grouped)
-
-
-def special_form(kind: Any) -> str | None:
-    """The name of a special form, be it of typing or of typing_extensions."""
-    module = getattr(kind, "__module__", None)
-    return getattr(kind, "_name", None) if module in ("typing", "typing_extensions") else None
-
-
-def is_class(kind: Any) -> bool:
-    """Whether a type is a class, and no generic alias, which some Pythons call one too."""
-    return isinstance(kind, type) and get_origin(kind) is None  # on Python 3.10, list[int] is one
 
 
 def _alias_target(kind: Any, path: str) -> Any:
@@ -447,21 +354,3 @@ def _filled(hint: Any, filled: Mapping[Any, Any]) -> Any:
         return origin[_filled(get_args(hint)[0], filled)]
     free = getattr(hint, "__parameters__", ())
     return hint[tuple(filled.get(variable, variable) for variable in free)] if free else hint
-
-
-def show_type(kind: Any) -> str:
-    """A type as people write it."""
-    if isinstance(kind, Shape):
-        return show_type(kind.kind)
-    if kind is NoneType:
-        return "None"
-    if is_class(kind):
-        return str(kind.__name__)
-    if get_origin(kind) in (Union, types.UnionType):
-        return " | ".join(map(show_type, get_args(kind)))
-    if get_origin(kind) is not None and special_form(get_origin(kind)) != "Literal":
-        name = getattr(get_origin(kind), "__name__", None) or str(get_origin(kind))
-        return f"{name}[{', '.join(map(show_type, get_args(kind)))}]"
-    if isinstance(kind, (list, tuple)):
-        return str(kind)
-    return "..." if kind is Ellipsis else re.sub(r"\b(typing|typing_extensions)\.", "", repr(kind))
