@@ -449,7 +449,7 @@ def test_taken(expected: Any, kind: Any, value: Any) -> None:
             Annotated[datetime.datetime, Bound(ge=NEW_YEAR)],
             "2024-01-01T00:00:00",
         ),
-        ("$: expected an array, got an object with nothing", list[int], {}),
+        ("$: expected an array, got an object with no keys", list[int], {}),
         ("$: expected an object, got an array of 1", Item, [1]),
         ("$[1]: expected an integer", list[int], [1, "2"]),
         ('$.lines[1].price: expected a number, got "65"', Order,

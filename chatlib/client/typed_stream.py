@@ -30,6 +30,7 @@ class SoFar(Generic[T]):
         """The HTTP response, for its status and headers."""
         self._flow = flow
         self._state = state
+        state.share(flow.accumulator)
         state.expects_end = True
         self._failure: Exception | None = None
 
@@ -37,8 +38,7 @@ class SoFar(Generic[T]):
         """The whole answer; half of one is an error, also when it is asked for again."""
         if self._failure is not None:
             raise self._failure
-        self._flow.final_completion()
-        return self._state.get_final_completion()
+        return self._state.parse(self._flow.final_completion())
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
