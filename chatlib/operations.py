@@ -25,7 +25,7 @@ from chatlib.types.foreign import is_record
 from chatlib.types.page import CursorPage
 from chatlib.types.params import CREATE_PARAMS, LIST_PARAMS, MESSAGE_LIST_PARAMS, UPDATE_PARAMS
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
-from chatlib.wire.codec import as_list, to_json, to_request
+from chatlib.wire.codec import as_list, from_json, to_json, to_request
 from chatlib.wire.request import REQUEST_OPTIONS, Operation, split_options
 from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
 
@@ -73,14 +73,22 @@ def build_create(
     return create_operation({"stream": stream, **params}).build(config)
 
 
-def create_operation(given: Mapping[str, Any]) -> Operation[ChatCompletion]:
+def create_operation(
+    given: Mapping[str, Any], response_format: bytes | None = None
+) -> Operation[ChatCompletion]:
     """What :func:`build_create` and :func:`read_completion` do, as one value.
 
     Args:
         given: The parameters, and the options of the request.
+        response_format: The parameter of that name as JSON, instead of one in ``given``.
     """
     options, params = split_options(given)
+    if response_format is not None and options.get("extra_body") is not None:
+        # Merging needs the value.
+        params, response_format = {**params, "response_format": from_json(response_format)}, None
     content = _create_content(params, options)
+    if response_format is not None:
+        content = b'%b,"response_format":%b}' % (content[:-1], response_format)
     return Operation(
         method="POST",
         path="/chat/completions",

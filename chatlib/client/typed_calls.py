@@ -11,9 +11,9 @@ from chatlib.operations import create_operation, read_completion
 from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.structured.completions import (
     check_strict,
+    encoded_response_format,
     is_typed,
     parse_completion,
-    response_format_of,
 )
 from chatlib.structured.tool_runs import (
     ToolRoundsExceededError,
@@ -33,28 +33,29 @@ def parse_operation(
 ) -> Operation[ParsedChatCompletion[Any]]:
     """A completion, read as a type."""
     _check_whole("parse()", params)
-    asked = _asked_for(response_format, params)
+    asked, encoded = _asked_for(response_format, params)
     tools = asked["tools"]
     check_strict(tools)
 
     def read(response: HttpResponse) -> ParsedChatCompletion[Any]:
         return parse_completion(read_completion(response), response_format, tools)
 
-    return create_operation(asked).reading(read)
+    return create_operation(asked, encoded).reading(read)
 
 
 def stream_operation(
     response_format: Any, params: Mapping[str, Any]
 ) -> tuple[Operation[ChatCompletion], Callable[[], ChatCompletionStreamState[Any]]]:
     """A stream of chunks, and what makes that which makes events of them."""
-    asked = {"stream_options": {"include_usage": True}, **_asked_for(response_format, params)}
+    params = {"stream_options": {"include_usage": True}, **params, "stream": True}
+    asked, encoded = _asked_for(response_format, params)
 
     def state() -> ChatCompletionStreamState[Any]:
         return ChatCompletionStreamState(
             response_format=response_format, input_tools=asked["tools"]
         )
 
-    return create_operation({**asked, "stream": True}), state
+    return create_operation(asked, encoded), state
 
 
 class ToolLoop:
@@ -114,10 +115,20 @@ def _check_whole(call: str, params: Mapping[str, Any]) -> None:
         raise TypeError(f"{call} gives whole answers; stream() and create() give them as they come")
 
 
-def _asked_for(response_format: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of a create call for an answer with a type; its tools are a list."""
+def _asked_for(
+    response_format: Any, params: Mapping[str, Any]
+) -> tuple[dict[str, Any], bytes | None]:
+    """Return the parameters of a create call for an answer with a type.
+
+    Args:
+        response_format: A type, or a value to send.
+        params: The other parameters.
+
+    Returns:
+        The parameters, in which ``tools`` is a list, and the response format of a type as JSON.
+    """
     tools = params.get("tools", omit)
     listed: Any = omit if tools is omit or tools is None else as_tools(tools)
     if is_typed(response_format):
-        response_format = response_format_of(response_format)
-    return {**params, "tools": listed, "response_format": response_format}
+        return {**params, "tools": listed}, encoded_response_format(response_format)
+    return {**params, "tools": listed, "response_format": response_format}, None

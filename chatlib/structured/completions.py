@@ -40,7 +40,7 @@ from chatlib.types.parsed import (
     ParsedFunctionToolCall,
 )
 from chatlib.types.text import json_text
-from chatlib.wire.codec import from_json, to_request
+from chatlib.wire.codec import from_json, to_json, to_request
 
 T = TypeVar("T")
 
@@ -81,26 +81,38 @@ def is_typed(response_format: object) -> bool:
 
 
 def response_format_of(kind: Any) -> dict[str, Any]:
-    """The ``response_format`` that makes a model answer with a type.
+    """Return the ``response_format`` that makes a model answer with a type.
 
     Args:
-        kind: Any type that :func:`~chatlib.structured.json_schema.json_schema` knows.
+        kind: Any type that :func:`~chatlib.structured.json_schema.json_schema` supports.
+
+    Returns:
+        A new dict, which the caller may change.
 
     Raises:
-        TypeError: a strict schema can't say it; the message says where.
+        TypeError: The type has no strict schema; the message has the path.
     """
-    text = _FORMATS.get(kind) if isinstance(kind, type) else None
-    if text is None:
+    return json.loads(encoded_response_format(kind))  # type: ignore[no-any-return]
+
+
+def encoded_response_format(kind: Any) -> bytes:
+    """Return :func:`response_format_of` a type as JSON; for a class, it is computed once.
+
+    Raises:
+        TypeError: The type has no strict schema; the message has the path.
+    """
+    encoded = _FORMATS.get(kind) if isinstance(kind, type) else None
+    if encoded is None:
         made = response_schema(kind)
         schema = {"name": made.name, "strict": True, "schema": made.schema}
-        text = json.dumps({"type": "json_schema", "json_schema": schema})
+        encoded = to_json({"type": "json_schema", "json_schema": to_request(schema)})
         if isinstance(kind, type):
-            _FORMATS[kind] = text
-    return json.loads(text)  # type: ignore[no-any-return]  # everyone's own, to be changed at will
+            _FORMATS[kind] = encoded
+    return encoded
 
 
-# As text, and only for as long as the class lives: programs make classes as they go.
-_FORMATS: WeakKeyDictionary[type, str] = WeakKeyDictionary()
+# Cached only as long as the class is alive: programs define classes dynamically.
+_FORMATS: WeakKeyDictionary[type, bytes] = WeakKeyDictionary()
 
 
 def check_strict(tools: Iterable[Any]) -> None:
