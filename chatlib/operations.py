@@ -27,7 +27,7 @@ from chatlib.types.params import CREATE_PARAMS, LIST_PARAMS, MESSAGE_LIST_PARAMS
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
 from chatlib.wire.codec import as_list, from_json, to_json, to_request
 from chatlib.wire.request import REQUEST_OPTIONS, Operation, split_options
-from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
+from chatlib.wire.response import check_choices, raise_for_status, read_object, unexpected_body
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -309,10 +309,10 @@ def _read_page(response: HttpResponse, item_type: type[JsonItem]) -> CursorPage[
     value = read_object(response)
     items = value.get("data")
     if not isinstance(items, list):
-        raise not_promised(response, "The response has no list of data", value)
+        raise unexpected_body(response, "The response has no list of data", value)
     for at, item in enumerate(items):
         if not isinstance(item, dict):
-            raise not_promised(response, f"data[{at}] is not an object", value)
+            raise unexpected_body(response, f"data[{at}] is not an object", value)
         if item_type is ChatCompletion:
             check_choices(item, response)
     page: CursorPage[JsonItem] = converter().structure(value, CursorPage)

@@ -486,7 +486,7 @@ def test_arguments_that_can_not_be_read(name: str, arguments: str, reason: Any, 
     with pytest.raises(ParseError) as caught:
         parse_calls(*calls, tools=[function_tool(Point), PLAIN])
     error = caught.value
-    start = f"choices[0].message.tool_calls[1].function.arguments ({name}) is "
+    start = f"choices[0].message.tool_calls[1].function.arguments ({name}) "
     assert str(error).startswith(start)
     assert len(str(error)) < 600
     assert reason in (None, error.reason)

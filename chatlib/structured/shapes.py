@@ -18,7 +18,7 @@ import attrs
 Schema = dict[str, Any]
 NoneType = type(None)
 
-# Digits and a point; an exponent would let "1e999999999" be a number of a gigabyte.
+# No exponent: "1e999999999" would be a number of a gigabyte.
 DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
@@ -42,31 +42,31 @@ SCALARS: dict[Any, Schema] = {
 
 @attrs.frozen(eq=False, kw_only=True)
 class Shape:
-    """What a type is in JSON; each subclass is one way to be something."""
+    """The JSON form of a type; each subclass is one kind of form."""
 
     kind: Any
-    """The type, without what was wrapped around it."""
+    """The type, without ``Annotated`` and the like."""
     description: str | None = None
-    """What an ``Annotated`` around the type says of it."""
+    """The description in an ``Annotated``."""
     bounds: tuple[tuple[str, Any], ...] = ()
-    """What an ``Annotated`` asks of the value, such as ``("gt", 0)``."""
+    """The constraints in an ``Annotated``, such as ``("gt", 0)``."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Scalar(Shape):
-    """A value without parts: ``kind`` is one of a dozen types."""
+    """A scalar: ``kind`` is a key of :data:`SCALARS`."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Enumeration(Shape):
-    """One of some values: a ``Literal`` or an ``Enum``. Each as it is in JSON and in Python."""
+    """A ``Literal`` or an ``Enum``: pairs of a JSON value and a Python value."""
 
     values: tuple[tuple[Any, Any], ...]
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Array(Shape):
-    """Items of one type, gathered in ``result``. Those of a dict are pairs."""
+    """An array of items of one type, converted with ``result``. Items of a dict are pairs."""
 
     items: Any
     result: type
@@ -74,19 +74,19 @@ class Array(Shape):
 
 @attrs.frozen(eq=False, kw_only=True)
 class Field:
-    """A property of an object: its name in JSON, its type, and what ``__init__`` calls it."""
+    """A property of an object: its name in JSON, its type, and the argument of ``__init__``."""
 
     name: str
     kind: Any
     argument: str
     description: str | None = None
     drop_null: bool = False
-    """Null means that the key is left out: a ``NotRequired`` one."""
+    """Whether null stands for an absent key, which is ``NotRequired``."""
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Record(Shape):
-    """An object with these properties and no others; ``result`` is called with their values."""
+    """An object with exactly these properties; ``result`` is called with their values."""
 
     fields: tuple[Field, ...]
     result: Any
@@ -94,38 +94,38 @@ class Record(Shape):
 
 @attrs.frozen(eq=False, kw_only=True)
 class AnyOf(Shape):
-    """A value of one of several types."""
+    """A union."""
 
     members: tuple[Any, ...]
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Alias(Shape):
-    """A type with a name of its own, from a ``type X = ...`` statement."""
+    """A named alias, from a ``type X = ...`` statement."""
 
     target: Any
 
 
 @attrs.frozen(eq=False, kw_only=True)
 class Foreign(Shape):
-    """A class that has its own schema and its own validation, made by ``library``."""
+    """A class of another library, with its own schema and validation."""
 
     package: str
 
 
 def special_form(kind: Any) -> str | None:
-    """The name of a special form, be it of typing or of typing_extensions."""
+    """Return the name of a special form of typing or typing_extensions, or None."""
     module = getattr(kind, "__module__", None)
     return getattr(kind, "_name", None) if module in ("typing", "typing_extensions") else None
 
 
 def is_class(kind: Any) -> bool:
-    """Whether a type is a class, and no generic alias, which some Pythons call one too."""
+    """Return whether a type is a class, not a generic alias."""
     return isinstance(kind, type) and get_origin(kind) is None  # on Python 3.10, list[int] is one
 
 
 def show_type(kind: Any) -> str:
-    """A type as people write it."""
+    """Return a type in the form of source code."""
     if isinstance(kind, Shape):
         return show_type(kind.kind)
     if kind is NoneType:

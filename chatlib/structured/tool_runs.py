@@ -1,4 +1,4 @@
-"""Execution of the tool calls of an answer, and what a run of tools gives back."""
+"""Execution of tool calls, and the result of a run with tools."""
 
 from __future__ import annotations
 
@@ -31,19 +31,22 @@ from chatlib.wire.codec import from_json, to_request
 def tool_results(
     completion: ChatCompletion | ChatCompletionMessage, tools: Iterable[Any] | Mapping[str, Any]
 ) -> list[ToolMessage]:
-    """Execute the tool calls of an answer: the messages to send back, one for each, in their order.
+    """Execute the tool calls of a completion.
+
+    An exception of a tool, or an error in the arguments, becomes the content of its message, so
+    that the model can correct it. Tools are never called with incomplete arguments.
 
     Args:
-        completion: The answer, or its message. They follow it in the conversation.
-        tools: Tools made of functions, or the functions themselves; or the function for each name,
-            which is given decoded JSON as keywords (a custom tool's gets its input).
+        completion: The completion, or its message.
+        tools: Tools made from functions, or functions; or a dict of functions by name, which are
+            called with the decoded JSON as keywords (for a custom tool, with the input).
 
-    What goes wrong in a tool, or in the arguments that the model wrote, is the content of the
-    message: the model can make it good. Arguments that are incomplete are never executed.
+    Returns:
+        One message for each call, in order, to append to the conversation after the message.
 
     Raises:
-        APIResponseValidationError: what stands in ``tool_calls`` is no call, which nothing can
-            answer. No tool was executed.
+        APIResponseValidationError: An item of ``tool_calls`` is not a tool call. No tool was
+            executed.
 
     >>> from chatlib.wire.codec import structure
     >>> def add(a: int, b: int) -> int:
@@ -55,53 +58,54 @@ def tool_results(
     [ToolMessage(role='tool', tool_call_id='call_1', content='5')]
     """
     callables = _callables(tools)
-    return [_answer_to(call, _result(call, callables)) for call in tool_calls_of(completion)]
+    return [_tool_message(call, _execute(call, callables)) for call in tool_calls_of(completion)]
 
 
 async def atool_results(
     completion: ChatCompletion | ChatCompletionMessage, tools: Iterable[Any] | Mapping[str, Any]
 ) -> list[ToolMessage]:
-    """:func:`tool_results`, awaited: tools may be coroutine functions, which then run at once.
+    """Execute the tool calls of a completion; coroutine functions run concurrently.
 
-    Other functions are called in their turn, and block the loop while they run.
+    Other functions are called one after the other, and block the event loop. Arguments, result and
+    exceptions are those of :func:`tool_results`.
     """
-    import asyncio  # here, as only who has a loop needs it
+    import asyncio  # late: only users with an event loop need it
 
     running_loop()
     callables = _callables(tools)
     calls = tool_calls_of(completion)
-    tasks = [asyncio.ensure_future(_aresult(call, callables)) for call in calls]
+    tasks = [asyncio.ensure_future(_execute_async(call, callables)) for call in calls]
     try:
         contents = await asyncio.gather(*tasks)
-    except BaseException:  # a cancellation: of this, or out of a tool
+    except BaseException:  # cancelled from outside, or by a tool
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    return [_answer_to(call, content) for call, content in zip(calls, contents, strict=True)]
+    return [_tool_message(call, content) for call, content in zip(calls, contents, strict=True)]
 
 
 def tool_calls_of(completion: ChatCompletion | ChatCompletionMessage) -> list[Any]:
-    """Return the tool calls of an answer's first choice; none is an empty list.
+    """Return the tool calls of the first choice, which may be none.
 
     Raises:
-        APIResponseValidationError: one of them is no call.
+        APIResponseValidationError: An item of ``tool_calls`` is not a tool call.
     """
     whole = completion if isinstance(completion, ChatCompletion) else None
     message = completion if whole is None else message_of(whole)
     calls: Any = getattr(message, "tool_calls", None) or []
     where = "choices[0].message.tool_calls" if whole is not None else "tool_calls"
     if not isinstance(calls, list):
-        raise _no_call(f"{where} is not a list", calls, whole)
+        raise _invalid_call(f"{where} is not a list", calls, whole)
     for at, call in enumerate(calls):
         if not isinstance(call, JsonObject):
-            raise _no_call(f"{where}[{at}] is not an object", call, whole)
-        if not getattr(call, "id", None) and not _called(call):
-            raise _no_call(f"{where}[{at}] has neither an id nor a name", call, whole)
+            raise _invalid_call(f"{where}[{at}] is not an object", call, whole)
+        if not getattr(call, "id", None) and not _tool_name(call):
+            raise _invalid_call(f"{where}[{at}] has neither an id nor a name", call, whole)
     return list(calls)
 
 
-def _no_call(
+def _invalid_call(
     what: str, value: Any, completion: ChatCompletion | None
 ) -> APIResponseValidationError:
     plain = to_plain(value)
@@ -111,43 +115,43 @@ def _no_call(
     return error
 
 
-def _called(call: Any) -> str | None:
-    """The name of the tool that a call calls; None where it has none."""
+def _tool_name(call: Any) -> str | None:
+    """Return the name of the tool that is called, or None if it is missing."""
     kind = "custom" if isinstance(call, ChatCompletionMessageCustomToolCall) else "function"
     name = getattr(getattr(call, kind, None), "name", None)
     return name if isinstance(name, str) and name else None
 
 
-def _answer_to(call: Any, content: str) -> ToolMessage:
-    name: Any = getattr(call, "id", None) or omit  # a server that gives its calls no ids gets none
+def _tool_message(call: Any, content: str) -> ToolMessage:
+    name: Any = getattr(call, "id", None) or omit  # some servers send no ids, and expect none
     return ToolMessage(tool_call_id=name, content=content)
 
 
 @attrs.frozen
 class ToolRunEvent:
-    """Something that happened in a run: a completion came, or a tool of it returned."""
+    """An event of a run: a completion was received, or a tool returned."""
 
     round: int
-    """Which completion it belongs to, from 1."""
+    """The number of the completion, from 1."""
     completion: ChatCompletion
     result: ToolMessage | None = None
-    """What the tool gave back; None when it is the completion that came."""
+    """The result of a tool, or None if the event is the completion."""
 
 
 @attrs.frozen
 class ToolRun:
-    """A run that has ended: the answer, and how it came about."""
+    """The result of a run."""
 
     completion: ChatCompletion
-    """The answer, which calls no tool."""
+    """The last completion, which calls no tool."""
     messages: list[Any]
-    """The conversation up to the answer: what was given, the calls and their results."""
+    """The conversation before the last completion, with tool calls and results."""
     rounds: int
-    """How many completions were asked for."""
+    """The number of completions."""
 
 
 class ToolRoundsExceededError(OpenAIError):
-    """The model went on calling tools for as long as it was allowed to."""
+    """Raised when the model still calls tools in the last round that is allowed."""
 
     def __init__(self, rounds: int, completion: ChatCompletion, messages: list[Any]) -> None:
         super().__init__(rounds, completion, messages)
@@ -160,67 +164,67 @@ class ToolRoundsExceededError(OpenAIError):
 
 
 def _callables(tools: Iterable[Any] | Mapping[str, Any]) -> dict[str, Any]:
-    """What executes a call of each name: a tool, or a function."""
+    """Return the tool or function for each name."""
     if isinstance(tools, Mapping) and not isinstance(tools, Tool):
         return dict(tools)
     listed = [function_tool(tool) if inspect.isroutine(tool) else tool for tool in tools]
     return {t.name: t for t in listed if isinstance(t, Tool) and t.function is not None}
 
 
-def _result(call: Any, callables: Mapping[str, Any]) -> str:
+def _execute(call: Any, callables: Mapping[str, Any]) -> str:
     try:
-        value = _prepared(call, callables)()
+        value = _bind(call, callables)()
     except Exception as error:
         return _failure(error)
     if inspect.isawaitable(value):
         if inspect.iscoroutine(value):
-            value.close()  # or else Python warns that nobody awaited it
+            value.close()  # avoids the warning that it was never awaited
         raise TypeError(
             "a tool is a coroutine function: atool_results() and AsyncOpenAI can run it"
         )
-    return _as_text(value)
+    return _to_content(value)
 
 
-async def _aresult(call: Any, callables: Mapping[str, Any]) -> str:
+async def _execute_async(call: Any, callables: Mapping[str, Any]) -> str:
     try:
-        value = _prepared(call, callables)()
-        return _as_text(await value if inspect.isawaitable(value) else value)
+        value = _bind(call, callables)()
+        return _to_content(await value if inspect.isawaitable(value) else value)
     except Exception as error:
         return _failure(error)
 
 
-def _prepared(call: Any, callables: Mapping[str, Any]) -> Callable[[], Any]:
-    """What executes a call.
+def _bind(call: Any, callables: Mapping[str, Any]) -> Callable[[], Any]:
+    """Return a function that executes a call.
 
     Raises:
-        _BadCall: nothing does; its words are for the model.
+        _InvalidCallError: The call cannot be executed; the message is for the model.
     """
-    name = _called(call)
+    name = _tool_name(call)
     if name is None:
         kind = getattr(call, "type", None)
-        raise _BadCall(f"the call (of type {kind!r}) does not name a tool")
+        raise _InvalidCallError(f"the call (of type {kind!r}) does not name a tool")
     if name not in callables:
         known = ", ".join(sorted(callables)) or "none"
-        raise _BadCall(f"there is no tool {name!r} to call; there are: {known}")
+        raise _InvalidCallError(f"there is no tool {name!r} to call; there are: {known}")
     tool = callables[name]
     try:
         if isinstance(call, ChatCompletionMessageCustomToolCall):
             text = json_text(call.custom.input)
             return partial(tool.call if isinstance(tool, Tool) else tool, text)
         text = json_text(call.function.arguments)
-        return _of_tool(tool, text) if isinstance(tool, Tool) else _by_keywords(tool, text)
+        return _bind_tool(tool, text) if isinstance(tool, Tool) else _bind_keywords(tool, text)
     except ValueError as error:
-        raise _BadCall(f"the arguments of {name!r} can't be used: {error}") from error
+        raise _InvalidCallError(f"the arguments of {name!r} are invalid: {error}") from error
 
 
-def _of_tool(tool: Tool, arguments: str) -> Callable[[], Any]:
+def _bind_tool(tool: Tool, arguments: str) -> Callable[[], Any]:
     if tool.function is None or type(tool).call is not Tool.call:
         return partial(tool.call, arguments)
     return partial(tool.function, **tool.read(arguments))
 
 
-def _by_keywords(function: Callable[..., Any], arguments: str) -> Callable[[], Any]:
-    """A function that is known by name only: it is given what the model wrote."""
+def _bind_keywords(function: Callable[..., Any], arguments: str) -> Callable[[], Any]:
+    """Return a call of a function of a dict of functions, with the arguments as keywords."""
     value = from_json(arguments.strip() or "{}")
     if not isinstance(value, dict):
         raise DecodeError("$: expected an object", value=value)
@@ -228,22 +232,22 @@ def _by_keywords(function: Callable[..., Any], arguments: str) -> Callable[[], A
         inspect.signature(function).bind(**value)
     except TypeError as error:
         raise DecodeError(f"$: {error}", value=value) from None
-    except ValueError:  # a builtin, whose signature nobody knows
+    except ValueError:  # a builtin without a signature
         pass
     return partial(function, **value)
 
 
-class _BadCall(Exception):
-    """The model calls what is not there, or in a way that is not possible."""
+class _InvalidCallError(Exception):
+    """Raised when a call cannot be executed, because of the name or the arguments."""
 
 
 def _failure(error: Exception) -> str:
-    kind = "" if isinstance(error, _BadCall) else f"{type(error).__name__}: "
+    kind = "" if isinstance(error, _InvalidCallError) else f"{type(error).__name__}: "
     return f"Error: {kind}{error}"
 
 
-def _as_text(value: Any) -> str:
-    """What a tool returned, as the text that a model reads: text as it is, the rest as JSON."""
+def _to_content(value: Any) -> str:
+    """Convert the return value of a tool into the content of a message: text, or else JSON."""
     if isinstance(value, str):
         return value
     if not isinstance(value, JsonObject):

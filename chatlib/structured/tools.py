@@ -1,7 +1,7 @@
-"""Tools out of classes and functions: what the model is told, and what its calls become.
+"""Function tools made from classes and functions.
 
-A :class:`Tool` is the dict that goes into ``tools=`` and nothing else to anyone who sends it; it
-also knows how to read the arguments of a call, and a tool made from a function how to call it.
+A :class:`Tool` is the dict for ``tools=`` of a request. It can also decode the arguments of a call
+and, if it was made from a function, call that function.
 """
 
 from __future__ import annotations
@@ -31,23 +31,26 @@ class Tool(dict[str, Any]):
     ) -> None:
         super().__init__(type="function", function=dict(definition))
         self.kind = kind
-        """The class whose instance the arguments are."""
+        """The class that the arguments are decoded into."""
         self.function = function
-        """What :meth:`call` calls, where the tool was made from a function."""
+        """The function that :meth:`call` calls, or None if the tool was made from a class."""
 
     @property
     def name(self) -> str:
-        """What the model calls it."""
+        """The name of the tool in requests and tool calls."""
         return str(self["function"]["name"])
 
     def read(self, arguments: str) -> Any:
-        """The arguments of a call, decoded: an instance of the class, or a function's parameters.
+        """Decode the arguments of a tool call.
 
         Args:
-            arguments: JSON text, as it stands in a tool call. None at all count as ``{}``.
+            arguments: The JSON text of the arguments; an empty text counts as ``{}``.
+
+        Returns:
+            An instance of the class, or a dict of the parameters of the function.
 
         Raises:
-            DecodeError: they are not what the tool asks for.
+            DecodeError: The arguments do not match the tool.
         """
         value = decode_json(self.kind, json_text(arguments).strip() or "{}")
         if self.function is None:
@@ -55,14 +58,20 @@ class Tool(dict[str, Any]):
         return {field.name: getattr(value, field.name) for field in attrs.fields(self.kind)}
 
     def call(self, arguments: str) -> Any:
-        """Call the function with the arguments of a call, and give what it returns.
+        """Call the function with the arguments of a tool call.
+
+        Args:
+            arguments: The JSON text of the arguments; an empty text counts as ``{}``.
+
+        Returns:
+            The return value of the function.
 
         Raises:
-            DecodeError: the arguments are not what the function takes.
-            TypeError: the tool was made from a class, which nothing calls.
+            DecodeError: The arguments do not match the parameters of the function.
+            TypeError: The tool was made from a class.
         """
         if self.function is None:
-            raise TypeError(f"the tool {self.name!r} was made from a class: nothing can be called")
+            raise TypeError(f"the tool {self.name!r} was made from a class, not a function")
         return self.function(**self.read(arguments))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -71,17 +80,20 @@ class Tool(dict[str, Any]):
 
 
 def function_tool(source: Any, name: str | None = None, description: str | None = None) -> Tool:
-    """A strict function tool out of a class, or of a function with annotations.
+    """Make a strict function tool from a class, or from a function with annotations.
 
     Args:
-        source: A class that :func:`~chatlib.structured.json_schema.json_schema` knows, whose
+        source: A class that :func:`~chatlib.structured.json_schema.json_schema` supports, whose
             fields are the parameters; or a function, whose parameters its docstring describes
             (the sections of Google's style, or ``:param name:``).
-        name: What the model calls it. Unless given, the name of the class or function.
-        description: What it is for. Unless given, the first paragraph of its docstring.
+        name: The name of the tool; by default the name of the class or function.
+        description: The description; by default the first paragraph of the docstring.
+
+    Returns:
+        A new tool.
 
     Raises:
-        TypeError: a parameter has no annotation, or one that a strict schema can't say.
+        TypeError: A parameter has no annotation, or one without a strict schema.
 
     >>> def add(a: int, b: int) -> int:
     ...     "Add two numbers."
@@ -108,19 +120,19 @@ def function_tool(source: Any, name: str | None = None, description: str | None 
 def pydantic_function_tool(
     model: Any, *, name: str | None = None, description: str | None = None
 ) -> Tool:
-    """:func:`function_tool` by its familiar name; the class need not be a pydantic model."""
+    """Make a tool with :func:`function_tool`; the class need not be a pydantic model."""
     return function_tool(model, name, description)
 
 
 def _parameters(function: Callable[..., Any]) -> type:
-    """A class whose fields are the parameters of a function."""
+    """Return a class with the parameters of a function as fields."""
     shown = f"{getattr(function, '__name__', function)}()"
     hints = get_type_hints(function, include_extras=True)
     _, described = _documented(function)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise TypeError(f"{shown}: {parameter} can't be given by name, as a model gives it")
+            raise TypeError(f"{shown}: {parameter} cannot be passed by keyword")
         if name not in hints:
             raise TypeError(f"{shown}: the parameter {name!r} has no annotation")
         note = {"description": described[name]} if name in described else {}
@@ -140,7 +152,7 @@ def _is_prose(line: str) -> bool:
 
 
 def _documented(function: Callable[..., Any]) -> tuple[str | None, dict[str, str]]:
-    """The first paragraph of a docstring, and what it says of each parameter."""
+    """Return the first paragraph of a docstring, and the description of each parameter."""
     text = inspect.getdoc(function) or ""
     summary = " ".join(" ".join(takewhile(_is_prose, text.splitlines())).split())
     described: dict[str, str] = {}
@@ -164,10 +176,10 @@ def _documented(function: Callable[..., Any]) -> tuple[str | None, dict[str, str
 
 
 def as_tools(tools: Iterable[Any] | Mapping[str, Any]) -> list[Any]:
-    """Tools to send: functions among them are made into tools.
+    """Convert the tools of a request into a list; functions become tools.
 
     Raises:
-        TypeError: it is no list of tools.
+        TypeError: The argument is not a list of tools.
     """
     whole = isinstance(tools, Mapping) and not isinstance(tools, Tool)
     listed = as_list(tools.values() if whole else tools)  # type: ignore[union-attr]
