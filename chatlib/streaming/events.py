@@ -141,7 +141,7 @@ class ChatCompletionStreamState(Generic[T]):
         events: list[ChatCompletionStreamEvent[T]] = [
             ChunkEvent(chunk, partial(self._snapshot_at, len(self._log)))
         ]
-        if entry.__class__ is str:  # nearly every chunk
+        if isinstance(entry, str):  # nearly every chunk
             if not self._is_shared:
                 self._accumulator.add(chunk)
             events.append(self._choice_events(0).content_delta(entry))
