@@ -423,7 +423,7 @@ def test_what_is_refused(name: str) -> None:
     """What can't be used is not shown by the frames that refuse it."""
     error = ended(WRONG[name], Exception)
     # Frames whose variables are the caller's own objects: those of build_create().
-    found = [leak for leak in leaks(error) + leaks(error, rich_text) if "endpoints.py" not in leak]
+    found = [leak for leak in leaks(error) + leaks(error, rich_text) if "operations.py" not in leak]
     assert [] == found
     assert not any(secret in f"{error}{error!r}" for secret in SECRETS)
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chatlib.streaming.events
+import chatlib.streaming.growing_text
 from chatlib import (
     Accumulator,
     APIError,
@@ -326,7 +327,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
             count.built += 1
             return super().completion()
 
-    monkeypatch.setattr(chatlib.streaming.events, "PartialJson", Reader)
+    monkeypatch.setattr(chatlib.streaming.growing_text, "PartialJson", Reader)
     monkeypatch.setattr(chatlib.streaming.events, "Accumulator", Fold)
     return count
 

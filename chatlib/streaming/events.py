@@ -11,7 +11,6 @@ chunks, that is only their text.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -19,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
 from chatlib.http import omit
 from chatlib.streaming.accumulator import Accumulator
-from chatlib.streaming.partial_json import PartialJson
+from chatlib.streaming.growing_text import GrowingText, partial_value
 from chatlib.streaming.tool_calls import ToolCallBuilder, is_complete_object
 from chatlib.structured.completions import (
     as_parsed,
@@ -52,7 +51,6 @@ from chatlib.types.events import (
 )
 from chatlib.types.parsed import ParsedChatCompletion
 from chatlib.types.text import text_of
-from chatlib.wire.surrogates import Halves
 
 T = TypeVar("T")
 
@@ -207,13 +205,6 @@ class ChatCompletionStreamState(Generic[T]):
         return as_parsed(accumulator.completion(), content, arguments)
 
 
-def partial_value(text: str) -> Any:
-    """Return the partial value of an incomplete JSON text, or None if there is none yet."""
-    reader = PartialJson()
-    reader.feed(text)
-    return reader.value()
-
-
 def _parts(
     chunk: ChatCompletionChunk, pieces: list[ChunkChoice]
 ) -> list[tuple[ChatCompletionChunk, list[ChunkChoice]]]:
@@ -253,49 +244,6 @@ def _log_entry(chunk: ChatCompletionChunk, pieces: list[ChunkChoice]) -> str | C
     return chunk
 
 
-class _GrowingText:
-    """A text under construction, of which each prefix that it once was can be read."""
-
-    def __init__(self, typed: bool) -> None:
-        self.length = 0
-        self._pieces: list[str] = []
-        self._halves = Halves()
-        self._reader = PartialJson() if typed else None
-        self._unparsed: deque[str] = deque()  # the parts not yet given to the parser
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether it is parsed as JSON."""
-        return self._reader is not None
-
-    def append(self, piece: str) -> str:
-        """Append a part; return the text added, without half of a surrogate pair at its end."""
-        if self._halves.held or not piece.isascii():
-            piece = self._halves.feed(piece)
-        self._pieces.append(piece)
-        self.length += len(piece)
-        if self._reader is not None:
-            self._unparsed.append(piece)
-        return piece
-
-    def prefix(self, length: int) -> str:
-        """Return the text as it was at a length, in characters."""
-        if len(self._pieces) > 1:
-            self._pieces = ["".join(self._pieces)]
-        text = self._pieces[0] if self._pieces else ""
-        return text if length == len(text) else text[:length]
-
-    def value_at(self, length: int) -> Any:
-        """Return the partial JSON value at a length; None if the text is not parsed."""
-        if self._reader is None:
-            return None
-        if self._reader.length > length:
-            return partial_value(self.prefix(length))
-        while self._reader.length < length:  # always reached exactly: a length is the end of a part
-            self._reader.feed(self._unparsed.popleft())
-        return self._reader.value()
-
-
 _EMPTY_DELTA = ChoiceDelta()
 
 
@@ -305,10 +253,10 @@ class _ChoiceEvents:
     def __init__(self, index: int, state: ChatCompletionStreamState[Any]) -> None:
         self._index = index
         self._state = state
-        self._content = _GrowingText(state._typed)
-        self._refusal = _GrowingText(False)
+        self._content = GrowingText(state._typed)
+        self._refusal = GrowingText(False)
         self._logprobs: dict[str, list[Any]] = {"content": [], "refusal": []}
-        self._arguments: dict[int, _GrowingText] = {}
+        self._arguments: dict[int, GrowingText] = {}
         self._current: int | None = None  # the position of the current tool call
         self._done: set[str] = set()
         self._finishes_early = False  # finish reasons come with unfinished text
@@ -380,7 +328,7 @@ class _ChoiceEvents:
         name = call.name or ""
         if growing is None or restarts:
             typed = strict_tool(self._state._tools, name)
-            growing = self._arguments[call.position] = _GrowingText(typed)
+            growing = self._arguments[call.position] = GrowingText(typed)
         text = growing.append(text)
         return FunctionToolCallArgumentsDeltaEvent(
             name,
