@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from chatlib.retry import decide as decide
     from chatlib.retry import retry_delay as retry_delay
     from chatlib.streaming.accumulator import Accumulator as Accumulator
+    from chatlib.streaming.accumulator import accumulate as accumulate
     from chatlib.streaming.accumulator import joined as joined
     from chatlib.streaming.chunk_reader import ChunkReader as ChunkReader
     from chatlib.streaming.chunk_reader import read_chunks as read_chunks
@@ -116,14 +117,14 @@ if TYPE_CHECKING:
     from chatlib.structured.decoder import decode as decode
     from chatlib.structured.decoder import decode_json as decode_json
     from chatlib.structured.json_schema import json_schema as json_schema
+    from chatlib.structured.tool_runs import ToolRoundsExceededError as ToolRoundsExceededError
+    from chatlib.structured.tool_runs import ToolRun as ToolRun
+    from chatlib.structured.tool_runs import ToolRunEvent as ToolRunEvent
+    from chatlib.structured.tool_runs import atool_results as atool_results
+    from chatlib.structured.tool_runs import tool_results as tool_results
     from chatlib.structured.tools import Tool as Tool
-    from chatlib.structured.tools import ToolRoundsExceededError as ToolRoundsExceededError
-    from chatlib.structured.tools import ToolRun as ToolRun
-    from chatlib.structured.tools import ToolRunEvent as ToolRunEvent
-    from chatlib.structured.tools import atool_results as atool_results
     from chatlib.structured.tools import function_tool as function_tool
     from chatlib.structured.tools import pydantic_function_tool as pydantic_function_tool
-    from chatlib.structured.tools import tool_results as tool_results
     from chatlib.types.base import configure_converter as configure_converter
     from chatlib.types.page import CursorPage as CursorPage
     from chatlib.types.page import next_cursor as next_cursor
@@ -143,7 +144,7 @@ if TYPE_CHECKING:
 
 # Where each name lives. A test holds it against the imports above.
 _HOMES = {
-    "streaming.accumulator": "Accumulator joined",
+    "streaming.accumulator": "Accumulator accumulate joined",
     "wire.request": "Operation",
     "client.async_openai": "AsyncAzureOpenAI AsyncOpenAI",
     "client.async_raw": "AsyncStreamedResponse",
@@ -185,9 +186,9 @@ _HOMES = {
     "streaming.events": "ChatCompletionStreamState",
     "streaming.chunk_reader": "ChunkReader read_chunks",
     "structured.completions": "ParseError parse_completion response_format_of",
-    "structured.tools": """
-        Tool ToolRoundsExceededError ToolRun ToolRunEvent atool_results function_tool
-        pydantic_function_tool tool_results
+    "structured.tools": "Tool function_tool pydantic_function_tool",
+    "structured.tool_runs": """
+        ToolRoundsExceededError ToolRun ToolRunEvent atool_results tool_results
     """,
     "structured.decoder": "DecodeError decode decode_json",
     "types.values": """

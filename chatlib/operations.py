@@ -25,9 +25,9 @@ from chatlib.types.foreign import is_record
 from chatlib.types.page import CursorPage
 from chatlib.types.params import CREATE_PARAMS, LIST_PARAMS, MESSAGE_LIST_PARAMS, UPDATE_PARAMS
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
-from chatlib.wire.codec import as_list, to_json, to_request
+from chatlib.wire.codec import as_list, from_json, to_json, to_request
 from chatlib.wire.request import REQUEST_OPTIONS, Operation, split_options
-from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
+from chatlib.wire.response import check_choices, raise_for_status, read_object, unexpected_body
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -76,11 +76,14 @@ def build_create(
     return create_operation({"stream": stream, **params}).build(config)
 
 
-def create_operation(given: Mapping[str, Any]) -> Operation[ChatCompletion]:
+def create_operation(
+    given: Mapping[str, Any], response_format: bytes | None = None
+) -> Operation[ChatCompletion]:
     """Return the operation of :func:`build_create` and :func:`read_completion`.
 
     Args:
         given: The parameters and request options.
+        response_format: The parameter of that name as JSON, instead of one in ``given``.
 
     Returns:
         The operation.
@@ -89,7 +92,12 @@ def create_operation(given: Mapping[str, Any]) -> Operation[ChatCompletion]:
         TypeError: A parameter is unknown or missing, or a value is not JSON serializable.
     """
     options, params = split_options(given)
+    if response_format is not None and options.get("extra_body") is not None:
+        # Merging needs the value.
+        params, response_format = {**params, "response_format": from_json(response_format)}, None
     content = _encode_create(params, options)
+    if response_format is not None:
+        content = b'%b,"response_format":%b}' % (content[:-1], response_format)
     return Operation(
         method="POST",
         path="/chat/completions",
@@ -361,10 +369,10 @@ def _read_page(response: HttpResponse, item_type: type[JsonItem]) -> CursorPage[
     value = read_object(response)
     items = value.get("data")
     if not isinstance(items, list):
-        raise not_promised(response, "The response has no list of data", value)
+        raise unexpected_body(response, "The response has no list of data", value)
     for at, item in enumerate(items):
         if not isinstance(item, dict):
-            raise not_promised(response, f"data[{at}] is not an object", value)
+            raise unexpected_body(response, f"data[{at}] is not an object", value)
         if item_type is ChatCompletion:
             check_choices(item, response)
     page: CursorPage[JsonItem] = converter().structure(value, CursorPage)

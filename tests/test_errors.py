@@ -193,7 +193,7 @@ def test_empty_error_beside_an_answer(empty: Any) -> None:
         ("no list of choices", b'{"choices": null}'),
         (r"choices[0] is not an object", b'{"choices": ["a"]}'),
         (r"choices[1].message is not an object", b'{"choices": [{}, {"message": 3}]}'),
-        ("goes on after", b'{"choices": []} and more'),
+        ("extra data after", b'{"choices": []} and more'),
         ("nested too deeply", b"[" * 100_000),
     ],
 )

@@ -194,7 +194,7 @@ def test_joined_list_that_done_ended() -> None:
 def test_joined_nothing() -> None:
     """No choice is no answer."""
     for nothing in ([], [structure({"choices": []}, ChatCompletionChunk)]):
-        with pytest.raises(IncompleteStreamError, match="no choice came"):
+        with pytest.raises(IncompleteStreamError, match="there is no choice"):
             joined(nothing)
         assert [] == joined(nothing, partial=True).choices
 
@@ -202,7 +202,7 @@ def test_joined_nothing() -> None:
 def test_joined_what_is_no_chunk() -> None:
     """The error says what it takes."""
     for wrong in (3, [3], [{"choices": []}]):
-        with pytest.raises(TypeError, match=r"joined\(\) takes"):
+        with pytest.raises(TypeError, match=r"accumulate\(\) takes"):
             joined(wrong)  # type: ignore[arg-type]
     with pytest.MonkeyPatch.context() as patch:
         face = faces.Face("async")

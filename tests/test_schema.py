@@ -576,27 +576,30 @@ class Growing(Generic[T]):
         ("Order.lines[].price: complex is not supported", Order),
         ("Page[Order].items[].lines[].price: complex is not supported", Page[Order]),
         ("dict[str, Line][].value.price: complex is not supported", dict[str, Line]),
-        ("Any: Any is not supported; name the types that it can be", Any),
-        ("object: object is not supported; name the types", object),
-        ("list: list does not say of what; say so, as in list[str]", list),
-        ("dict: dict does not say of what; say so, as in dict[str, int]", dict),
-        ("tuple: tuple does not say of what; say so, as in tuple[int, ...]", tuple),
-        ("Page.items[]: ~T is not supported; it is a type variable", Page),
+        ("Any: Any is not supported; use a union of the possible types", Any),
+        ("object: object is not supported; use a union", object),
+        ("list: list has no item type; give one, as in list[str]", list),
+        ("dict: dict has no item type; give one, as in dict[str, int]", dict),
+        ("tuple: tuple has no item type; give one, as in tuple[int, ...]", tuple),
+        ("Page.items[]: ~T is not supported; substitute the type variable", Page),
         ("Path is not supported; use str", Path),
-        ("use typing.NamedTuple, which has types", collections.namedtuple("P", "x")),
-        ("set[Item][]: Item can't be in a set: no hash", set[Item]),
-        ("dict[list[int], int][].key: list[int] can't be in a dict", dict[list[int], int]),
+        ("use typing.NamedTuple, whose fields have types", collections.namedtuple("P", "x")),
+        ("set[Item][]: Item is not hashable, so it cannot be in a set", set[Item]),
+        (
+            "dict[list[int], int][].key: list[int] is not hashable, so it cannot be in a dict",
+            dict[list[int], int],
+        ),
         ("gt does not apply to bool", Annotated[bool, Bound(gt=0)]),
         ("min_length does not apply to int", Annotated[int, Bound(min_length=0)]),
         ("pattern does not apply to list[str]", Annotated[list[str], Bound(pattern="a")]),
-        ("there can be only one pattern", Annotated[str, Bound(pattern="a"), Bound(pattern="b")]),
-        ("Untyped.x: it has no type", Untyped),
+        ("conflicting values for pattern", Annotated[str, Bound(pattern="a"), Bound(pattern="b")]),
+        ("Untyped.x: missing type annotation", Untyped),
         ("InitVar", Initial),  # an older typing has words of its own
-        ("Odd: (1, 2) is not a value that JSON has", Odd),
-        ("b'x' is not a value that JSON has", Literal[b"x"]),
-        ("Empty: there is no value to choose", Empty),
-        ("Growing[int]: it contains ever new types", Growing[int]),
-        ("it is a name, where the type itself is needed", "Item"),
+        ("Odd: (1, 2) is not JSON serializable", Odd),
+        ("b'x' is not JSON serializable", Literal[b"x"]),
+        ("Empty: there are no values", Empty),
+        ("Growing[int]: infinitely nested types are not supported", Growing[int]),
+        ("use the type itself instead of its name", "Item"),
         ("is not supported", collections.abc.Callable[[int], int]),
         ("is not supported", types.SimpleNamespace),
         ("is not supported", 5),
@@ -620,7 +623,7 @@ def test_names_in_functions() -> None:
         tree: Tree
 
     assert "Tree" in drawn(Tree)["$defs"]
-    with pytest.raises(TypeError, match="the name 'Tree' in the annotations of Leaf is not known"):
+    with pytest.raises(TypeError, match="name 'Tree' in the annotations of Leaf is not defined"):
         json_schema(Leaf)
     attrs.resolve_types(Leaf, localns={"Tree": Tree})
     assert "Tree" in drawn(Leaf)["$defs"]
@@ -633,7 +636,7 @@ def test_annotations_that_fail() -> None:
     class Wrong:
         x: list[1 / 0]  # type: ignore[valid-type]
 
-    with pytest.raises(TypeError, match="the annotations of Wrong can't be read: division by zero"):
+    with pytest.raises(TypeError, match="the annotations of Wrong: division by zero"):
         json_schema(Wrong)
 
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chatlib.streaming.events
+import chatlib.streaming.growing_text
 from chatlib import (
     Accumulator,
     APIError,
@@ -326,7 +327,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
             count.built += 1
             return super().completion()
 
-    monkeypatch.setattr(chatlib.streaming.events, "PartialJson", Reader)
+    monkeypatch.setattr(chatlib.streaming.growing_text, "PartialJson", Reader)
     monkeypatch.setattr(chatlib.streaming.events, "Accumulator", Fold)
     return count
 
@@ -729,3 +730,46 @@ def test_half_an_answer_is_no_final_completion() -> None:
     with client.chat.completions.stream(**ASK) as events:
         assert any(event.type == "content.done" for event in events)
     assert "Half a" == events.get_final_completion().text
+
+
+def opened(sent: list[dict[str, Any]]) -> Any:
+    """What ``stream()`` of a client returns, over a server that sends these chunks."""
+    client, _ = client_of(stream(*sent, finish_reason=None))
+    return client.chat.completions.stream(model="m", messages=MESSAGES, tools=[STRICT])
+
+
+def test_each_chunk_is_accumulated_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The events of a client use what its reader has accumulated, and parse it."""
+    added: list[ChatCompletionChunk] = []
+    add = Accumulator.add
+
+    def counting(self: Accumulator, chunk: ChatCompletionChunk) -> None:
+        added.append(chunk)
+        add(self, chunk)
+
+    monkeypatch.setattr(Accumulator, "add", counting)
+    sent = [piece({"role": "assistant", "content": "a"})]
+    sent += [piece({"content": "b"}) for _ in range(50)]
+    sent += [piece(call(0, "{", id="1", name="note"))]
+    sent += [piece(call(0, "}")), piece({}, "tool_calls")]
+    with opened(sent) as events:
+        kinds = [event.type for event in events]
+        completion = events.get_final_completion()
+    assert len(sent) == len(added) == kinds.count("chunk")
+    assert "a" + "b" * 50 == completion.text == events.current_completion_snapshot.text
+
+
+def test_a_choice_twice_in_a_chunk_of_a_client() -> None:
+    """Events show the state between the two, as those of chunks that are handled by hand."""
+    begun = call(0, '{"steps": [], ', id="1", name="solve", type="function")
+    twice = piece(call(0, '"answer": "4"}'))
+    twice["choices"] += piece(call(1, "{}", id="2", name="note"))["choices"]
+    sent = [piece({"role": "assistant", "content": "a"}), piece(begun), twice]
+    sent += [piece({}, "tool_calls")]
+    chunks = [structure(each, ChatCompletionChunk) for each in sent]
+    expected = fold(chunks, input_tools=[STRICT])
+    with opened(sent) as events:
+        given = list(events)
+        assert 2 == len(events.get_final_completion().choices[0].message.tool_calls)
+    assert [event.type for event in expected] == [event.type for event in given]
+    assert [*map(shown, expected)] == [*map(shown, given)]

@@ -213,6 +213,21 @@ def test_what_is_sent() -> None:
     )
 
 
+def test_the_schema_is_merged_with_extra_body() -> None:
+    """A body has each key once, the same bytes as create() sends, and extra_body goes over it."""
+    client, server = client_of(*[json.dumps(ORDER)] * 3)
+    asked: dict[str, Any] = {"model": "m", "messages": MESSAGES}
+    kind = response_format_of(Order)
+    extra = {"response_format": {"json_schema": {"name": "other"}}, "top_k": 3}
+    client.chat.completions.parse(**asked, response_format=Order)
+    client.chat.completions.create(**asked, response_format=kind)
+    client.chat.completions.parse(**asked, response_format=Order, extra_body=extra)
+    parsed, created, merged = (request.content for request in server.requests)
+    assert created == parsed
+    kind["json_schema"]["name"] = "other"
+    assert {**json.loads(created), "response_format": kind, "top_k": 3} == json.loads(merged)
+
+
 def test_types_that_no_schema_can_say() -> None:
     """They are refused before anything is sent, by their path."""
 
@@ -471,7 +486,7 @@ def test_arguments_that_can_not_be_read(name: str, arguments: str, reason: Any, 
     with pytest.raises(ParseError) as caught:
         parse_calls(*calls, tools=[function_tool(Point), PLAIN])
     error = caught.value
-    start = f"choices[0].message.tool_calls[1].function.arguments ({name}) is "
+    start = f"choices[0].message.tool_calls[1].function.arguments ({name}) "
     assert str(error).startswith(start)
     assert len(str(error)) < 600
     assert reason in (None, error.reason)

@@ -380,7 +380,7 @@ def test_incomplete_arguments_are_never_executed(arguments: str) -> None:
         ran.append((a, b))
 
     (text,) = results(called(("act", arguments)), [act])
-    assert text.startswith("Error: the arguments of 'act' can't be used: ")
+    assert text.startswith("Error: the arguments of 'act' are invalid: ")
     if arguments != '{"a": 1}':  # nothing is known of what a plain function needs
         (text,) = results(called(("act", arguments)), {"act": act})
         assert text.startswith("Error: ")
@@ -497,7 +497,7 @@ def test_errors_are_given_back_to_the_model() -> None:
     run = client.chat.completions.run(model="m", messages=MESSAGES, tools=[add])
     assert "Sorry" == run.completion.text
     content = server.requests[1].json()["messages"][-1]["content"]
-    assert content.startswith("Error: the arguments of 'add' can't be used: ")
+    assert content.startswith("Error: the arguments of 'add' are invalid: ")
 
 
 def test_the_limit_of_a_run() -> None:

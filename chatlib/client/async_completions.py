@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from chatlib.client.async_raw import AsyncResponseManager
     from chatlib.client.async_typed_stream import AsyncChatCompletionStreamManager
     from chatlib.client.raw import RawResponse
-    from chatlib.structured.tools import ToolRun, ToolRunEvent
+    from chatlib.structured.tool_runs import ToolRun, ToolRunEvent
     from chatlib.types.message import MessageLike
     from chatlib.types.params import (
         CreateOptions,
@@ -258,7 +258,7 @@ class AsyncCompletions:
         """
         conceal(params)
         from chatlib.client import typed_calls
-        from chatlib.structured.tools import atool_results
+        from chatlib.structured.tool_runs import atool_results
 
         loop = typed_calls.ToolLoop(messages, tools, max_rounds, on_event, params)
         while True:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from chatlib.client.raw import RawResponse, ResponseManager
     from chatlib.client.typed_stream import ChatCompletionStreamManager
-    from chatlib.structured.tools import ToolRun, ToolRunEvent
+    from chatlib.structured.tool_runs import ToolRun, ToolRunEvent
     from chatlib.types.message import MessageLike
     from chatlib.types.params import (
         CreateOptions,
@@ -291,7 +291,7 @@ class Completions:
         """
         conceal(params)
         from chatlib.client import typed_calls
-        from chatlib.structured.tools import tool_results
+        from chatlib.structured.tool_runs import tool_results
 
         loop = typed_calls.ToolLoop(messages, tools, max_rounds, on_event, params)
         while True:

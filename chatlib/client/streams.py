@@ -19,6 +19,7 @@ from chatlib.errors import (
     APITimeoutError,
 )
 from chatlib.http import STREAM_END, HttpResponse, TransportError
+from chatlib.streaming.accumulator import Accumulator
 from chatlib.streaming.chunk_reader import ChunkReader
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
@@ -52,6 +53,11 @@ class StreamProgress:
         self._reader = ChunkReader(response)
         request = response.request
         self._stream_end = request.timeout.stream_end if request is not None else STREAM_END
+
+    @property
+    def accumulator(self) -> Accumulator:
+        """The accumulator of the chunks so far."""
+        return self._reader.joined
 
     @property
     def is_done(self) -> bool:

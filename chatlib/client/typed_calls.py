@@ -11,17 +11,17 @@ from chatlib.operations import create_operation, read_completion
 from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.structured.completions import (
     check_strict,
+    encoded_response_format,
     is_typed,
     parse_completion,
-    response_format_of,
 )
-from chatlib.structured.tools import (
+from chatlib.structured.tool_runs import (
     ToolRoundsExceededError,
     ToolRun,
     ToolRunEvent,
-    as_tools,
     tool_calls_of,
 )
+from chatlib.structured.tools import as_tools
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.parsed import ParsedChatCompletion
 from chatlib.wire.codec import as_list
@@ -41,14 +41,14 @@ def parse_operation(
         The operation.
     """
     _check_not_streamed("parse()", params)
-    request_params = _typed_params(response_format, params)
+    request_params, encoded = _typed_params(response_format, params)
     tools = request_params["tools"]
     check_strict(tools)
 
     def read(response: HttpResponse) -> ParsedChatCompletion[Any]:
         return parse_completion(read_completion(response), response_format, tools)
 
-    return create_operation(request_params).reading(read)
+    return create_operation(request_params, encoded).reading(read)
 
 
 def stream_operation(
@@ -63,17 +63,15 @@ def stream_operation(
     Returns:
         The operation, and a function that returns a new state.
     """
-    request_params = {
-        "stream_options": {"include_usage": True},
-        **_typed_params(response_format, params),
-    }
+    params = {"stream_options": {"include_usage": True}, **params, "stream": True}
+    request_params, encoded = _typed_params(response_format, params)
 
     def state() -> ChatCompletionStreamState[Any]:
         return ChatCompletionStreamState(
             response_format=response_format, input_tools=request_params["tools"]
         )
 
-    return create_operation({**request_params, "stream": True}), state
+    return create_operation(request_params, encoded), state
 
 
 class ToolLoop:
@@ -158,10 +156,20 @@ def _check_not_streamed(call: str, params: Mapping[str, Any]) -> None:
         raise TypeError(f"{call} does not support stream=True; use stream() or create(stream=True)")
 
 
-def _typed_params(response_format: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters of ``create()`` for a typed answer; the tools become a list."""
+def _typed_params(
+    response_format: Any, params: Mapping[str, Any]
+) -> tuple[dict[str, Any], bytes | None]:
+    """Return the parameters of ``create()`` for a typed answer.
+
+    Args:
+        response_format: A type, or a value to send.
+        params: The other parameters.
+
+    Returns:
+        The parameters, in which ``tools`` is a list, and the response format of a type as JSON.
+    """
     tools = params.get("tools", omit)
     listed: Any = omit if tools is omit or tools is None else as_tools(tools)
     if is_typed(response_format):
-        response_format = response_format_of(response_format)
-    return {**params, "tools": listed, "response_format": response_format}
+        return {**params, "tools": listed}, encoded_response_format(response_format)
+    return {**params, "tools": listed, "response_format": response_format}, None

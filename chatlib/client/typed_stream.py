@@ -35,6 +35,7 @@ class EventStreamBase(Generic[T]):
         """The HTTP response, for its status and headers."""
         self._progress = progress
         self._state = state
+        state.share(progress.accumulator)
         state.expects_end = True
         self._failure: Exception | None = None
 
@@ -42,8 +43,7 @@ class EventStreamBase(Generic[T]):
         """Return the complete answer; raise the error of the stream if it failed."""
         if self._failure is not None:
             raise self._failure
-        self._progress.final_completion()
-        return self._state.get_final_completion()
+        return self._state.parse(self._progress.final_completion())
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:

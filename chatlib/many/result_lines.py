@@ -18,7 +18,7 @@ from chatlib.http import HttpResponse, ResponseInfo
 from chatlib.many.jobs import Job
 from chatlib.structured.completions import ParseError, is_typed, parse_completion
 from chatlib.structured.decoder import DecodeError
-from chatlib.structured.tools import ToolRoundsExceededError, ToolRun
+from chatlib.structured.tool_runs import ToolRoundsExceededError, ToolRun
 from chatlib.types.completion import ChatCompletion
 from chatlib.wire.codec import structure, to_json, to_request
 from chatlib.wire.error_bodies import error_from_response

@@ -1,1 +1,1 @@
-"""Chunks: read from an event stream, joined to a completion, told as events. No I/O."""
+"""Streams of chunks: decoding, accumulation into a completion, and events. No I/O."""

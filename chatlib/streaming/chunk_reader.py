@@ -1,4 +1,4 @@
-"""An event stream of chunks, read as it comes: all that is known of streams, without I/O."""
+"""Incremental decoding of an event stream of chunks, without I/O."""
 
 from __future__ import annotations
 
@@ -16,22 +16,28 @@ from chatlib.types.chunk import ENDS, FIRST, MANY, ONE, OPENS, ChatCompletionChu
 from chatlib.types.json_values import read_json
 from chatlib.wire.codec import from_json
 from chatlib.wire.error_bodies import ErrorFound, error_inside, find_error, first_json
-from chatlib.wire.response import check_choices, not_promised, raise_for_status, read_object
+from chatlib.wire.response import check_choices, raise_for_status, read_object, unexpected_body
 from chatlib.wire.sse import ServerSentEvent, SSEDecoder
 from chatlib.wire.surrogates import Halves
 
 
 def read_chunks(response: HttpResponse) -> Iterator[ChatCompletionChunk]:
-    """The chunks in a response to :func:`build_create` with ``stream=True``, as they come.
+    r"""Decode the chunks in a response to :func:`build_create` with ``stream=True``.
 
-    The response is closed at the end, and when the iterator is.
+    The response is closed at the end, and when the iterator is closed.
+
+    Args:
+        response: The response; its body is read as far as chunks are requested.
+
+    Yields:
+        Each chunk, as soon as it is complete.
 
     Raises:
-        APIStatusError: an error status; raised at the first step.
-        APIError: an error in the stream; its ``completion`` holds what came before.
-        IncompleteStreamError: the stream ended too early; likewise.
+        APIStatusError: The status is an error; raised at the first step.
+        APIError: The stream has an error; its ``completion`` is the completion so far.
+        IncompleteStreamError: The stream ended early; likewise.
 
-    >>> body = b'data: {"choices": [{"delta": {"content": "Hello"}}]}\\n\\ndata: [DONE]\\n\\n'
+    >>> body = b'data: {"choices": [{"delta": {"content": "Hello"}}]}\n\ndata: [DONE]\n\n'
     >>> [chunk.text for chunk in read_chunks(HttpResponse(200, {}, body))]
     ['Hello']
     """
@@ -48,47 +54,49 @@ def read_chunks(response: HttpResponse) -> Iterator[ChatCompletionChunk]:
 
 
 class ChunkReader:
-    """Bytes of an event stream, as they come, to chunks: all that is known of streams, without I/O.
+    """Incremental decoder of the chunks of an event stream.
 
-    Feed it each piece, take the chunks that it yields, stop when it is :attr:`done`, and call
-    :meth:`end` where the bytes end before that.
+    Call :meth:`feed` for all bytes and iterate over the chunks that it yields; stop when the reader
+    is :attr:`done`, and call :meth:`end` if the bytes end before that.
+
+    Args:
+        response: The response that the bytes are from, for errors and ``chunk.http``.
     """
 
     def __init__(self, response: HttpResponse | None = None) -> None:
         self.done = False
-        """``[DONE]`` has come: what follows is not worth reading."""
+        """Whether ``[DONE]`` was received; what follows need not be read."""
         self.joined = Accumulator()
-        """What has come so far."""
+        """The accumulator of the chunks so far."""
         self._response = response
         self._info = response.info() if response is not None else None
         self._events = SSEDecoder()
-        self._head: list[bytes] = []  # the blank start of the body
-        self._whole: list[bytes] | None = None  # the pieces of a body that is no event stream
+        self._head: list[bytes] = []  # whitespace at the start of the body
+        self._plain_body: list[bytes] | None = None  # a body that is not an event stream
         self._sniffed = False
         self._halves = Halves()
-        self._chunk: ChatCompletionChunk | None = None  # the last one
-        self._opened = False  # a choice has begun
-        self._by_message: set[int] = set()  # choices that came as messages in place of deltas
+        self._chunk: ChatCompletionChunk | None = None  # the last chunk
+        self._opened = False  # whether a choice has begun
+        self._by_message: set[int] = set()  # choices with messages instead of deltas
         self._hook = converter().get_structure_hook(ChatCompletionChunk)
         self._last = ""  # the data of the last event, for an error that quotes it
         self._asked: int | None = None
 
     @property
     def finished(self) -> bool:
-        """Whether every choice that was asked for has its finish reason.
+        """Whether every requested choice has its finish reason.
 
-        A choice that goes on after its finish reason has none until the next one.
+        A choice that continues after its finish reason is unfinished until the next one.
         """
-        return self.joined.finished and self.joined.begun >= self._wanted
+        return self.joined.finished and self.joined.choice_count >= self._wanted
 
     @property
     def expects_only_the_end(self) -> bool:
-        """Whether nothing but a usage report and ``[DONE]`` is likely to come.
+        """Whether only a usage report and ``[DONE]`` are likely to follow.
 
-        It is not where a server gives finish reasons before the end, in each chunk or in the first
-        one, for then they say nothing.
+        False if the server sends early finish reasons, in each chunk or in the first.
         """
-        return self.finished and not self.joined.goes_on_after_finish
+        return self.finished and not self.joined.has_early_finish
 
     @property
     def _wanted(self) -> int:
@@ -97,39 +105,44 @@ class ChunkReader:
         return self._asked
 
     def feed(self, piece: bytes) -> Iterator[ChatCompletionChunk]:
-        """The chunks that this piece completes."""
+        """Yield the chunks that more bytes complete.
+
+        Raises:
+            APIError: An event is an error, or not a chunk.
+            IncompleteStreamError: ``[DONE]`` was received before any choice.
+        """
         if not self._sniffed:
             piece = self._sniff(piece)
-        if self._whole is not None:
-            self._whole.append(piece)
+        if self._plain_body is not None:
+            self._plain_body.append(piece)
             return
         for event in self._events.feed(piece):
-            chunk = self._read(event)
+            chunk = self._decode(event)
             if chunk is not None:
                 yield chunk
             if self.done:
                 return
 
     def end(self) -> Iterator[ChatCompletionChunk]:
-        """The chunks that were still open when the bytes ended.
+        """Yield the chunks that are complete at the end of the bytes.
 
         Raises:
-            IncompleteStreamError: neither ``[DONE]`` nor a finish reason has come for each choice.
+            IncompleteStreamError: There was neither ``[DONE]`` nor a finish reason for each choice.
         """
         yield from self.rest()
         if not (self.done or self.finished):
             raise self.cut_off(self._why_incomplete())
 
     def rest(self) -> Iterator[ChatCompletionChunk]:
-        """The chunks that were still open when the bytes ended or broke off."""
-        if self._whole is not None:
-            yield self._read_whole(b"".join(self._whole))
+        """Yield the chunks that are complete at the end of the bytes, which may be early."""
+        if self._plain_body is not None:
+            yield self._decode_completion(b"".join(self._plain_body))
             return
         for event in self._events.feed(b"".join(self._head)) + self._events.flush():
             try:
-                chunk = self._read(event)
+                chunk = self._decode(event)
             except APIResponseValidationError:
-                return  # an event that was cut off; whether that matters is for the caller to say
+                return  # a truncated event; the caller knows whether the stream is complete
             if chunk is not None:
                 yield chunk
         if self._events.stray and not (self.done or self.finished):
@@ -142,7 +155,11 @@ class ChunkReader:
         return self._events.stray.decode("utf-8", "replace")
 
     def cut_off(self, why: str) -> IncompleteStreamError:
-        """The exception for a stream that ends here. It holds what had come."""
+        """Return the exception for a stream that ends early, with the completion so far.
+
+        Args:
+            why: What happened, for the message.
+        """
         request = self._response.request if self._response is not None else None
         return IncompleteStreamError(
             message=f"Connection error: {why}.",
@@ -152,30 +169,30 @@ class ChunkReader:
         )
 
     def _why_incomplete(self) -> str:
-        began, wanted = self.joined.begun, self._wanted
+        began, wanted = self.joined.choice_count, self._wanted
         stray = preview(self._stray)
         if not began:
             last = preview(self._last) or stray
             quoted = f"; the last event was {last}" if last else ""
             return f"the stream ended without an answer{quoted}"
         if began < wanted and self.joined.finished:
-            return f"the stream ended after {began} of the {wanted} choices that were asked for"
+            return f"the stream ended after {began} of the {wanted} choices requested"
         quoted = f"; in place of an event came {stray}" if stray else ""
         return f"the stream ended before the answer was complete{quoted}"
 
     def _sniff(self, piece: bytes) -> bytes:
-        # No event stream begins with one of these; JSON and HTML, sent in its place, do.
+        # JSON and HTML, sent instead of an event stream, begin with one of these.
         self._head.append(piece)
         start = piece.lstrip(b"\xef\xbb\xbf \t\r\n")
         if not start:
             return b""
         self._sniffed = True
         if start[:1] in (b"{", b"[", b"<"):
-            self._whole = []
+            self._plain_body = []
         head, self._head = b"".join(self._head), []
         return head
 
-    def _read(self, event: ServerSentEvent) -> ChatCompletionChunk | None:
+    def _decode(self, event: ServerSentEvent) -> ChatCompletionChunk | None:
         data = event.data
         if data.startswith(("[DONE]", '"[DONE]"')):
             self._end_of_answer()
@@ -186,11 +203,11 @@ class ChunkReader:
         try:
             value = from_json(data)
         except ValueError:
-            if data.startswith("data:"):  # framed twice
+            if data.startswith("data:"):  # with two field names
                 data = _PREFIXES.sub("", data)
-                return self._read(attrs.evolve(event, data=data))
+                return self._decode(attrs.evolve(event, data=data))
             if not failed:
-                self._read_text(data, named)
+                self._process_text(data, named)
                 return None
             value = data
         is_object = value.__class__ is dict
@@ -207,7 +224,7 @@ class ChunkReader:
                 return None
             self._check_error(value, data, failed)
             if not is_object:
-                raise not_promised(
+                raise unexpected_body(
                     self._response,
                     "An event of the stream is not a JSON object",
                     data,
@@ -221,7 +238,7 @@ class ChunkReader:
             if choice.get("error"):
                 self._check_error(value, data)
             if "message" in choice and not choice.get("delta"):
-                self._take_message(choice)
+                self._convert_message(choice)
         if "\\" in data or self._halves.held:
             self._halves.mend(data, value["choices"])
         chunk: ChatCompletionChunk = self._hook(value, None)
@@ -231,16 +248,16 @@ class ChunkReader:
         if self._opened and not (choices and choices[0].index):
             self.joined.add(chunk)
         else:
-            self._place(chunk)
+            self._add_marked(chunk)
         return chunk
 
-    def _take_message(self, choice: dict[str, Any]) -> None:
-        """Make a delta of a message that stands in its place.
+    def _convert_message(self, choice: dict[str, Any]) -> None:
+        """Convert a message that is sent instead of a delta into one, in place.
 
-        It is all of the answer, or all so far, or a piece: what it adds is what has not come.
+        It may be the whole answer, the answer so far, or a part: only what is new is kept.
         """
         index, message = choice["index"], choice["message"]
-        held = self.joined.choice(index).message if self.joined.began(index) else None
+        held = self.joined.choice(index).message if self.joined.has_choice(index) else None
         if held is None:
             self._by_message.add(index)
             choice["delta"] = choice.pop("message")
@@ -255,10 +272,10 @@ class ChunkReader:
                 delta["tool_calls"] = message["tool_calls"]
 
     def _end_of_answer(self) -> None:
-        """Note that ``[DONE]`` has come.
+        """End the stream at ``[DONE]``.
 
         Raises:
-            IncompleteStreamError: no choice has.
+            IncompleteStreamError: No choice has begun.
         """
         self.done = True
         if not self.joined.started:
@@ -266,42 +283,47 @@ class ChunkReader:
         if self._chunk is not None:
             mark(self._chunk, ENDS)
 
-    def _read_text(self, data: str, named: bool) -> None:
-        """Take in the data of an event that is not JSON.
+    def _process_text(self, data: str, named: bool) -> None:
+        """Process the data of an event that is not JSON.
 
         Raises:
-            APIResponseValidationError: it is neither the end nor something that means nothing.
+            APIResponseValidationError: It is neither ``[DONE]`` nor without meaning.
         """
         text = data.strip().lower()
         if text.startswith("[done]"):
             self._end_of_answer()
-        # An event with a name may hold any text, but what begins as JSON was meant to be JSON.
+        # A named event may have any text, unless it begins as JSON.
         elif (
             text
-            and not (_means_nothing(text) or text.strip("[]") in _ENDINGS)
+            and not (_is_heartbeat(text) or text.strip("[]") in _ENDINGS)
             and (not named or text[0] in "{[")
         ):
-            raise self._not_promised("An event of the stream is not JSON", data)
+            raise self._unexpected_body("An event of the stream is not JSON", data)
         else:
             self._last = self._last or data.strip()
 
-    def _not_promised(self, what: str, data: str) -> APIResponseValidationError:
-        return not_promised(self._response, what, data, self.joined.completion)
+    def _unexpected_body(self, what: str, data: str) -> APIResponseValidationError:
+        return unexpected_body(self._response, what, data, self.joined.completion)
 
     def _check_error(self, value: Any, data: str, failed: bool = False) -> None:
-        """Raise the error that an event speaks of.
+        """Raise the error in an event, if any.
 
         Args:
-            failed: The event's name said already that it is an error.
+            value: The decoded data.
+            data: The data.
+            failed: Whether the name of the event says that it is an error.
+
+        Raises:
+            APIError: The event is an error.
         """
         found = find_error(value, certain=failed)
         if found is None and failed:
-            found = ErrorFound(preview(data) or "an error event that says nothing", value)
+            found = ErrorFound(preview(data) or "an error event without a message", value)
         if found is not None:
             raise error_inside(found, self._response, self.joined.completion())
 
-    def _read_whole(self, body: bytes) -> ChatCompletionChunk:
-        """A plain completion in place of a stream, as the one chunk that it amounts to."""
+    def _decode_completion(self, body: bytes) -> ChatCompletionChunk:
+        """Decode a plain completion, sent instead of a stream, as one chunk."""
         whole = HttpResponse(200, (), body)
         if self._response is not None:
             whole = attrs.evolve(self._response, body=body)
@@ -313,33 +335,32 @@ class ChunkReader:
         value["object"] = "chat.completion.chunk"
         chunk: ChatCompletionChunk = self._hook(value, None)
         set_http(chunk, self._info)
-        self._place(chunk)
+        self._add_marked(chunk)
         self._chunk = chunk
         self._end_of_answer()
         return chunk
 
-    def _place(self, chunk: ChatCompletionChunk) -> None:
-        """Join a chunk that comes first, is of another choice, or has an index that counts chunks,
-        and mark what is known of it."""
+    def _add_marked(self, chunk: ChatCompletionChunk) -> None:
+        """Accumulate the first chunk, or one with another index than 0, and set its marks."""
         if not self._opened:
             mark(chunk, OPENS)
-        joined, asked = self.joined, None
+        accumulator, asked = self.joined, None
         if chunk.choices and chunk.choices[0].index:
             asked = asked_for(self._response.request if self._response is not None else None)
             if asked is not None:
                 mark(chunk, ONE if asked == 1 else MANY)
-        joined.add(chunk)
-        self._opened = joined.started
-        is_first = joined.counts_chunks or (asked == 1 and joined.begun == 1)
+        accumulator.add(chunk)
+        self._opened = accumulator.started
+        is_first = accumulator.counts_chunks or (asked == 1 and accumulator.choice_count == 1)
         if is_first and len(chunk.choices) == 1:
             mark(chunk, FIRST)
 
 
 def asked_for(request: HttpRequest | None) -> int | None:
-    """Return how many answers a request asks for; None where there is no request to tell."""
+    """Return the number of choices that a request asks for, or None without a request."""
     if request is None:
         return None
-    if b'"n"' not in request.content:  # read it only if need be
+    if b'"n"' not in request.content:  # decoded only if needed
         return 1
     try:
         wanted = read_json(request.content)["n"]
@@ -352,22 +373,22 @@ _PREFIXES = re.compile(r"(data: ?)+")
 
 
 def _is_keep_alive(event: ServerSentEvent, value: Any) -> bool:
-    """Whether an event is there only to keep the connection open."""
+    """Return whether an event only keeps the connection open."""
     if value is None or value in ({}, [], ""):
         return True
     if not isinstance(value, dict):
-        return isinstance(value, str) and _means_nothing(value.lower())
+        return isinstance(value, str) and _is_heartbeat(value.lower())
     if value.get("choices") or value.get("error"):
         return False
     names = (event.event, value.get("type"), value.get("event"), value.get("object"))
-    return any(isinstance(name, str) and _means_nothing(name.lower()) for name in names)
+    return any(isinstance(name, str) and _is_heartbeat(name.lower()) for name in names)
 
 
-def _means_nothing(text: str) -> bool:
-    """Whether a text is a comment that a gateway wrapped as data, or the name of a heartbeat."""
+def _is_heartbeat(text: str) -> bool:
+    """Return whether a text is a comment sent as data, or the name of a heartbeat."""
     return text.startswith(":") or text.strip("[]. ") in _HEARTBEATS
 
 
 _HEARTBEATS = frozenset({"ping", "pong", "heartbeat", "keepalive", "keep-alive", "keep_alive"})
 _ENDINGS = frozenset({"done", "end", "eof"})
-"""Texts in place of ``[DONE]``. They say too little to end an answer."""
+"""Texts instead of ``[DONE]``, which do not end an answer."""

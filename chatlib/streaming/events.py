@@ -1,25 +1,25 @@
-"""Chunks to events: what ``stream()`` knows, as a fold that people can run over their own chunks.
+"""Conversion of the chunks of a stream into events, for ``stream()`` or by hand.
 
-The strategy: each chunk costs the same however many came before. Texts are kept as growing lists,
-and an event remembers how long its text was rather than the text. JSON so far is read by one reader
-for each text that goes on from where it last stopped. What an event shows is made when it is read;
-one that is read late looks at the beginning of what has come since.
+Each chunk costs the same, however many came before. Texts are kept as lists of their parts, and an
+event stores the length of its text rather than the text. Partial JSON is parsed incrementally, by
+one parser for each text. The snapshot of an event is computed when it is accessed; an event that is
+accessed late reads a prefix of what has been received since.
 
-For the completion so far at an earlier time there is a log of what was folded: one entry for each
-chunk, which for nearly all is the piece of text that is kept anyway.
+Snapshots of earlier chunks are computed from a log with one entry for each chunk; for nearly all
+chunks, that is only their text.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
 from chatlib.http import omit
-from chatlib.streaming.accumulator import Accumulator, is_whole
-from chatlib.streaming.partial_json import PartialJson
+from chatlib.streaming.accumulator import Accumulator
+from chatlib.streaming.growing_text import GrowingText, partial_value
+from chatlib.streaming.tool_calls import ToolCallBuilder, is_complete_object
 from chatlib.structured.completions import (
     as_parsed,
     is_parseable,
@@ -49,17 +49,16 @@ from chatlib.types.logprobs import ChoiceLogprobs
 from chatlib.types.parsed import ParsedChatCompletion
 from chatlib.types.text import text_of
 from chatlib.types.tool_call import ChatCompletionMessageFunctionToolCall
-from chatlib.wire.surrogates import Halves
 
 T = TypeVar("T")
 
 
 class ChatCompletionStreamState(Generic[T]):
-    """An answer that is coming, and the events of it.
+    """The state of a stream, which converts its chunks into events.
 
     Args:
-        response_format: The type of the answer, or whatever else was sent.
-        input_tools: The tools that were sent.
+        response_format: The type of the answer, or the ``response_format`` of the request.
+        input_tools: The tools of the request.
 
     >>> from chatlib.wire.codec import structure
     >>> state = ChatCompletionStreamState()
@@ -80,97 +79,134 @@ class ChatCompletionStreamState(Generic[T]):
         )
         self._typed = is_typed(response_format)
         self._parseable = is_parseable(response_format, self._tools)
-        self._folded = Accumulator()
+        self._accumulator = Accumulator()
+        self._is_shared = False  # somebody else adds the chunks to the accumulator
         self._log: list[str | ChatCompletionChunk] = []
         self._choices: dict[int, _ChoiceEvents] = {}
         self.is_over = False
-        """Whether the stream has come to its end: :meth:`end` was called."""
+        """Whether the stream has ended: :meth:`end` was called."""
         self.expects_end = False
-        """Whether it will be called, so that events may wait for it."""
+        """Whether :meth:`end` will be called, so that events may be deferred until then."""
+
+    def share(self, accumulator: Accumulator) -> None:
+        """Use the accumulator of a reader, so that each chunk is accumulated only once.
+
+        Args:
+            accumulator: One to which each chunk is added just before it is given to
+                :meth:`handle_chunk`.
+        """
+        self._accumulator, self._is_shared = accumulator, True
 
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
-        """What has come so far, with the values so far of its JSON."""
-        return self._parsed_so_far(self._folded)
+        """The completion so far, with the partial values of its JSON."""
+        return self._parsed_so_far(self._accumulator)
 
     def get_final_completion(self) -> ParsedChatCompletion[T]:
-        """The whole answer, parsed. Whether it is whole is for the caller to know.
+        """Return the completion, parsed. The caller must know that the stream is complete.
 
         Raises:
-            LengthFinishReasonError, ContentFilterFinishReasonError, ParseError: as
-                :func:`~chatlib.structured.completions.parse_completion`.
+            LengthFinishReasonError: A choice ended at the token limit.
+            ContentFilterFinishReasonError: A choice was withheld by a content filter.
+            ParseError: A choice does not match the type requested.
         """
-        return parse_completion(self._folded.completion(), self._response_format, self._tools)
+        return self.parse(self._accumulator.completion())
+
+    def parse(self, completion: ChatCompletion) -> ParsedChatCompletion[T]:
+        """Parse a completion as the answer to the request; see :meth:`get_final_completion`."""
+        return parse_completion(completion, self._response_format, self._tools)
 
     def handle_chunk(self, chunk: ChatCompletionChunk) -> list[ChatCompletionStreamEvent[T]]:
-        """Take in the next chunk: the events that it brings.
+        """Process the next chunk.
+
+        Args:
+            chunk: The next chunk of the stream.
+
+        Returns:
+            The events of the chunk; the first is a :class:`~chatlib.types.ChunkEvent`.
 
         Raises:
-            LengthFinishReasonError, ContentFilterFinishReasonError: there was something to parse,
-                and it will not be whole.
-            ParseError: what has ended is not what was asked for.
+            LengthFinishReasonError: A parsed choice ended at the token limit.
+            ContentFilterFinishReasonError: A parsed choice was withheld by a content filter.
+            ParseError: A text that has ended does not match the type requested.
         """
         pieces = _choices_of(chunk)
-        # The first one has the head.
-        self._log.append(_entry(chunk, pieces) if self._log else chunk)
+        entry = _log_entry(chunk, pieces)
+        # The first chunk is kept whole, for the id, created and model of the completion.
+        self._log.append(entry if self._log else chunk)
         events: list[ChatCompletionStreamEvent[T]] = [
             ChunkEvent(chunk, partial(self._snapshot_at, len(self._log)))
         ]
-        for part, inside in _parts(chunk, pieces):
-            self._folded.add(part)
+        if isinstance(entry, str):  # nearly every chunk
+            if not self._is_shared:
+                self._accumulator.add(chunk)
+            events.append(self._choice_events(0).content_delta(entry))
+            return events
+        parts = _parts(chunk, pieces)
+        if self._is_shared and len(parts) > 1:
+            # The events need the state between the parts, which a shared accumulator has passed.
+            self._accumulator = self._accumulate_log(len(self._log) - 1)
+            self._is_shared = False
+        for part, inside in parts:
+            if not self._is_shared:
+                self._accumulator.add(part)
             for piece in inside:
-                index = self._folded.place(piece.index)
-                choice = self._choices.get(index)
-                if choice is None:
-                    choice = self._choices[index] = _ChoiceEvents(index, self)
-                events.extend(choice.events(piece, chunk))
+                events.extend(self._choice_events(piece.index).events(piece, chunk))
         return events
 
+    def _choice_events(self, index: Any) -> _ChoiceEvents:
+        """Return the maker of events of the choice that an index belongs to."""
+        index = self._accumulator.resolve_index(index)
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _ChoiceEvents(index, self)
+        return choice
+
     def end(self) -> list[ChatCompletionStreamEvent[T]]:
-        """Take note that the stream is over: the events of what had not ended before.
+        """End the stream.
+
+        Returns:
+            The events of all texts and calls that had not ended before.
 
         Raises:
-            ParseError: what has ended is not what was asked for.
+            ParseError: A text that has ended does not match the type requested.
         """
         self.is_over = True
         return [event for choice in self._choices.values() for event in choice.end()]
 
     def completion_so_far(self) -> ChatCompletion:
-        """What has come so far, as a plain completion."""
-        return self._folded.completion()
+        """Return the completion so far, not parsed."""
+        return self._accumulator.completion()
 
     def _snapshot_at(self, length: int) -> ParsedChatCompletion[T]:
         if length == len(self._log):
             return self.current_completion_snapshot
-        folded = self._folded.empty()
+        return self._parsed_so_far(self._accumulate_log(length))
+
+    def _accumulate_log(self, length: int) -> Accumulator:
+        """Accumulate the first entries of the log again."""
+        accumulator = self._accumulator.empty()
         for entry in self._log[:length]:
             if isinstance(entry, str):
-                folded.add_text(entry)
+                accumulator.add_text(entry)
             else:
-                folded.add(entry)
-        return self._parsed_so_far(folded)
+                accumulator.add(entry)
+        return accumulator
 
-    def _parsed_so_far(self, folded: Accumulator) -> ParsedChatCompletion[T]:
+    def _parsed_so_far(self, accumulator: Accumulator) -> ParsedChatCompletion[T]:
         def content(text: str) -> Any:
-            return so_far(text) if self._typed else None
+            return partial_value(text) if self._typed else None
 
         def arguments(name: str | None, text: str) -> Any:
-            return so_far(text) if strict_tool(self._tools, name) else None
+            return partial_value(text) if strict_tool(self._tools, name) else None
 
-        return as_parsed(folded.completion(), content, arguments)
-
-
-def so_far(text: str) -> Any:
-    """The value so far of a JSON text; None before there is any."""
-    reader = PartialJson()
-    reader.feed(text)
-    return reader.value()
+        return as_parsed(accumulator.completion(), content, arguments)
 
 
 def _parts(
     chunk: ChatCompletionChunk, pieces: list[ChunkChoice]
 ) -> list[tuple[ChatCompletionChunk, list[ChunkChoice]]]:
-    """A chunk in parts that hold each choice at most once: nearly always the chunk as it is."""
+    """Split a chunk so that each part has each choice once; nearly always the chunk itself."""
     if len(pieces) < 2 or len(pieces) == len({_index(piece) for piece in pieces}):
         return [(chunk, pieces)]
     return [(chunk.replace(choices=[piece]), [piece]) for piece in pieces]
@@ -181,7 +217,7 @@ def _index(piece: ChunkChoice) -> int:
 
 
 def _choices_of(chunk: ChatCompletionChunk) -> list[ChunkChoice]:
-    """The pieces of choices in a chunk, whatever else a server put there."""
+    """Return the valid choices of a chunk; a server may send anything."""
     pieces = chunk.choices
     if not isinstance(pieces, list):
         return []
@@ -190,8 +226,8 @@ def _choices_of(chunk: ChatCompletionChunk) -> list[ChunkChoice]:
     return [piece for piece in pieces if isinstance(piece, ChunkChoice)]
 
 
-def _entry(chunk: ChatCompletionChunk, pieces: list[ChunkChoice]) -> str | ChatCompletionChunk:
-    """What a later fold needs of a chunk: for a piece of the only choice's text, just that."""
+def _log_entry(chunk: ChatCompletionChunk, pieces: list[ChunkChoice]) -> str | ChatCompletionChunk:
+    """Return the text of a chunk that only adds text to the first choice, else the chunk."""
     if len(pieces) == 1 and not (chunk._extra or chunk.usage or chunk.moderation):
         piece = pieces[0]
         delta = piece.delta
@@ -206,67 +242,25 @@ def _entry(chunk: ChatCompletionChunk, pieces: list[ChunkChoice]) -> str | ChatC
     return chunk
 
 
-class _Growing:
-    """A text that grows, readable up to any length that it had."""
-
-    def __init__(self, typed: bool) -> None:
-        self.length = 0
-        self._pieces: list[str] = []
-        self._halves = Halves()
-        self._reader = PartialJson() if typed else None
-        self._unread: deque[str] = deque()  # the pieces that the reader has not been fed
-
-    @property
-    def is_typed(self) -> bool:
-        """Whether its JSON is read as it comes."""
-        return self._reader is not None
-
-    def append(self, piece: str) -> str:
-        """Take in a piece; the answer is the text that it adds: half a character is held back."""
-        if self._halves.held or not piece.isascii():
-            piece = self._halves.feed(piece)
-        self._pieces.append(piece)
-        self.length += len(piece)
-        if self._reader is not None:
-            self._unread.append(piece)
-        return piece
-
-    def upto(self, length: int) -> str:
-        if len(self._pieces) > 1:
-            self._pieces = ["".join(self._pieces)]
-        text = self._pieces[0] if self._pieces else ""
-        return text if length == len(text) else text[:length]
-
-    def value_upto(self, length: int) -> Any:
-        """The JSON so far at a length; None where there is nothing to parse."""
-        if self._reader is None:
-            return None
-        if self._reader.length > length:
-            return so_far(self.upto(length))
-        while self._reader.length < length:  # never more: the lengths are those after a piece
-            self._reader.feed(self._unread.popleft())
-        return self._reader.value()
-
-
-_NOTHING = ChoiceDelta()
+_EMPTY_DELTA = ChoiceDelta()
 
 
 class _ChoiceEvents:
-    """The events of one choice."""
+    """Makes the events of one choice."""
 
     def __init__(self, index: int, state: ChatCompletionStreamState[Any]) -> None:
         self._index = index
         self._state = state
-        self._content = _Growing(state._typed)
-        self._refusal = _Growing(False)
+        self._content = GrowingText(state._typed)
+        self._refusal = GrowingText(False)
         self._logprobs: dict[str, list[Any]] = {"content": [], "refusal": []}
-        self._arguments: dict[int, _Growing] = {}
-        self._current: int | None = None  # the tool call that is coming
+        self._arguments: dict[int, GrowingText] = {}
+        self._current: int | None = None  # the position of the current tool call
         self._done: set[str] = set()
-        self._finishes_early = False  # finish reasons come beside the pieces of what goes on
+        self._finishes_early = False  # finish reasons come with unfinished text
 
     def end(self) -> Iterator[Any]:
-        """The events of all that is open."""
+        """Yield the events of all texts and calls that have not ended."""
         yield from self._text_done()
         for position in sorted(self._arguments):
             yield from self._call_done(position, finished=True)
@@ -277,66 +271,70 @@ class _ChoiceEvents:
         return sum(text.length for text in texts)
 
     def events(self, piece: ChunkChoice, chunk: ChatCompletionChunk) -> Iterator[Any]:
-        """The events of a piece, which came in a chunk."""
-        delta: Any = piece.delta if isinstance(piece.delta, ChoiceDelta) else _NOTHING
+        """Yield the events of a choice of a chunk."""
+        delta: Any = piece.delta if isinstance(piece.delta, ChoiceDelta) else _EMPTY_DELTA
         index = self._index
         before = self._size if piece.finish_reason else 0
         if delta.content is not None:
-            text = self._content.append(text_of(delta.content))
-            if text and self._done:
-                self._done.discard("content")
-            length = self._content.length
-            yield ContentDeltaEvent(
-                text,
-                index,
-                partial(self._content.upto, length),
-                partial(self._content.value_upto, length),
-            )
+            yield self.content_delta(text_of(delta.content))
         if isinstance(delta.refusal, str):
             text = self._refusal.append(delta.refusal)
-            yield RefusalDeltaEvent(text, index, partial(self._refusal.upto, self._refusal.length))
-        touched = self._touched(delta)
-        for call, text, restarts in touched:
+            yield RefusalDeltaEvent(
+                text, index, partial(self._refusal.prefix, self._refusal.length)
+            )
+        updated = self._updated_calls(delta) if delta.tool_calls else ()
+        for call, text, restarts in updated:
             yield self._call_delta(call, text, restarts)
         if isinstance(piece.logprobs, ChoiceLogprobs):
             yield from self._logprob_deltas(piece.logprobs)
-        # The first tool call ends the text, each further one ends the one before it, and a finish
-        # reason ends whatever is open.
-        for call, _, _ in touched:
+        # The first tool call ends the text, each further one ends the call before it, and a finish
+        # reason ends all.
+        for call, _, _ in updated:
             if call.position != self._current:
                 yield from self._text_done()
                 yield from self._call_done(self._current)
                 self._current = call.position
         if piece.finish_reason:
             self._check_finish(piece.finish_reason)
-            # Where one comes with the first piece, there may be one in each (Gemini and Vertex
-            # behind LiteLLM, one-api): the end is that of the stream, or a chunk that adds nothing.
+            # A finish reason with the first delta may come with each (Gemini and Vertex behind
+            # LiteLLM, one-api): then the end is that of the stream, or a chunk without content.
             adds = self._size > before
             self._finishes_early |= adds and not before and not marks_of(chunk) & ENDS
             if not (adds and self._finishes_early and self._state.expects_end):
                 yield from self.end()
 
-    def _touched(self, delta: ChoiceDelta) -> list[tuple[Any, str, bool]]:
-        """The function calls that this delta brought something for, and the text of it."""
+    def content_delta(self, text: str) -> ContentDeltaEvent:
+        """Add to the text, and return the event for that."""
+        content = self._content
+        text = content.append(text)
+        if text and self._done:
+            self._done.discard("content")
+        length = content.length
+        return ContentDeltaEvent(
+            text, self._index, partial(content.prefix, length), partial(content.value_at, length)
+        )
+
+    def _updated_calls(self, delta: ChoiceDelta) -> list[tuple[ToolCallBuilder, str, bool]]:
+        """Return the function calls that a delta adds to, with the text added to each."""
         if not isinstance(delta.tool_calls, list):
             return []
-        touched = self._state._folded.touched(self._index)
-        return [each for each in touched if not each[0].is_custom]
+        updated = self._state._accumulator.updated_calls(self._index)
+        return [each for each in updated if not each[0].is_custom]
 
-    def _call_delta(self, call: Any, text: str, restarts: bool) -> Any:
+    def _call_delta(self, call: ToolCallBuilder, text: str, restarts: bool) -> Any:
         growing = self._arguments.get(call.position)
         name = call.name or ""
         if growing is None or restarts:
             typed = strict_tool(self._state._tools, name)
-            growing = self._arguments[call.position] = _Growing(typed)
+            growing = self._arguments[call.position] = GrowingText(typed)
         text = growing.append(text)
         return FunctionToolCallArgumentsDeltaEvent(
             name,
             call.position,
             text,
             self._index,
-            partial(growing.upto, growing.length),
-            partial(growing.value_upto, growing.length),
+            partial(growing.prefix, growing.length),
+            partial(growing.value_at, growing.length),
         )
 
     def _logprob_deltas(self, logprobs: ChoiceLogprobs) -> Iterator[Any]:
@@ -353,7 +351,7 @@ class _ChoiceEvents:
     def _text_done(self) -> Iterator[Any]:
         content, refusal = self._content, self._refusal
         if content.length and self._ends("content"):
-            choice = self._state._folded.choice(self._index)
+            choice = self._state._accumulator.choice(self._index)
             parsed = None
             if self._state._typed:
                 parsed = parse_content(
@@ -362,9 +360,9 @@ class _ChoiceEvents:
                     f"choices[{self._index}].message",
                     self._state.completion_so_far(),
                 )
-            yield ContentDoneEvent(content.upto(content.length), parsed, self._index)
+            yield ContentDoneEvent(content.prefix(content.length), parsed, self._index)
         if refusal.length and self._ends("refusal"):
-            yield RefusalDoneEvent(refusal.upto(refusal.length), self._index)
+            yield RefusalDoneEvent(refusal.prefix(refusal.length), self._index)
         for name, event in (
             ("content", LogprobsContentDoneEvent),
             ("refusal", LogprobsRefusalDoneEvent),
@@ -376,13 +374,19 @@ class _ChoiceEvents:
         if position is None:
             return
         growing = self._arguments[position]
-        if growing.is_typed and not finished and not is_whole(growing.upto(growing.length)):
-            return  # the server sends the pieces of several calls in turn: this one goes on
+        if (
+            growing.is_typed
+            and not finished
+            and not is_complete_object(growing.prefix(growing.length))
+        ):
+            return  # the server interleaves the deltas of several calls: this one continues
         if not self._ends(f"call.{position}"):
             return
-        call: Any = (self._state._folded.choice(self._index).message.tool_calls or [])[position]
+        call: Any = (self._state._accumulator.choice(self._index).message.tool_calls or [])[
+            position
+        ]
         if not isinstance(call, ChatCompletionMessageFunctionToolCall):
-            return  # a later piece said that it is of another kind
+            return  # a later delta has changed its type
         where = f"choices[{self._index}].message.tool_calls[{position}]"
         parsed = parse_call(call, self._state._tools, where, self._state.completion_so_far())
         function = parsed.function
@@ -397,7 +401,7 @@ class _ChoiceEvents:
             raise ContentFilterFinishReasonError(completion=self._state.current_completion_snapshot)
 
     def _ends(self, what: str) -> bool:
-        """Whether this is the first time that something ends."""
+        """Note the end of a text or call; return whether it had not ended before."""
         if what in self._done:
             return False
         self._done.add(what)

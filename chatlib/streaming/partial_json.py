@@ -1,13 +1,12 @@
-"""JSON text so far to the value so far, in linear time.
+"""Incremental parsing of incomplete JSON, in linear time.
 
-The strategy: the text is read once, as it comes, into a tree. What is complete in the tree is never
-touched again, so a value that is given out shares it and copies only the containers that are still
-open, from the root to the place where the text stops. A string that has not ended is kept in pieces
-until it does.
+The text is parsed once, as it is received, into a tree. Complete parts of the tree are never
+modified again, so a value that is returned shares them and copies only the open containers, from
+the root to the end of the text. An incomplete string is kept as a list of its parts.
 
-What counts as "so far": a string, name or literal that has not ended is not there yet; a number is,
-as soon as it could be one. Text that can't become JSON ends the reading, and the value stays as it
-was: judging the whole text is the business of whoever gets it.
+An incomplete string, key or literal is not part of the value; a number is, as soon as it is valid.
+Text that cannot become JSON ends the parsing, and the value stays as it was; validating the whole
+text is left to the caller.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _LITERALS = {"true": True, "false": False, "null": None}
 
 
 class PartialJson:
-    """A JSON value that is still coming.
+    """Incremental parser of a JSON value.
 
     >>> reader = PartialJson()
     >>> for text in ('{"steps": [{"n": 1}, {"n"', ': 2, "why": "becau'):
@@ -37,16 +36,16 @@ class PartialJson:
 
     def __init__(self) -> None:
         self.length = 0
-        """How many characters have been fed."""
+        """The number of characters parsed."""
         self._root: Any = None
-        self._open: list[Any] = []  # the containers that have not ended, outermost first
-        self._keys: list[Any] = []  # for each of them, the key under which a value is to come
+        self._open: list[Any] = []  # the open containers, outermost first
+        self._keys: list[Any] = []  # for each of them, the key of the next value
         self._wants = "value"  # or: key, colon, comma, nothing
-        self._string: list[str] | None = None  # the pieces of a string that has not ended
-        self._word = ""  # a number or literal that may go on
+        self._string: list[str] | None = None  # the parts of an incomplete string
+        self._word = ""  # a number or literal that may continue
 
     def feed(self, text: str) -> None:
-        """Read on. Each character is looked at once."""
+        """Parse more text. Each character is parsed once."""
         self.length += len(text)
         at = 0
         while at < len(text) and self._wants != "nothing":
@@ -54,7 +53,7 @@ class PartialJson:
                 at = self._read_string(text, at)
                 continue
             match = _TOKEN.match(text, at)
-            if match is None:  # blanks up to the end
+            if match is None:  # only whitespace is left
                 self._end_word()
                 return
             mark, word = match.groups()
@@ -64,14 +63,14 @@ class PartialJson:
             if word:
                 self._word += word
             else:
-                self._take_mark(mark)
+                self._process_mark(mark)
 
     def can_go_on(self, text: str) -> bool:
-        """Whether a text can follow, and more after it. Nothing is read."""
+        """Return whether a text, and more after it, can follow. The state is not changed."""
         if self._wants == "nothing":
             return False
         twin = PartialJson()
-        # Of what is in the open containers, it only matters whether the last one is empty.
+        # Of the content of open containers, only whether the last one is empty matters.
         twin._open, twin._keys = [type(each)() for each in self._open], self._keys.copy()
         if self._open and self._open[-1]:
             twin._open[-1] = {None: None} if isinstance(self._open[-1], dict) else [None]
@@ -81,9 +80,9 @@ class PartialJson:
         return twin._wants != "nothing"
 
     def value(self) -> Any:
-        """What has come so far, as plain JSON values; None before there is anything.
+        """Return the value so far as plain JSON values, or None if there is none yet.
 
-        What is given out is not changed by what comes later.
+        Later text does not modify the value returned.
         """
         inner: Any = omit
         word = _word_value(self._word) if self._wants == "value" else omit
@@ -125,10 +124,10 @@ class PartialJson:
             self._keys[-1] = value
             self._wants = "colon"
         else:
-            self._take_value(value)
+            self._add_value(value)
         return end + 1
 
-    def _take_mark(self, mark: str) -> None:
+    def _process_mark(self, mark: str) -> None:
         wants, container = self._wants, self._open[-1] if self._open else None
         if mark == '"' and (wants == "value" or wants == "key"):
             self._string = []
@@ -141,7 +140,7 @@ class PartialJson:
         elif (
             mark in "}]" and container is not None and isinstance(container, list) == (mark == "]")
         ):
-            # An empty container may end where its first item is wanted, any other after an item.
+            # An empty container may end before its first item, any other after an item.
             if wants == "comma" or (not container and wants == ("value" if mark == "]" else "key")):
                 self._open.pop()
                 self._keys.pop()
@@ -162,9 +161,9 @@ class PartialJson:
         if value is omit or self._wants != "value":
             self._wants = "nothing"
         else:
-            self._take_value(value)
+            self._add_value(value)
 
-    def _take_value(self, value: Any) -> None:
+    def _add_value(self, value: Any) -> None:
         self._put(value)
         self._wants = "comma" if self._open else "nothing"
 
@@ -178,7 +177,7 @@ class PartialJson:
 
 
 def _word_value(word: str) -> Any | Omit:
-    """A number or literal, or omit where it is none, or not yet."""
+    """Return the value of a number or literal, or omit if it is incomplete or invalid."""
     if word in _LITERALS:
         return _LITERALS[word]
     number = _NUMBER.fullmatch(word)

@@ -1,1 +1,1 @@
-"""Types: described as JSON schemas, decoded from JSON, made of answers and tool calls."""
+"""Structured output: JSON schemas of types, decoding, parsed completions and tools."""

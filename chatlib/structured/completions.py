@@ -1,7 +1,7 @@
-"""Answers with a type: a type becomes a response format, and a completion becomes its value.
+"""Completions with a response format: from a type to its schema, from the answer to a value.
 
-Nothing is repaired and nothing is guessed. What can't be read is a :class:`ParseError` that says
-where, and why in one word, and that carries the whole completion and the text as it came.
+Nothing is repaired or guessed. An answer that cannot be parsed raises a :class:`ParseError` with
+the path, a reason in one word, the whole completion and the unmodified text.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from chatlib.errors import (
 from chatlib.http import omit
 from chatlib.structured.decoder import DecodeError, decode_response
 from chatlib.structured.json_schema import response_schema
+from chatlib.structured.shapes import show_type
 from chatlib.structured.tools import Tool
-from chatlib.structured.type_info import show_type
 from chatlib.types.base import JsonObject
 from chatlib.types.completion import ChatCompletion, Choice
 from chatlib.types.foreign import is_record
@@ -36,21 +36,21 @@ from chatlib.types.parsed import (
 )
 from chatlib.types.text import json_text
 from chatlib.types.tool_call import ChatCompletionMessageFunctionToolCall, Function
-from chatlib.wire.codec import from_json, to_request
+from chatlib.wire.codec import from_json, to_json, to_request
 
 T = TypeVar("T")
 
 
 class ParseError(OpenAIError):
-    """An answer that could not be read as what was asked for.
+    """Raised when an answer does not match the type requested.
 
     Args:
-        message: Which choice, where in it, and what is wrong.
-        completion: The whole answer, with its usage and request id.
-        content: The text that could not be read, as it came.
-        reason: ``"empty"``: there is no text. ``"truncated"``: it ends in the middle.
-            ``"not_json"``: it is something else. ``"mismatch"``: it is JSON of another shape.
-        path: Where in the text's value, such as ``$.steps[0].output``.
+        message: The choice, the path in it, and what is wrong.
+        completion: The whole completion, with its usage and request id.
+        content: The text that could not be parsed, unmodified.
+        reason: ``"empty"``: there is no text. ``"truncated"``: the JSON is incomplete.
+            ``"not_json"``: the text is not JSON. ``"mismatch"``: the JSON does not match the type.
+        path: The path in the JSON, such as ``$.steps[0].output``.
     """
 
     def __init__(
@@ -70,40 +70,52 @@ class ParseError(OpenAIError):
 
 
 def is_typed(response_format: object) -> bool:
-    """Whether a response format is a type to answer with, rather than a value to send."""
+    """Return whether a response format is a type, rather than a value to send."""
     if response_format is None or response_format is omit:
         return False
     return not (isinstance(response_format, (Mapping, JsonObject)) or is_record(response_format))
 
 
 def response_format_of(kind: Any) -> dict[str, Any]:
-    """The ``response_format`` that makes a model answer with a type.
+    """Return the ``response_format`` that makes a model answer with a type.
 
     Args:
-        kind: Any type that :func:`~chatlib.structured.json_schema.json_schema` knows.
+        kind: Any type that :func:`~chatlib.structured.json_schema.json_schema` supports.
+
+    Returns:
+        A new dict, which the caller may change.
 
     Raises:
-        TypeError: a strict schema can't say it; the message says where.
+        TypeError: The type has no strict schema; the message has the path.
     """
-    text = _FORMATS.get(kind) if isinstance(kind, type) else None
-    if text is None:
+    return json.loads(encoded_response_format(kind))  # type: ignore[no-any-return]
+
+
+def encoded_response_format(kind: Any) -> bytes:
+    """Return :func:`response_format_of` a type as JSON; for a class, it is computed once.
+
+    Raises:
+        TypeError: The type has no strict schema; the message has the path.
+    """
+    encoded = _FORMATS.get(kind) if isinstance(kind, type) else None
+    if encoded is None:
         made = response_schema(kind)
         schema = {"name": made.name, "strict": True, "schema": made.schema}
-        text = json.dumps({"type": "json_schema", "json_schema": schema})
+        encoded = to_json({"type": "json_schema", "json_schema": to_request(schema)})
         if isinstance(kind, type):
-            _FORMATS[kind] = text
-    return json.loads(text)  # type: ignore[no-any-return]  # everyone's own, to be changed at will
+            _FORMATS[kind] = encoded
+    return encoded
 
 
-# As text, and only for as long as the class lives: programs make classes as they go.
-_FORMATS: WeakKeyDictionary[type, str] = WeakKeyDictionary()
+# Cached only as long as the class is alive: programs define classes dynamically.
+_FORMATS: WeakKeyDictionary[type, bytes] = WeakKeyDictionary()
 
 
 def check_strict(tools: Iterable[Any]) -> None:
-    """Refuse function tools that are not strict: their arguments can be anything.
+    """Check that all function tools are strict, so that their arguments can be parsed.
 
     Raises:
-        ValueError: one is; the message names it.
+        ValueError: A tool is not strict; the message has its name.
     """
     for tool in tools or ():
         function = _definition(tool)
@@ -115,7 +127,7 @@ def check_strict(tools: Iterable[Any]) -> None:
 
 
 def is_parseable(response_format: object, tools: Iterable[Any]) -> bool:
-    """Whether an answer will hold something to parse."""
+    """Return whether any part of the answer is parsed."""
     return is_typed(response_format) or any(_is_strict(tool) for tool in tools)
 
 
@@ -130,16 +142,21 @@ def parse_completion(
 def parse_completion(
     completion: ChatCompletion, response_format: Any = omit, tools: Iterable[Any] = ()
 ) -> ParsedChatCompletion[Any]:
-    """A completion with the values that its texts stand for. The one given is not changed.
+    """Parse the content and the tool calls of a completion.
 
     Args:
-        response_format: The type of the content; anything else leaves ``parsed`` None.
-        tools: The tools that were sent. Calls of the strict ones get ``parsed_arguments``.
+        completion: The completion. It is not modified.
+        response_format: The type of the content; for any other value, ``parsed`` is None.
+        tools: The tools of the request. Calls of strict ones get ``parsed_arguments``.
+
+    Returns:
+        A new completion with parsed values.
 
     Raises:
-        LengthFinishReasonError: an answer was cut at the token limit.
-        ContentFilterFinishReasonError: an answer was held back.
-        ParseError: an answer is not what was asked for.
+        LengthFinishReasonError: A choice ended at the token limit.
+        ContentFilterFinishReasonError: A choice was withheld by a content filter.
+        ParseError: A choice does not match the type requested.
+        APIResponseValidationError: A choice is not an object with a message.
     """
     tools = list(tools or ())
     parseable = is_parseable(response_format, tools)
@@ -157,7 +174,7 @@ def _choices_of(completion: ChatCompletion) -> list[Choice]:
     """Return the choices of a completion.
 
     Raises:
-        APIResponseValidationError: one of them is no object, or has no message.
+        APIResponseValidationError: A choice is not an object with a message.
     """
     choices: Any = completion.choices or []
     what = None if isinstance(choices, list) else "choices is not a list"
@@ -193,23 +210,41 @@ def _parse_choice(
 def parse_content(
     kind: Any, message: ChatCompletionMessage, where: str, completion: ChatCompletion | None
 ) -> Any:
-    """The value of a message's content; None where it refuses or calls something instead.
+    """Parse the content of a message.
+
+    Args:
+        kind: The type of the content.
+        message: The message.
+        where: The path of the message, for errors.
+        completion: The completion, for errors.
+
+    Returns:
+        A value of the type, or None if the message is a refusal or only calls tools.
 
     Raises:
-        ParseError: it can't be read.
+        ParseError: The content does not match the type.
     """
     calls = message.tool_calls or message.function_call
     if message.refusal or (calls and not message.text.strip()):
         return None
     place = f"{where}.content"
-    return _read(lambda text: decode_response(kind, text), message.text, place, completion, kind)
+    return _parse(lambda text: decode_response(kind, text), message.text, place, completion, kind)
 
 
 def parse_call(call: Any, tools: list[Any], where: str, completion: ChatCompletion | None) -> Any:
-    """A tool call with its arguments decoded, where it calls a function tool that is strict.
+    """Parse the arguments of a tool call, if it calls a strict function tool.
+
+    Args:
+        call: The tool call.
+        tools: The tools of the request.
+        where: The path of the call, for errors.
+        completion: The completion, for errors.
+
+    Returns:
+        A new tool call, or the same object if it is not a function call.
 
     Raises:
-        ParseError: they can't be read.
+        ParseError: The arguments do not match the tool.
     """
     if not _is_function_call(call):
         return call
@@ -220,7 +255,7 @@ def parse_call(call: Any, tools: list[Any], where: str, completion: ChatCompleti
         read = tool.read if isinstance(tool, Tool) else _plain_object
         place = f"{where}.function.arguments ({function.name})"
         text = json_text(function.arguments)
-        arguments = _read(read, text if text.strip() else "{}", place, completion)
+        arguments = _parse(read, text if text.strip() else "{}", place, completion)
     return _with_arguments(call, arguments)
 
 
@@ -229,11 +264,15 @@ def as_parsed(
     content: Callable[[str], Any],
     arguments: Callable[[str | None, str], Any],
 ) -> ParsedChatCompletion[Any]:
-    """A completion that is still coming, with the values so far that two functions give.
+    """Convert an incomplete completion into a parsed one, with partial values.
 
     Args:
-        content: The value of the text of a message.
-        arguments: The value of the arguments of a call, given the function's name and them.
+        completion: The completion so far.
+        content: Returns the partial value of the text of a message.
+        arguments: Returns the partial value of arguments; called with the name and the arguments.
+
+    Returns:
+        A new completion.
     """
     choices = []
     for choice in _choices_of(completion):
@@ -263,17 +302,17 @@ def _with_arguments(
 
 
 def find_tool(tools: Iterable[Any], name: str | None) -> Any:
-    """The function tool of a name, or None."""
+    """Return the function tool with a name, or None."""
     return next((t for t in tools if (_definition(t) or {}).get("name") == name), None)
 
 
 def strict_tool(tools: Iterable[Any], name: str | None) -> bool:
-    """Whether the function tool of a name is strict."""
+    """Return whether the function tool with a name is strict."""
     return _is_strict(find_tool(tools, name))
 
 
 def _definition(tool: Any) -> dict[str, Any] | None:
-    """What a function tool says of its function, in whatever form the tool is given."""
+    """Return the ``function`` of a function tool of any form, or None."""
     plain = tool if isinstance(tool, dict) else to_request(tool)
     function = plain.get("function") if isinstance(plain, dict) else None
     return function if isinstance(function, dict) else None
@@ -286,17 +325,22 @@ def _is_strict(tool: Any) -> bool:
 def _plain_object(text: str) -> Any:
     value = from_json(text)
     if not isinstance(value, dict):
-        raise DecodeError("is not an object", path="$", value=value)
+        raise DecodeError("$: expected an object", value=value)
     return value
 
 
-def _read(
-    read: Any, text: str, where: str, completion: ChatCompletion | None, kind: Any = None
+def _parse(
+    parse: Callable[[str], Any],
+    text: str,
+    where: str,
+    completion: ChatCompletion | None,
+    kind: Any = None,
 ) -> Any:
+    """Parse a text; raise a :class:`ParseError` with a reason if that fails."""
     if not text.strip():
         raise ParseError(f"{where} is empty", completion=completion, content=text, reason="empty")
     try:
-        return read(text)
+        return parse(text)
     except ValueError as error:
         reason, what = _diagnosis(text)
         if reason == "mismatch" and kind is not None:
@@ -312,7 +356,7 @@ def _read(
 
 
 def _diagnosis(text: str) -> tuple[Any, str]:
-    """Why a text could not be read."""
+    """Return why a text could not be parsed: the reason, and words for the message."""
     try:
         from_json(text)
     except json.JSONDecodeError as error:
@@ -323,4 +367,4 @@ def _diagnosis(text: str) -> tuple[Any, str]:
         return "not_json", "is not JSON"
     except ValueError:
         return "not_json", "is not JSON"
-    return "mismatch", "is not what was asked for"
+    return "mismatch", "does not match the type requested"

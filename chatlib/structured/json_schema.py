@@ -1,9 +1,9 @@
-"""Shapes to strict JSON schemas: what a model is told about a type.
+"""Strict JSON schemas of Python types.
 
-Strict mode is a part of JSON schema: each object lists its properties, requires all of them and
-allows no others; there are no defaults, and nothing stands beside a ``$ref``. How Python's types
-are said in it is written at the top of :mod:`chatlib.structured.type_info`. The schemas of pydantic
-and msgspec are their own, made strict.
+Strict mode is a subset of JSON schema: each object lists its properties, requires all of them and
+allows no others; there are no defaults, and a ``$ref`` has no siblings. The schema of each Python
+type is documented in :mod:`chatlib.structured.type_info`. Classes of pydantic and msgspec have
+their own schemas, which are made strict.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from typing import (
     get_origin,
 )
 
-from chatlib.structured.type_info import (
+from chatlib.structured.shapes import (
     SCALARS,
     Alias,
     AnyOf,
     Array,
-    Choice,
+    Enumeration,
     Foreign,
     Record,
     Scalar,
     Schema,
     Shape,
-    shape_of,
     show_type,
 )
+from chatlib.structured.type_info import shape_of
 
 _NUMERIC = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 _KEYWORDS: dict[Any, dict[str, str]] = {
@@ -43,48 +43,57 @@ _ITEMS = {"min_length": "minItems", "max_length": "maxItems"}
 
 
 class ResponseSchema(NamedTuple):
-    """What a request needs to ask for an answer of a type."""
+    """The name and schema of a type, for a response format."""
 
     name: str
-    """A name for the type, of the letters and the length that the API allows."""
+    """A name for the type, valid for the API."""
     schema: Schema
-    """The strict schema; always that of an object."""
+    """The strict schema, always that of an object."""
     wrapped: bool
-    """Whether the value is the only property, ``value``, of that object."""
+    """Whether the value is the property ``value`` of that object."""
 
 
 def json_schema(kind: Any) -> Schema:
-    """The strict JSON schema of a type.
+    """Return the strict JSON schema of a type.
 
     Args:
         kind: An attrs class, a dataclass, a TypedDict, a NamedTuple, an Enum, a class of pydantic
-            or msgspec, or what ``typing`` can say about these and about Python's own types.
+            or msgspec, a builtin type, or a type annotation of these.
+
+    Returns:
+        A new dict.
 
     Raises:
-        TypeError: strict mode has no way to say it; the message has the path.
+        TypeError: The type has no strict schema; the message has the path.
 
     >>> from typing import Annotated
     >>> json_schema(list[Annotated[str, "What to print"]])
     {'type': 'array', 'items': {'type': 'string', 'description': 'What to print'}}
     """
-    drawing = _Drawing()
+    builder = _SchemaBuilder()
     path = show_type(kind)
     try:
         shape = shape_of(kind, path)
-        drawn = _described(drawing.body(shape, path), shape.description)
+        drawn = _described(builder.body(shape, path), shape.description)
     except RecursionError:
-        raise TypeError(f"{path}: it contains ever new types") from None
+        raise TypeError(f"{path}: infinitely nested types are not supported") from None
     while drawn.keys() == {"$ref"}:
-        drawn = dict(drawing.defs[drawn["$ref"].removeprefix(_REF)])
-    return {**drawn, "$defs": drawing.defs} if drawing.defs else drawn
+        drawn = dict(builder.defs[drawn["$ref"].removeprefix(_REF)])
+    return {**drawn, "$defs": builder.defs} if builder.defs else drawn
 
 
 def response_schema(kind: Any) -> ResponseSchema:
-    """The name and the schema of a type, as a response format needs them.
+    """Return the name and the schema of a type for a response format.
 
-    There, the schema must be that of an object. What is something else, such as a list or a union,
-    becomes the property ``value`` of one, and
-    :func:`chatlib.structured.decoder.decode_response` takes it out again.
+    The schema must be that of an object. Another type, such as a list or a union, becomes the
+    property ``value`` of an object, from which
+    :func:`chatlib.structured.decoder.decode_response` extracts it.
+
+    Args:
+        kind: Any type that :func:`json_schema` supports.
+
+    Raises:
+        TypeError: The type has no strict schema; the message has the path.
 
     >>> response_schema(list[int]).schema["properties"]
     {'value': {'type': 'array', 'items': {'type': 'integer'}}}
@@ -120,37 +129,37 @@ def _described(schema: Schema, text: str | None) -> Schema:
 
 
 def _docstring(kind: Any) -> str | None:
-    """What a person wrote about a class, neither about its base nor as a machine's copy of it."""
+    """Return the docstring of a class, unless it is inherited or generated."""
     cls = get_origin(kind) or kind
     text = vars(cls).get("__doc__")
     made = not text or text == "An enumeration." or re.fullmatch(rf"{cls.__name__}\(.*\)", text)
     return None if made else inspect.cleandoc(text)
 
 
-class _Drawing:
-    """A schema in the making: the named types that it has met, each drawn once."""
+class _SchemaBuilder:
+    """A schema under construction, with a definition for each named type."""
 
     def __init__(self) -> None:
         self.defs: dict[str, Schema] = {}
         self.names: dict[Any, str] = {}
 
     def draw(self, kind: Any, path: str) -> Schema:
-        """The schema of a type: a reference if the type has a name."""
+        """Return the schema of a type: a reference if the type has a name."""
         shape = shape_of(kind, path)
         if not (
             isinstance(shape, (Alias, Foreign))
             or (isinstance(shape, Record) and shape.result is not tuple)
-            or (isinstance(shape, Choice) and isinstance(shape.kind, type))
+            or (isinstance(shape, Enumeration) and isinstance(shape.kind, type))
         ):
             return _described(self.body(shape, path), shape.description)
         try:
             hash(shape.kind)
             key = shape.kind
-        except TypeError:  # a note of an Annotated may be anything
+        except TypeError:  # the metadata of an Annotated may be anything
             key = repr(shape.kind)
         if key not in self.names:
             body = self.foreign(shape, path) if isinstance(shape, Foreign) else {}
-            if body.keys() == {"$ref"}:  # it has named itself
+            if body.keys() == {"$ref"}:  # a reference to its own definition
                 self.names[key] = body["$ref"].removeprefix(_REF)
             else:
                 name = self.names[key] = self.free_name(_safe_name(shape.kind))
@@ -159,10 +168,10 @@ class _Drawing:
         return _described({"$ref": _REF + self.names[key]}, shape.description)
 
     def body(self, shape: Shape, path: str) -> Schema:
-        """The schema of a type itself."""
+        """Return the schema of a type, not a reference."""
         if isinstance(shape, Scalar):
             return _bounded(dict(SCALARS[shape.kind]), shape, _KEYWORDS.get(shape.kind, {}), path)
-        if isinstance(shape, Choice):
+        if isinstance(shape, Enumeration):
             plain = [value for value, _ in shape.values]
             named = list(dict.fromkeys(SCALARS[type(value)]["type"] for value in plain))
             drawn = {"type": named[0] if len(named) == 1 else named, "enum": plain}
@@ -188,7 +197,7 @@ class _Drawing:
         return _described(drawn, _docstring(shape.kind) if shape.result is not tuple else None)
 
     def foreign(self, shape: Foreign, path: str) -> Schema:
-        """The schema that a class gives of itself, its named types moved to ours."""
+        """Return the strict schema of a class of another library; add its definitions."""
         module = sys.modules[shape.package]
         try:
             if shape.package == "pydantic":
@@ -197,7 +206,7 @@ class _Drawing:
                 own = module.json.schema(shape.kind)
         except Exception as error:
             why = str(error).partition("\n")[0]
-            raise TypeError(f"{path}: {shape.package} has no schema for it: {why}") from error
+            raise TypeError(f"{path}: {shape.package} cannot make a schema: {why}") from error
         strict = _Strict(own)
         drawn = strict.node(own, path)
         moved = {name: name for name in strict.defs}
@@ -209,7 +218,7 @@ class _Drawing:
         return result
 
     def free_name(self, name: str, taken: Iterable[str] = ()) -> str:
-        """The name, or one like it that no other type has."""
+        """Return the name, or a similar one that is not in use."""
         used, number, free = {*self.defs, *taken}, 1, name
         while free in used:
             number += 1
@@ -238,12 +247,12 @@ def _bounded(schema: Schema, shape: Shape, keywords: Mapping[str, str], path: st
             keyword = keywords[name]
             before = schema.get(keyword, limit)
             if name not in tighter and before != limit:
-                raise TypeError(f"{path}: there can be only one {name}")
+                raise TypeError(f"{path}: conflicting values for {name}")
             schema[keyword] = tighter.get(name, max)(before, limit)
     return schema
 
 
-# The schemas of others, made strict -----------------------------------------------------------
+# Schemas of other libraries -------------------------------------------------------------------
 
 _ALLOWED = frozenset(
     """
@@ -260,17 +269,21 @@ _FORMATS = frozenset("date-time time date duration email hostname ipv4 ipv6 uuid
 
 
 def make_strict(schema: Schema, *, path: str = "schema") -> Schema:
-    """Any JSON schema as one that strict mode takes. The original is not changed.
+    """Convert a JSON schema into a strict one.
 
-    All properties become required and all objects closed; what strict mode doesn't know and can do
-    without, such as a default, goes away; ``oneOf`` becomes ``anyOf``.
+    All properties become required, and no others are allowed; keywords that strict mode does not
+    support and that can be dropped, such as a default, are; ``oneOf`` becomes ``anyOf``.
 
     Args:
-        schema: A JSON schema, such as that of a pydantic model.
-        path: What to call it in errors.
+        schema: A JSON schema, such as that of a pydantic model. It is not modified.
+        path: The path of the schema in errors.
+
+    Returns:
+        A new schema.
 
     Raises:
-        TypeError: there is something that strict mode can't say, such as a dict with free keys.
+        TypeError: Strict mode does not support a part of the schema, such as a dict with arbitrary
+            keys.
     """
     strict = _Strict(schema)
     made = strict.node(schema, path)
@@ -280,13 +293,14 @@ def make_strict(schema: Schema, *, path: str = "schema") -> Schema:
 
 
 class _Strict:
-    """A schema being made strict, and its definitions as they are come upon."""
+    """A conversion into a strict schema, with the definitions converted so far."""
 
     def __init__(self, schema: Schema) -> None:
         self.source = {**schema.get("definitions", {}), **schema.get("$defs", {})}
         self.defs: dict[str, Schema] = {}
 
     def node(self, given: Any, path: str) -> Schema:
+        """Return a schema or subschema, made strict."""
         if not isinstance(given, dict):
             raise TypeError(f"{path}: it can be anything; strict mode needs its type")
         given = dict(given)
@@ -302,7 +316,7 @@ class _Strict:
             return self.reference(made, path)
         if made.get("format", "date") not in _FORMATS:
             del made["format"]
-        if re.search(r"\(\?<?[=!]", made.get("pattern", "")):  # it looks around
+        if re.search(r"\(\?<?[=!]", made.get("pattern", "")):  # lookaround is not supported
             del made["pattern"]
         if made.get("type") == "object" or "properties" in made:
             free = given.get("additionalProperties", "properties" not in made)
@@ -324,6 +338,7 @@ class _Strict:
         return made
 
     def reference(self, made: Schema, path: str) -> Schema:
+        """Return a reference, made strict, and convert its definition."""
         name = re.sub(r"^#/(\$defs|definitions)/", "", made["$ref"])
         if name not in self.source:
             raise TypeError(f"{path}: {made['$ref']!r} is not found")

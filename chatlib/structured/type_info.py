@@ -1,26 +1,25 @@
-"""What Python types are in JSON.
+"""The JSON form of Python types.
 
-The strategy: :func:`shape_of` says once what a type is in JSON (a scalar, a choice of values, an
-array, an object, a union), and everything else follows from that shape: the schema in
-:mod:`chatlib.structured.json_schema`, the decoder in :mod:`chatlib.structured.decoder`. What the
-one promises the other reads.
+:func:`shape_of` converts a type into its shape (a scalar, an enumeration, an array, an object, a
+union), which both the schema in :mod:`chatlib.structured.json_schema` and the decoder in
+:mod:`chatlib.structured.decoder` are derived from, so that they agree.
 
-Strict mode is a part of JSON schema: each object lists its properties, requires all of them and
-allows no others; there are no defaults, and nothing stands beside a ``$ref``. Where Python has more
-to say, the nearest thing that strict mode can say is taken:
+Strict mode is a subset of JSON schema: each object lists its properties, requires all of them and
+allows no others; there are no defaults, and a ``$ref`` has no siblings. Python types that it cannot
+express are mapped to the nearest form:
 
 - ``dict[K, V]``: an array of ``{"key": ..., "value": ...}`` objects;
 - ``tuple[X, Y]``: an object with the properties ``"0"`` and ``"1"``; ``tuple[X, X]`` an array of
   two; a ``NamedTuple`` an object with its fields;
-- ``set`` and ``frozenset``: an array, in which an item may come twice;
-- ``NotRequired``: a property that is there, and null where the key is to be left out;
-- a field with a default: a property like any other, for the model to fill in;
+- ``set`` and ``frozenset``: an array, which may have duplicates;
+- ``NotRequired``: a property that is null if the key is absent;
+- a field with a default: a property like any other, which the model must fill in;
 - ``Decimal``: a string of digits; ``bytes``: base64; ``timedelta``: an ISO 8601 duration.
 
-A field is called what it is called on the object, a leading underscore and all; those that
-``__init__`` does not take are left out. A bound on a type that is a string in JSON, such as
-``Annotated[Decimal, Gt(0)]``, can't be said in the schema, and is left to the decoder. What can't
-be said at all is a TypeError with its path. Classes of pydantic and msgspec speak for themselves.
+A property has the name of the attribute, including a leading underscore; fields that ``__init__``
+does not accept are skipped. A bound on a type that is a string in JSON, such as
+``Annotated[Decimal, Gt(0)]``, is not in the schema, but checked by the decoder. A type that has no
+JSON form raises a TypeError with its path. Classes of pydantic and msgspec have their own schemas.
 """
 
 from __future__ import annotations
@@ -32,12 +31,9 @@ import datetime
 import decimal
 import enum
 import inspect
-import ipaddress
 import math
-import re
 import sys
 import types
-import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from typing import (
     Annotated,
@@ -52,29 +48,23 @@ from typing import (
 
 import attrs
 
-Schema = dict[str, Any]
-NoneType = type(None)
+from chatlib.structured.shapes import (
+    SCALARS,
+    Alias,
+    AnyOf,
+    Array,
+    Enumeration,
+    Field,
+    Foreign,
+    NoneType,
+    Record,
+    Scalar,
+    Shape,
+    is_class,
+    show_type,
+    special_form,
+)
 
-# Digits and a point; an exponent would let "1e999999999" be a number of a gigabyte.
-DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
-BASE64 = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-
-SCALARS: dict[Any, Schema] = {
-    str: {"type": "string"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    bool: {"type": "boolean"},
-    NoneType: {"type": "null"},
-    bytes: {"type": "string", "pattern": BASE64},
-    decimal.Decimal: {"type": "string", "pattern": DECIMAL},
-    datetime.datetime: {"type": "string", "format": "date-time"},
-    datetime.date: {"type": "string", "format": "date"},
-    datetime.time: {"type": "string", "format": "time"},
-    datetime.timedelta: {"type": "string", "format": "duration"},
-    uuid.UUID: {"type": "string", "format": "uuid"},
-    ipaddress.IPv4Address: {"type": "string", "format": "ipv4"},
-    ipaddress.IPv6Address: {"type": "string", "format": "ipv6"},
-}
 _ARRAYS: dict[Any, type] = {
     **dict.fromkeys((list, collections.abc.Sequence, collections.abc.MutableSequence), list),
     **dict.fromkeys((collections.abc.Collection, collections.abc.Iterable), list),
@@ -95,89 +85,16 @@ _BOUNDS: dict[Any, tuple[str, ...]] = {
 }
 
 
-@attrs.frozen(eq=False, kw_only=True)
-class Shape:
-    """What a type is in JSON; each subclass is one way to be something."""
-
-    kind: Any
-    """The type, without what was wrapped around it."""
-    description: str | None = None
-    """What an ``Annotated`` around the type says of it."""
-    bounds: tuple[tuple[str, Any], ...] = ()
-    """What an ``Annotated`` asks of the value, such as ``("gt", 0)``."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Scalar(Shape):
-    """A value without parts: ``kind`` is one of a dozen types."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Choice(Shape):
-    """One of some values: a ``Literal`` or an ``Enum``. Each as it is in JSON and in Python."""
-
-    values: tuple[tuple[Any, Any], ...]
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Array(Shape):
-    """Items of one type, gathered in ``result``. Those of a dict are pairs."""
-
-    items: Any
-    result: type
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Field:
-    """A property of an object: its name in JSON, its type, and what ``__init__`` calls it."""
-
-    name: str
-    kind: Any
-    argument: str
-    description: str | None = None
-    drop_null: bool = False
-    """Null means that the key is left out: a ``NotRequired`` one."""
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Record(Shape):
-    """An object with these properties and no others; ``result`` is called with their values."""
-
-    fields: tuple[Field, ...]
-    result: Any
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class AnyOf(Shape):
-    """A value of one of several types."""
-
-    members: tuple[Any, ...]
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Alias(Shape):
-    """A type with a name of its own, from a ``type X = ...`` statement."""
-
-    target: Any
-
-
-@attrs.frozen(eq=False, kw_only=True)
-class Foreign(Shape):
-    """A class that has its own schema and its own validation, made by ``library``."""
-
-    package: str
-
-
 def shape_of(kind: Any, path: str = "", bounds: Iterable[tuple[str, Any]] = ()) -> Shape:
-    """What a type is in JSON.
+    """Return the shape of a type.
 
     Args:
-        kind: A type. A shape is given back as it is.
-        path: Where it was found, for the error.
-        bounds: What is asked of the value beside what the type says.
+        kind: A type. A shape is returned as it is.
+        path: The path of the type, for errors.
+        bounds: Constraints in addition to those of the type.
 
     Raises:
-        TypeError: strict mode has no way to say it.
+        TypeError: The type has no strict schema.
     """
     if isinstance(kind, Shape):
         return kind
@@ -186,7 +103,7 @@ def shape_of(kind: Any, path: str = "", bounds: Iterable[tuple[str, Any]] = ()) 
     while True:
         origin, args = get_origin(kind), get_args(kind)
         if origin is Annotated:
-            notes = list(_notes(kind.__metadata__))
+            notes = list(_constraints(kind.__metadata__))
             asked += [note for note in notes if note[0] != "description"]
             texts = [text for name, text in notes if name == "description"]
             description = description or (texts[-1] if texts else None)
@@ -225,20 +142,20 @@ def _plain_shape(kind: Any, path: str, about: dict[str, Any]) -> Shape:
         return Scalar(**about)
     if special_form(cls) == "Literal":
         values = [(v.value, v) if isinstance(v, enum.Enum) else (v, v) for v in args]
-        return Choice(**about, values=_choices(values, path))
+        return Enumeration(**about, values=_choices(values, path))
     if isinstance(cls, type) and cls in _ARRAYS:
         return _container(cls, args, path, about)
     if not isinstance(cls, type) or cls is object:
-        raise _refusal(kind, path)
+        raise _unsupported(kind, path)
     for library, mark in (("pydantic", "__pydantic_validator__"), ("msgspec", "__struct_fields__")):
         if hasattr(cls, mark) and library in sys.modules:
             return Foreign(**about, package=library)
     if issubclass(cls, enum.Enum):
-        return Choice(**about, values=_choices([(v.value, v) for v in cls], path))
+        return Enumeration(**about, values=_choices([(v.value, v) for v in cls], path))
     if attrs.has(cls) or dataclasses.is_dataclass(cls) or _is_typed_dict(cls) or _is_named(cls):
         result = dict if _is_typed_dict(cls) else cls
         return Record(**about, fields=tuple(_fields(kind, path)), result=result)
-    raise _refusal(kind, path)
+    raise _unsupported(kind, path)
 
 
 def _container(cls: Any, args: tuple[Any, ...], path: str, about: dict[str, Any]) -> Shape:
@@ -247,15 +164,15 @@ def _container(cls: Any, args: tuple[Any, ...], path: str, about: dict[str, Any]
     if not args and not (cls is tuple and hasattr(about["kind"], "__args__")):
         examples: dict[Any, str] = {dict: "dict[str, int]", tuple: "tuple[int, ...]"}
         example = examples.get(result, "list[str]")
-        raise TypeError(f"{path}: {cls.__name__} does not say of what; say so, as in {example}")
+        raise TypeError(f"{path}: {cls.__name__} has no item type; give one, as in {example}")
     if issubclass(result, dict):
-        _must_hash(args[0], result, f"{path}[].key")
+        _require_hashable(args[0], result, f"{path}[].key")
         parts = zip(("key", "value"), args, strict=True)
         fields = tuple(Field(name=name, kind=part, argument=name) for name, part in parts)
         return Array(**about, items=Record(kind=tuple, fields=fields, result=tuple), result=result)
     if result is not tuple or (len(args) == 2 and args[1] is Ellipsis):
         if issubclass(result, (set, frozenset)):
-            _must_hash(args[0], result, f"{path}[]")
+            _require_hashable(args[0], result, f"{path}[]")
         return Array(**about, items=args[0], result=result)
     if all(part == args[0] for part in args):  # () has no items, of any type
         size = (("min_length", len(args)), ("max_length", len(args)))
@@ -265,39 +182,41 @@ def _container(cls: Any, args: tuple[Any, ...], path: str, about: dict[str, Any]
     return Record(**about, fields=fields, result=tuple)
 
 
-def _must_hash(kind: Any, result: type, path: str) -> None:
+def _require_hashable(kind: Any, result: type, path: str) -> None:
     made = shape_of(kind, path)
     if isinstance(made, (Array, Record)) and made.result.__hash__ is None:
-        raise TypeError(f"{path}: {show_type(kind)} can't be in a {result.__name__}: no hash")
+        raise TypeError(
+            f"{path}: {show_type(kind)} is not hashable, so it cannot be in a {result.__name__}"
+        )
 
 
 def _choices(values: list[tuple[Any, Any]], path: str) -> tuple[tuple[Any, Any], ...]:
     for plain, _ in values:
         known = plain is None or isinstance(plain, (str, int, float))
         if not known or (isinstance(plain, float) and not math.isfinite(plain)):
-            raise TypeError(f"{path}: {plain!r} is not a value that JSON has")
+            raise TypeError(f"{path}: {plain!r} is not JSON serializable")
     if not values:
-        raise TypeError(f"{path}: there is no value to choose")
+        raise TypeError(f"{path}: there are no values")
     return tuple(values)
 
 
-def _refusal(kind: Any, path: str) -> TypeError:
+def _unsupported(kind: Any, path: str) -> TypeError:
     hint = ""
     if kind is Any or kind is object:
-        hint = "; name the types that it can be, as in int | str"
+        hint = "; use a union of the possible types, such as int | str"
     elif isinstance(kind, TypeVar):
-        hint = "; it is a type variable, to be filled in as in Page[Item]"
+        hint = "; substitute the type variable, as in Page[Item]"
     elif isinstance(kind, str) or type(kind).__name__ == "ForwardRef":
-        hint = "; it is a name, where the type itself is needed"
+        hint = "; use the type itself instead of its name"
     elif isinstance(kind, type) and issubclass(kind, tuple):
-        hint = "; use typing.NamedTuple, which has types"
+        hint = "; use typing.NamedTuple, whose fields have types"
     elif isinstance(kind, type) and hasattr(kind, "__fspath__"):
         hint = "; use str"
     return TypeError(f"{path}: {show_type(kind)} is not supported{hint}")
 
 
-def _notes(metadata: Iterable[Any]) -> Iterator[tuple[str, Any]]:
-    """The descriptions and bounds among the notes of an ``Annotated``, whoever made them."""
+def _constraints(metadata: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the descriptions and bounds in the metadata of an ``Annotated``."""
     for note in metadata:
         if isinstance(note, str):
             yield "description", note
@@ -307,23 +226,12 @@ def _notes(metadata: Iterable[Any]) -> Iterator[tuple[str, Any]]:
                     yield "description", getattr(note, name)
             for name in (*_ORDER, "multiple_of", *_SIZE, "pattern"):
                 limit = getattr(note, name, None)
-                limit = getattr(limit, "pattern", limit)  # a compiled one
+                limit = getattr(limit, "pattern", limit)  # of a compiled pattern
                 if limit is not None and not callable(limit) and limit not in (math.inf, -math.inf):
                     yield name, limit
             grouped = getattr(note, "metadata", None)  # pydantic's Field(gt=0)
             if isinstance(grouped, (list, tuple)):
-                yield from _notes(grouped)
-
-
-def special_form(kind: Any) -> str | None:
-    """The name of a special form, be it of typing or of typing_extensions."""
-    module = getattr(kind, "__module__", None)
-    return getattr(kind, "_name", None) if module in ("typing", "typing_extensions") else None
-
-
-def is_class(kind: Any) -> bool:
-    """Whether a type is a class, and no generic alias, which some Pythons call one too."""
-    return isinstance(kind, type) and get_origin(kind) is None  # on Python 3.10, list[int] is one
+                yield from _constraints(grouped)
 
 
 def _alias_target(kind: Any, path: str) -> Any:
@@ -331,11 +239,11 @@ def _alias_target(kind: Any, path: str) -> Any:
     try:
         target = alias.__value__
     except NameError as error:
-        raise TypeError(f"{path}: the name {error.name!r} in {alias} is not known") from None
-    return _filled(target, dict(zip(alias.__type_params__, get_args(kind), strict=False)))
+        raise TypeError(f"{path}: name {error.name!r} in {alias} is not defined") from None
+    return _substitute(target, dict(zip(alias.__type_params__, get_args(kind), strict=False)))
 
 
-# The fields of a class ------------------------------------------------------------------------
+# Fields of classes ----------------------------------------------------------------------------
 
 
 def _is_typed_dict(cls: Any) -> bool:
@@ -367,8 +275,8 @@ def _fields(kind: Any, path: str) -> Iterator[Field]:
             arguments = {name: name for name in names}
     for name, argument in arguments.items():
         if hints.get(name) is None:
-            raise TypeError(f"{path}.{name}: it has no type")
-        hint, required = _required(hints[name])
+            raise TypeError(f"{path}.{name}: missing type annotation")
+        hint, required = _unwrap_required(hints[name])
         if required is None:
             required = name in getattr(cls, "__required_keys__", arguments)
         dropped = False
@@ -380,21 +288,21 @@ def _fields(kind: Any, path: str) -> Iterator[Field]:
         yield Field(name=name, kind=hint, argument=argument, description=text, drop_null=dropped)
 
 
-def _required(hint: Any) -> tuple[Any, bool | None]:
-    """A type without ``Required`` and ``NotRequired``, and what they said."""
+def _unwrap_required(hint: Any) -> tuple[Any, bool | None]:
+    """Return a type without ``Required`` and ``NotRequired``, and whether it is required."""
     form = special_form(get_origin(hint))
     if form in ("Required", "NotRequired", "ReadOnly"):
-        inner, said = _required(get_args(hint)[0])
+        inner, said = _unwrap_required(get_args(hint)[0])
         return inner, said if form == "ReadOnly" else form == "Required"
     if get_origin(hint) is Annotated:
-        inner, said = _required(hint.__origin__)
+        inner, said = _unwrap_required(hint.__origin__)
         parts = (inner, *hint.__metadata__)
         return Annotated[parts], said
     return hint, None
 
 
 def _hints(kind: Any, path: str, known: Mapping[str, Any]) -> dict[str, Any]:
-    """The types of a class's annotations, with those of its bases and its type variables filled."""
+    """Return the annotations of a class and its bases, with type variables substituted."""
     cls = get_origin(kind) or kind
     filled = dict(zip(getattr(cls, "__parameters__", ()), get_args(kind), strict=False))
     hints = dict(known)
@@ -403,39 +311,41 @@ def _hints(kind: Any, path: str, known: Mapping[str, Any]) -> dict[str, Any]:
         owner = get_origin(base) or base
         if isinstance(owner, type) and getattr(owner, "__annotations__", None):
             found = _hints(base, path, {})
-            hints |= {name: _filled(hint, filled) for name, hint in found.items()}
+            hints |= {name: _substitute(hint, filled) for name, hint in found.items()}
             inherited.update(found if _is_typed_dict(cls) else ())
     own = inspect.get_annotations(cls)
     if not own:
         return hints
     try:
-        resolved = _resolved(cls)
+        resolved = _resolve(cls)
     except Exception as error:
         if known and not any(isinstance(hint, str) for hint in known.values()):
-            return {name: _filled(hint, filled) for name, hint in known.items()}
+            return {name: _substitute(hint, filled) for name, hint in known.items()}
         if not isinstance(error, NameError):
-            text = f"{path}: the annotations of {show_type(cls)} can't be read: {error}"
+            text = f"{path}: cannot resolve the annotations of {show_type(cls)}: {error}"
             raise TypeError(text) from error
         text = (
-            f"{path}: the name {error.name!r} in the annotations of {show_type(cls)} is not known "
-            "there; define what it names at the top level of the module"
+            f"{path}: name {error.name!r} in the annotations of {show_type(cls)} is not defined"
+            "; define it at the top level of the module"
         )
         raise TypeError(text) from None
     # A TypedDict lists the keys of its bases among its own.
-    return hints | {name: _filled(resolved[name], filled) for name in own if name not in inherited}
+    return hints | {
+        name: _substitute(resolved[name], filled) for name in own if name not in inherited
+    }
 
 
-def _resolved(cls: type) -> dict[str, Any]:
+def _resolve(cls: type) -> dict[str, Any]:
     try:
         return get_type_hints(cls, include_extras=True)
     except NameError:
-        # A class in a function is known to nobody, itself included; nor are the A of class Box[A].
+        # Names of local classes are not defined globally; nor are the A of class Box[A].
         names = {variable.__name__: variable for variable in getattr(cls, "__type_params__", ())}
         return get_type_hints(cls, localns={cls.__name__: cls, **names}, include_extras=True)
 
 
-def _filled(hint: Any, filled: Mapping[Any, Any]) -> Any:
-    """A type with its type variables filled in."""
+def _substitute(hint: Any, filled: Mapping[Any, Any]) -> Any:
+    """Return a type with its type variables substituted."""
     if isinstance(hint, TypeVar):
         default = getattr(hint, "__default__", None)
         has_default = getattr(hint, "has_default", bool)()
@@ -444,24 +354,6 @@ def _filled(hint: Any, filled: Mapping[Any, Any]) -> Any:
         return hint
     origin: Any = get_origin(hint)
     if special_form(origin) in ("Required", "NotRequired", "ReadOnly", "Final"):
-        return origin[_filled(get_args(hint)[0], filled)]
+        return origin[_substitute(get_args(hint)[0], filled)]
     free = getattr(hint, "__parameters__", ())
     return hint[tuple(filled.get(variable, variable) for variable in free)] if free else hint
-
-
-def show_type(kind: Any) -> str:
-    """A type as people write it."""
-    if isinstance(kind, Shape):
-        return show_type(kind.kind)
-    if kind is NoneType:
-        return "None"
-    if is_class(kind):
-        return str(kind.__name__)
-    if get_origin(kind) in (Union, types.UnionType):
-        return " | ".join(map(show_type, get_args(kind)))
-    if get_origin(kind) is not None and special_form(get_origin(kind)) != "Literal":
-        name = getattr(get_origin(kind), "__name__", None) or str(get_origin(kind))
-        return f"{name}[{', '.join(map(show_type, get_args(kind)))}]"
-    if isinstance(kind, (list, tuple)):
-        return str(kind)
-    return "..." if kind is Ellipsis else re.sub(r"\b(typing|typing_extensions)\.", "", repr(kind))

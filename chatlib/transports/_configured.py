@@ -38,14 +38,14 @@ class Configured:
         return self._process == os.getpid()
 
     def in_this_process(self) -> Self:
-        """This transport; after a fork, with nothing of the parent's but its configuration."""
+        """Return this transport; after a fork, without the connections and locks of the parent."""
         if not self.is_of_this_process:
             self._process = os.getpid()
             self._start_anew()
         return self
 
     def _start_anew(self) -> None:
-        """Forget connections and locks: they are the parent's."""
+        """Drop connections and locks, which belong to the parent process."""
         raise NotImplementedError
 
 

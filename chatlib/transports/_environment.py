@@ -104,7 +104,7 @@ def _is_bypassed(host: str, port: int | None) -> bool:
 
 
 def _is_listed(host: str, port: int | None, listed: str) -> bool:
-    """Whether a host is among names, domains, addresses and networks, set apart by commas."""
+    """Return whether a host matches a comma-separated list of names, domains and networks."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -129,7 +129,7 @@ def _is_listed(host: str, port: int | None, listed: str) -> bool:
 
 
 def without_credentials(proxy: str) -> tuple[str, str | None]:
-    """The URL of a proxy without user and password, and the header that they make.
+    """Return the URL of a proxy without credentials, and the header with them.
 
     >>> without_credentials("http://me:p%40ss@proxy:3128")
     ('http://proxy:3128', 'Basic bWU6cEBzcw==')
@@ -187,7 +187,7 @@ def _must_hold_certificates(path: str, whose: str) -> None:
 
 
 def tls_context(trusted: bool | str, cert: Certificate | None) -> ssl.SSLContext:
-    """What TLS is spoken by: of :func:`authorities`, and with a client certificate.
+    """Return the TLS context for the result of :func:`authorities` and a client certificate.
 
     Raises:
         TransportError: a file is not there, or is no certificate.

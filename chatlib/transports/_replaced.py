@@ -36,7 +36,7 @@ class Replaced(Protocol):
         ...
 
     def stream(self, amt: int, decode_content: bool) -> Iterable[bytes]:
-        """The pieces of the body, decoded."""
+        """Yield the parts of the body, decoded."""
         ...
 
     def close(self) -> None:

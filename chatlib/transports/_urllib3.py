@@ -175,7 +175,7 @@ class _Reader(io.RawIOBase):
         return count
 
     def unread(self, data: bytes) -> None:
-        """Let what was read too much be read again."""
+        """Push back bytes that were read too far."""
         self._unread = data
 
     def close(self) -> None:
@@ -267,7 +267,7 @@ class _KeepsTime:
         return sock
 
     def hold(self, sock: socket.socket, abort: Abort) -> None:
-        """Let an abort end what is done over a socket until the connection is made."""
+        """Register a socket with the abort until the connection is established."""
         self._let_go()
         held = self.held = sock.dup()
         abort.watch(lambda: _wake(held))
@@ -294,7 +294,7 @@ class _KeepsTime:
             raise
 
     def send(self, data: Any) -> None:
-        """Send; but of a request keep headers and body until both are there, to send them as one.
+        """Send data; buffer the headers of a request, to send them together with the body.
 
         That saves a system call, and the server its waking up for half of a request.
         """
@@ -344,7 +344,7 @@ class _KeepsTime:
 
 
 def _connected(connection: Any, abort: Abort | None) -> socket.socket:
-    """Open a socket as urllib3 does, but within the whole call, and so that it can be interrupted.
+    """Open a socket as urllib3 does, within the total timeout, so that it can be aborted.
 
     So can what is done over it until ``connection.held`` is closed: its duplicate, since TLS takes
     the socket itself away from its object.
@@ -396,7 +396,7 @@ def _wake(sock: socket.socket) -> None:
 
 
 def _unless_stale(send: Callable[[], T]) -> T:
-    """Send, and again where an idle connection was closed just when it was to be used again.
+    """Send, and retry once if a reused connection was closed by the server.
 
     Some servers close each connection after a while, or after each stream, without saying so. Then
     the end comes at once, before a byte of an answer; and the pool has one such connection less. A
@@ -420,14 +420,14 @@ def _is_stale(error: BaseException) -> bool:
 
 
 def keep_time(manager: urllib3.PoolManager) -> None:
-    """Let a pool manager make connections that can change their limits."""
+    """Make a pool manager create connections with adjustable timeouts."""
     made = manager.pool_classes_by_scheme
     manager.pool_classes_by_scheme = {scheme: _keeping_time(made[scheme]) for scheme in made}
 
 
 @cache
 def _keeping_time(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-    """A pool of the same kind, be it for TLS or for SOCKS, whose connections keep time."""
+    """Return a subclass of a pool class, whose connections have adjustable timeouts."""
     return pool if issubclass(pool, _TimedPool) else type(pool.__name__, (_TimedPool, pool), {})
 
 
@@ -477,7 +477,7 @@ def _timed_connection(kind: type[Any]) -> type[Any]:
 
 
 def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
-    """urllib3's response, body unread, as ours.
+    """Convert a response of urllib3, whose body is unread.
 
     Args:
         accepted: The ``Accept-Encoding`` that was sent.
@@ -540,7 +540,7 @@ def _give_back(raw: HTTPResponse, process: int) -> None:
 
 
 def transport_error(error: BaseException, url: str = "") -> TransportError:
-    """An exception of urllib3, requests or the socket as ours.
+    """Convert an exception of urllib3, requests or the socket.
 
     The frames that it went through are forgotten: their variables hold the request with its key,
     and some tools print the variables of a traceback.
@@ -569,12 +569,12 @@ def _is_timeout(error: BaseException) -> bool:
 
 
 def showable(error: BaseException, url: str) -> BaseException:
-    """The exception, or what it was made from: those on the way quote the query with its keys."""
+    """Return the exception, or its cause if it quotes the URL, whose query may have secrets."""
     return error if redact_url(url) == url else list(_chain(error))[-1]
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception, those it was made from, and those it carries, outermost first."""
+    """Yield an exception, its causes and the exceptions in its arguments, outermost first."""
     seen: list[BaseException] = []
     todo = [error]
     while todo:
@@ -592,7 +592,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _why(chain: list[BaseException]) -> str:
-    """What a person needs to know: the words of the innermost exception, without addresses."""
+    """Return the message of the innermost exception, without object addresses."""
     words = list(filter(None, map(_words, chain)))
     late = [link for link in chain if isinstance(link, TimeoutError) and _words(link)]
     if late:  # what was cut off because it took too long also ends in some other way

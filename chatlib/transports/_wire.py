@@ -17,7 +17,7 @@ STALE_SECONDS = 0.5
 
 
 def sent_headers(request: HttpRequest, encodings: str) -> Headers:
-    """The headers of a request, and those that the wire needs; they hide their secrets.
+    """Return the headers of a request with those that HTTP requires; secrets stay hidden.
 
     Args:
         encodings: Those that can be decoded, and so the only ones to ask for.

@@ -34,7 +34,7 @@ class Abort:
         return self._is_set
 
     def watch(self, end: Callable[[], object] | None) -> None:
-        """From now on ``end`` is what ends the waiting, in place of what was given before.
+        """Set the function that ends the current wait, instead of the one before.
 
         It is called at once where the abort came before it. It must not wait.
         """

@@ -205,7 +205,7 @@ class AiohttpTransport(Configured):
         self._lock, self._sessions = threading.Lock(), {}
 
     def _session(self) -> aiohttp.ClientSession:
-        """The session of the running loop."""
+        """Return the session of the running event loop."""
         loop = running_loop()
         session = self._sessions.get(loop)
         if session is None or session.closed:
@@ -222,7 +222,7 @@ class AiohttpTransport(Configured):
         return session
 
     def _sweep(self) -> None:
-        """Dispose of the sessions whose loops are closed."""
+        """Close the sessions whose event loops are closed."""
         for loop in [loop for loop in self._sessions if loop.is_closed()]:
             _dispose(loop, self._sessions.pop(loop))
 
@@ -259,7 +259,7 @@ class _Way(NamedTuple):
         return self.secure or (self.proxy is not None and self.proxy.scheme == "https")
 
     def headers(self, headers: Headers) -> dict[str, str]:
-        """The headers to send; to a proxy that forwards, also those for it."""
+        """Return the headers to send, with those for a forwarding proxy."""
         shown = headers.reveal()
         return {**shown, **self.proxy_headers} if self.proxy and not self.secure else shown
 
@@ -297,7 +297,7 @@ class _Used:
             self.transport.abort()
 
     def is_stale(self) -> bool:
-        """Whether it was idle before, and ended at once."""
+        """Return whether a reused connection was closed before any response."""
         soon = time.monotonic() - self.since < STALE_SECONDS
         return self.before and soon and not self.came
 
@@ -585,7 +585,7 @@ def _drop(raw: aiohttp.ClientResponse) -> None:
 
 
 def _transport_error(error: BaseException, url: str) -> TransportError:
-    """An exception of aiohttp or the socket as ours; the frames that it went through are forgotten.
+    """Convert an exception of aiohttp or the socket; clear the frames of its traceback.
 
     Their variables hold the request with its key.
     """
@@ -611,7 +611,7 @@ def _lateness(error: BaseException) -> str:
 
 
 def _why(error: BaseException) -> str:
-    """What a person needs to know of an exception, without what it quotes of the request."""
+    """Return the message of an exception, without quotes of the request."""
     if isinstance(error, aiohttp.ClientHttpProxyError):
         words = error.message[:LONGEST_WORDS]
         return f"the proxy refused the tunnel: {error.status} {words}".rstrip()
@@ -635,7 +635,7 @@ def _why(error: BaseException) -> str:
 
 
 def _showable(error: BaseException, url: str) -> BaseException:
-    """The exception, or a stand-in for one that quotes the request, and so perhaps a key."""
+    """Return the exception, or a replacement if it quotes the request, which may have secrets."""
     if not isinstance(error, (aiohttp.ClientResponseError, ValueError)) and redact_url(url) == url:
         return error
     inner = list(_chain(error))[-1]
@@ -643,7 +643,7 @@ def _showable(error: BaseException, url: str) -> BaseException:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and those that it was made from, outermost first."""
+    """Yield an exception and its causes, outermost first."""
     seen: list[BaseException] = []
     while error is not None and not any(error is known for known in seen):
         seen.append(error)

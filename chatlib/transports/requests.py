@@ -126,7 +126,7 @@ class RequestsTransport(OverUrllib3):
             self.session.close()
 
     def _settings_for(self, url: str) -> dict[str, Any]:
-        """Proxy, CA bundle and certificate for a URL, from the session and the environment.
+        """Return proxy, CA bundle and certificate for a URL, from the session and the environment.
 
         Asked once for each origin: looking through the environment costs as much as a call.
         """

@@ -219,7 +219,7 @@ class _Threads:
         """Those of threads that were idle when the pool was closed, and have not ended yet."""
 
     async def run(self, work: Callable[[], T], abort: Abort, discard: Callable[[T], object]) -> T:
-        """What some work returns. It is aborted if the waiting for it is cancelled.
+        """Run a function in a thread and return its result; a cancellation aborts it.
 
         Args:
             discard: Is given, by a thread, what the work returned when nobody waits any more.
@@ -233,7 +233,7 @@ class _Threads:
             raise
 
     def start(self, work: Callable[[], T], discard: Callable[[T], object]) -> asyncio.Future[T]:
-        """Let a thread do some work, without waiting: a finalizer may call this.
+        """Start a function in a thread, without waiting, so that finalizers may call this.
 
         Raises:
             RuntimeError: no event loop is running.
@@ -245,7 +245,7 @@ class _Threads:
     def _promised(
         self, work: Callable[[], T], discard: Callable[[T], object], abort: Abort | None
     ) -> tuple[Work, asyncio.Future[T]]:
-        """The work for a thread, unless it is aborted before it begins, and what comes of it."""
+        """Return a function for a thread, skipped if aborted before it starts, and its future."""
         loop = running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
@@ -288,7 +288,7 @@ class _Threads:
         return working, future
 
     def submit(self, work: Work) -> None:
-        """Let a thread do some work, sooner or later.
+        """Queue a function for execution in a thread.
 
         Raises:
             RuntimeError: the system starts no further thread.
@@ -297,7 +297,7 @@ class _Threads:
         self._assign()
 
     def submit_at_once(self, work: Work) -> None:
-        """:meth:`submit`, without waiting for a new thread to start: finalizers must not."""
+        """Queue a function as :meth:`submit` does, without waiting for a new thread to start."""
         self._work.append(work)
         self._assign(may_start=False)
         if self._work:
@@ -318,7 +318,7 @@ class _Threads:
             inbox.put(None)
 
     def _assign(self, *, may_start: bool = True) -> None:
-        """Hand work over to idle threads, and to new ones as long as there may be more."""
+        """Assign queued functions to idle threads, and to new ones up to the limit."""
         while self._work:
             inbox = _popped(self._idle)
             place = self._place() if inbox is None and may_start else None
@@ -340,12 +340,12 @@ class _Threads:
             self._dismiss()
 
     def _place(self) -> int | None:
-        """A place for one more thread; None where there are as many as there may be."""
+        """Return a slot for a new thread, or None at the limit."""
         place = _popped(self._places)
         return next(self._unused, None) if place is None else place
 
     def _start(self, work: Work, place: int) -> bool:
-        """Let a new thread do some work; False where others must, as the system starts no more."""
+        """Start a new thread; return False if the system refuses, so that others do the work."""
         inbox: Inbox = SimpleQueue()
         inbox.put(work)
         self._alive.add(place)

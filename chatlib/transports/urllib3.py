@@ -148,7 +148,7 @@ class _Way(NamedTuple):
 
 
 def _through(proxy: str, options: dict[str, Any]) -> urllib3.PoolManager:
-    """A pool manager that connects by a proxy."""
+    """Return a pool manager that connects through a proxy."""
     if proxy.startswith("socks"):
         try:
             with warnings.catch_warnings():

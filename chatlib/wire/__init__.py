@@ -1,1 +1,1 @@
-"""Bytes and values: requests to bytes, responses and event streams to plain values. No I/O."""
+"""Conversion between bytes and values: requests, responses and event streams. No I/O."""

@@ -1,11 +1,11 @@
-"""Bytes to types and back: one cattrs converter for what comes, one function for what goes.
+"""Decoding of responses and encoding of requests.
 
-What comes is taken as it is. Real servers omit fields, invent values and add fields of their own,
-so decoding only gives each JSON object its class: scalars are not checked, an unknown field goes
-into ``extra``, a value of a shape that nobody expects stays the plain JSON that it was. What a body
-must at least be, to be an answer at all, is checked in :mod:`chatlib.wire.response`.
+Responses are decoded leniently. Real servers omit fields, invent values and add fields of their
+own, so decoding only gives each JSON object its class: scalars are not validated, an unknown field
+goes into ``extra``, and a value of an unexpected type stays plain JSON. The minimum that a body
+must have is checked in :mod:`chatlib.wire.response`.
 
-What goes is checked, because an error here costs nothing and one at the server costs a call.
+Requests are validated, because an error here is cheaper than one from the server.
 """
 
 from __future__ import annotations
@@ -34,23 +34,26 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 T = TypeVar("T")
 
 
-# What comes -----------------------------------------------------------------------------------
+# Responses ------------------------------------------------------------------------------------
 
 
 def from_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
-    """Decode JSON text. ``NaN`` and ``Infinity``, which some servers send, are read.
+    """Decode JSON text. ``NaN`` and ``Infinity``, which some servers send, are accepted.
 
     Args:
         text: The JSON text.
-        depth: How many levels deep it may be nested.
+        depth: The maximum number of nested arrays and objects.
+
+    Returns:
+        Plain JSON values.
 
     Raises:
-        ValueError: it is not JSON, or nested too deeply.
+        ValueError: The text is not JSON, or nested too deeply.
     """
     if isinstance(text, str):  # the hot path of a stream
         try:
             value, end = _DECODER.raw_decode(text)
-            # Each level takes two characters, at least.
+            # Each level takes at least two characters.
             if end == len(text) and (
                 end <= 2 * depth or text.count("{") + text.count("[") <= depth
             ):
@@ -61,14 +64,17 @@ def from_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
 
 
 def structure(value: Mapping[str, Any], cls: type[T]) -> T:
-    """Plain JSON values as an object of the API.
+    """Convert plain JSON values into an object of the API.
 
     Args:
-        value: A decoded JSON object. It is not changed.
+        value: A decoded JSON object. It is not modified.
         cls: Any class of :mod:`chatlib.types`.
 
+    Returns:
+        A new object of the class.
+
     Raises:
-        ValueError: it is nested too deeply.
+        ValueError: The value is nested too deeply.
 
     >>> from chatlib.types import CompletionUsage
     >>> structure({"prompt_tokens": 3, "cache_hits": 1}, CompletionUsage)
@@ -77,27 +83,34 @@ def structure(value: Mapping[str, Any], cls: type[T]) -> T:
     return converter().structure(copied(value), cls)
 
 
-# What goes ------------------------------------------------------------------------------------
+# Requests -------------------------------------------------------------------------------------
 
 
 def to_json(plain: Any) -> bytes:
-    """Plain JSON values as JSON, encoded. The counterpart of :func:`from_json`."""
+    """Encode plain JSON values as UTF-8. The inverse of :func:`from_json`."""
     try:
         return _ENCODER.encode(plain).encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry
+    except UnicodeEncodeError:  # half of a surrogate pair, which must be escaped
         return json.dumps(plain, separators=(",", ":")).encode()
 
 
 def to_request(value: Any, path: str = "") -> Any:
-    """Return a request value as plain JSON values.
+    """Convert a request value into plain JSON values.
 
-    Takes dicts, lists, iterators, sets, enums, and objects of :mod:`chatlib.types`, pydantic,
-    msgspec, attrs classes, dataclasses and named tuples, mixed freely. A message that came from the
-    API becomes a message that can be sent. What is ``omit`` is left out.
+    Dicts, lists, iterators, sets, enums, and objects of :mod:`chatlib.types`, pydantic, msgspec,
+    attrs classes, dataclasses and named tuples may be nested in any way. A message of a response
+    becomes a message of a request. Items that are ``omit`` are dropped.
+
+    Args:
+        value: The value to convert. It is not modified.
+        path: The path of the value in errors.
+
+    Returns:
+        Plain JSON values.
 
     Raises:
-        TypeError: something in it is not JSON; the message says where.
-        ValueError: a number is infinite or NaN, or the value contains itself.
+        TypeError: A value is not JSON serializable; the message has its path.
+        ValueError: A number is infinite or NaN, or the value contains itself.
     """
     kind = value.__class__
     if kind is str or kind is int or kind is bool or value is None:
@@ -117,12 +130,14 @@ def _to_request(value: Any, path: str) -> Any:
         if not isinstance(plain, (Mapping, list)):
             return plain
         value = plain
-    # Loops rather than comprehensions: one frame for each level, so that what was read can be sent.
+    # Loops, not comprehensions: with one frame for each level, any value that was read can be sent.
     if kind is dict or isinstance(value, Mapping):
         made: dict[str, Any] = {}
         for name, item in value.items():
             if item is not omit:
-                made[_key(name, path)] = _to_request(item, f"{path}.{name}" if path else str(name))
+                made[_request_key(name, path)] = _to_request(
+                    item, f"{path}.{name}" if path else str(name)
+                )
         return made
     listed: list[Any] = []
     for at, item in enumerate(value):
@@ -131,23 +146,23 @@ def _to_request(value: Any, path: str) -> Any:
 
 
 def _plain(value: Any, path: str) -> Any:
-    """A value as a scalar of JSON, a mapping or a list, whose items may be anything.
+    """Convert a value into a JSON scalar, or a mapping or list with unconverted items.
 
     Raises:
-        TypeError: it is not JSON.
-        ValueError: it is a number that JSON does not have.
+        TypeError: The value is not JSON serializable.
+        ValueError: The value is a number that JSON cannot represent.
     """
     if value is omit:
-        raise TypeError(f"{path or 'the body'} is omit, which only a parameter or a key can be")
+        raise TypeError(f"{path or 'the body'} is omit, which only a parameter or key can be")
     if isinstance(value, enum.Enum):
         return to_request(value.value, path)
     if isinstance(value, (str, int)):
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{path or 'the body'} is {value!r}, which JSON does not have")
+            raise ValueError(f"{path or 'the body'} is {value!r}, which is not allowed in JSON")
         return value
-    if isinstance(value, numbers.Integral):  # numpy's, say
+    if isinstance(value, numbers.Integral):  # such as those of numpy
         return int(value)
     if isinstance(value, numbers.Real):
         return to_request(float(value), path)
@@ -166,12 +181,17 @@ def _plain(value: Any, path: str) -> Any:
 
 
 def as_list(value: Any) -> Any:
-    """Return the items of a parameter that is a list, such as ``messages``, as a list.
+    """Convert a list parameter, such as ``messages``, into a list.
 
-    Whatever can be iterated will do, such as an object of the caller's that holds a conversation,
-    but for what is one item rather than a list of them: that is returned as it is.
+    Any iterable is accepted, except one that is a single item, such as a dict.
+
+    Args:
+        value: The value of the parameter.
+
+    Returns:
+        A new list, or the value itself if it is not a list of items.
     """
-    if is_record(value):  # it may stand for a list, as pydantic's RootModel[list[...]] does
+    if is_record(value):  # such as pydantic's RootModel[list[...]]
         return to_request(value)
     one = (str, bytes, bytearray, Mapping, JsonObject, io.IOBase, type)
     is_list = isinstance(value, Iterable) and not isinstance(value, one)
@@ -179,7 +199,7 @@ def as_list(value: Any) -> Any:
 
 
 def _not_json(value: Any, path: str) -> TypeError:
-    """The error for what is neither JSON nor an object of a class that has JSON."""
+    """Return the error for a value that is not JSON serializable."""
     cls, hint = type(value), ""
     if isinstance(value, (bytes, bytearray, memoryview)):
         hint = "; base64.b64encode(...).decode() makes text of bytes"
@@ -196,7 +216,7 @@ def _not_json(value: Any, path: str) -> TypeError:
 
 
 def _record_to_send(value: Any, path: str) -> Any:
-    """An object of a class that another library made."""
+    """Convert an object of a class that another library defines."""
 
     def convert(inner: Any) -> Any:
         return to_request(inner, path)
@@ -220,7 +240,7 @@ def _is_official_message(cls: type) -> bool:
     return where == "openai.types.chat.chat_completion_message.ChatCompletionMessage"
 
 
-def _key(name: Any, path: str) -> str:
+def _request_key(name: Any, path: str) -> str:
     if isinstance(name, enum.Enum):
         name = name.value
     if isinstance(name, str):
@@ -231,7 +251,7 @@ def _key(name: Any, path: str) -> str:
 
 
 def _object_to_send(value: JsonObject) -> dict[str, Any]:
-    """An object of :mod:`chatlib.types` as the fields to send."""
+    """Return the fields of an object of :mod:`chatlib.types` that are sent."""
     if isinstance(value, ChatCompletionMessage):
         return _message_to_send(value)
     fields = dict(value._items())
@@ -246,20 +266,19 @@ def _object_to_send(value: JsonObject) -> dict[str, Any]:
 
 
 def _message_to_send(message: ChatCompletionMessage) -> dict[str, Any]:
-    """A message from the API as a message for the API: the request's fields, and no nulls.
+    """Convert a message of a response into the fields of a message of a request, without nulls.
 
-    Content that is null stays beside calls, where strict servers demand the key; elsewhere it is
-    refused. Fields that the library does not know stay as well: a provider that sent a signature
-    wants it back.
+    Null content is kept beside tool calls, where strict servers require the key; elsewhere they
+    reject it. Unknown fields are kept as well: a provider that sent a signature expects it back.
     """
     extra = message._extra or {}
     sent = {"role": None, **dict(message._items())}
     sent["role"] = message.role or "assistant"
-    if not message.tool_calls:  # an empty list is refused by OpenAI
+    if not message.tool_calls:  # an empty list is rejected by OpenAI
         sent.pop("tool_calls", None)
     function = message.function_call
     if isinstance(function, FunctionCall) and not (function.name or function.arguments):
-        sent.pop("function_call")  # an empty one, as some servers put it beside every text
+        sent.pop("function_call")  # an empty one, which some servers send with every text
     calls = sent.get("tool_calls") or sent.get("function_call")
     fields = {
         name: item

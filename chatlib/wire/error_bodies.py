@@ -1,4 +1,4 @@
-"""One recogniser for every shape of error body that servers send, whole or in a stream."""
+"""Recognition of error bodies, in all formats that servers use, in responses and streams."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _DEEPEST_ERROR = 8
 
 @attrs.frozen
 class ErrorFound:
-    """An error body, understood: what it says, and the part of it that says so."""
+    """An error found in a body: its message, and the part of the body that it is in."""
 
     message: str
     body: Any
     around: dict[str, Any] = attrs.field(factory=dict)
-    """The object that the error is in: beside a text, it may hold the code."""
+    """The object around the error, which may have the code of an error that is a string."""
 
     def on(self, error: E) -> E:
-        """Add to an exception what its body alone does not say."""
+        """Set the code, param and type of an exception; return the exception."""
         if isinstance(self.body, str):
             for name in ("code", "param", "type"):
                 setattr(error, name, self.around.get(name))
@@ -49,7 +49,7 @@ class ErrorFound:
         return error
 
 
-# Names under which servers put an error: its code, its words, words that nothing else has.
+# Fields for the code of an error; for its message; for a message that only an error has.
 _CODES = ("code", "error_code", "errcode", "err_code")
 _WORDS = ("message", "error", "detail", "msg", "errors")
 _ERROR_WORDS = ("error_msg", "error_message", "errorMessage", "errmsg", "err_msg", "status_msg")
@@ -58,12 +58,15 @@ _FAILURE = frozenset({"error", "fail", "failed", "failure"})
 
 
 def find_error(value: Any, *, certain: bool = False) -> ErrorFound | None:
-    """Return the error that a decoded body or event speaks of; None where it speaks of none.
+    """Find the error in a decoded body or event.
 
     Args:
         value: Decoded JSON.
-        certain: The status or the event's name said already that it is an error, so that a bare
-            ``{"message": ...}`` or a text counts.
+        certain: Whether the status or the name of the event says that it is an error, so that a
+            bare ``{"message": ...}`` or a string is one.
+
+    Returns:
+        The error, or None if there is none.
     """
     return _find(value, certain, 0)
 
@@ -78,20 +81,20 @@ def _find(value: Any, certain: bool, depth: int) -> ErrorFound | None:
     if not isinstance(value, dict):
         return None
     error = value.get("error")
-    if not _is_empty(error) and not (value.get("choices") and _says_well(error)):
+    if not _is_empty(error) and not (value.get("choices") and _states_success(error)):
         if (
             isinstance(error, dict)
             and not error.get("message")
             and isinstance(error.get("error"), dict)
         ):
-            inner = _find(error, True, depth + 1)  # a proxy wrapped what it was told
+            inner = _find(error, True, depth + 1)  # the error of a server behind a proxy
             if inner is not None:
                 return inner
         return ErrorFound(_message_of(error, value), error, value)
     choices = value.get("choices")
     for choice in choices if isinstance(choices, list) else ():
-        # OpenRouter, where a provider fails after the 200. What Azure's filter failed at stands
-        # one level deeper, in content_filter_result, and is no failure of the answer.
+        # OpenRouter, if a provider fails after the 200. An error of Azure's content filter is one
+        # level deeper, in content_filter_result, and does not fail the answer.
         error = choice.get("error") if isinstance(choice, dict) else None
         if not _is_empty(error):
             return ErrorFound(_message_in(error) or as_text(error), error, choice)
@@ -103,17 +106,17 @@ def _find(value: Any, certain: bool, depth: int) -> ErrorFound | None:
     if isinstance(ended, dict) and not _is_empty(ended.get("error")):
         return ErrorFound(_message_in(ended) or as_text(ended), ended["error"], ended)
     named = value.get("object") == "error" or value.get("type") == "error"
-    if not (certain or named or _says_failed(value)):
+    if not (certain or named or _states_failure(value)):
         return None
     message = _message_in(value) or (as_text(value) if named and not choices else None)
     return ErrorFound(message, value) if message else None
 
 
-def _says_failed(value: dict[str, Any]) -> bool:
-    """Whether an object is an error although nothing calls it one.
+def _states_failure(value: dict[str, Any]) -> bool:
+    """Return whether an object is an error although it is not named so.
 
-    What has choices is an answer. What has none, but words where servers put the words of an error,
-    is not, unless a code says that all is well: ``{"code": 0, "msg": "ok"}``.
+    An object with choices is an answer. One without choices, but with the message of an error, is
+    an error, unless its code is that of a success: ``{"code": 0, "msg": "ok"}``.
     """
     if value.get("choices"):
         return False
@@ -129,11 +132,12 @@ def _says_failed(value: dict[str, Any]) -> bool:
 
 
 def _verdict(code: Any, *, open_ended: bool = False) -> bool | None:
-    """Whether a code says success or failure; None where it says neither.
+    """Return whether a code is that of a success, or None if that is not known.
 
     Args:
-        open_ended: A text is a failure only if it is the word for one or a number: ``status`` may
-            say anything.
+        code: The value of a field for a code or status.
+        open_ended: Whether a string is a failure only if it is a word for failure or a number,
+            because ``status`` may have any value.
     """
     if isinstance(code, bool):
         return code
@@ -150,14 +154,15 @@ def _verdict(code: Any, *, open_ended: bool = False) -> bool | None:
 
 
 def _is_empty(error: Any) -> bool:
-    # Some servers put an empty error beside a good answer: null, {}, "", {"message": "", ...}.
+    """Return whether an ``error`` field has no content."""
+    # Some servers send an empty error with a valid answer: null, {}, "", {"message": "", ...}.
     if isinstance(error, dict):
         return not any(error.values())
     return not error
 
 
-def _says_well(error: Any) -> bool:
-    """Whether an error beside an answer is none: ``{"code": 0, "message": "success"}``."""
+def _states_success(error: Any) -> bool:
+    """Return whether an error states success: ``{"code": 0, "message": "success"}``."""
     return isinstance(error, dict) and _verdict(error.get("code")) is True
 
 
@@ -176,7 +181,7 @@ def _message_of(error: Any, around: dict[str, Any]) -> str:
 
 
 def _message_in(value: Any, depth: int = 0) -> str | None:
-    """The server's words, wherever it put them."""
+    """Return the message of an error, in whichever field it is."""
     if isinstance(value, str):
         return value or None
     if depth > _DEEPEST_ERROR:
@@ -197,13 +202,17 @@ def _message_in(value: Any, depth: int = 0) -> str | None:
 
 
 def _given(value: Any, names: tuple[str, ...]) -> Iterator[Any]:
-    """What an object holds under some names, unless null."""
+    """Yield the values of some fields of an object that are not null."""
     if isinstance(value, dict):
         yield from (item for item in map(value.get, names) if item is not None)
 
 
 def error_from_response(response: HttpResponse) -> APIStatusError:
-    """Return the exception for a response with an error status. Reads its body."""
+    """Return the exception for a response with an error status.
+
+    Args:
+        response: The response, whose body is read.
+    """
     request, status = response.request, response.status
     text = response.text
     value = first_json(text)
@@ -242,7 +251,13 @@ _EVENT = re.compile(r"\s{0,9}(?:event:[^\n]{0,99}\n)?data: ?")
 def error_inside(
     found: ErrorFound, response: HttpResponse | None, completion: ChatCompletion | None = None
 ) -> APIError:
-    """Return the exception for an error that came inside a good response, or inside a stream."""
+    """Return the exception for an error inside a successful response or a stream.
+
+    Args:
+        found: The error.
+        response: The response.
+        completion: The completion so far.
+    """
     message, body = shortened(found.message), found.body
     status = embedded_status(body) or embedded_status(found.around)
     error: APIError
@@ -256,7 +271,7 @@ def error_inside(
 
 
 def embedded_status(body: Any) -> int | None:
-    """Return the HTTP status that an error body names as its code or status."""
+    """Return the HTTP status that an error body has as its code or status."""
     for status in _given(body, _STATUSES):
         if isinstance(status, str) and len(status) == 3 and status.isdecimal():
             status = int(status)

@@ -1,4 +1,4 @@
-"""Redirects: which of them are followed, and which are errors."""
+"""Redirects: which are followed, and which are errors."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from chatlib.urls import Url, parse_url, redirect_target
 
 
 def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest | None:
-    """The request to send next, where the response is a redirect that may be followed, else None.
+    """Return the request that follows a redirect.
 
-    Followed are, method and body kept, 307 and 308 within the origin, and from http to https on the
-    same host, where both ports are the default ones or the same; and all kinds for a GET. Anything
-    else would hand the key and the prompt to someone who was not meant to have them, or turn a POST
-    into a GET.
+    A redirect is followed within the origin, or from http to https on the same host if both ports
+    are the default ones or equal; a POST only at 307 and 308, which preserve method and body. Any
+    other redirect would send the key and the prompt to another server, or turn a POST into a GET.
+
+    Args:
+        request: The request that was sent.
+        response: Its response.
+
+    Returns:
+        The next request, or None if the response is not a redirect.
 
     Raises:
-        APIStatusError: the redirect is refused; the message names its target.
+        APIStatusError: The redirect is not followed; the message has its target.
     """
     location = response.headers.get("location")
     if not 301 <= response.status <= 308 or location is None:
@@ -31,7 +37,7 @@ def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest
     else:
         target = concealed_url(str(there))
         if here.address != there.address and not _is_upgrade(here, there):
-            why = "it is another origin, which was sent neither the key nor the prompt"
+            why = "it is another origin; neither the key nor the prompt was sent to it"
         elif response.status not in (307, 308) and request.method != "GET":
             why = f"it would turn the {request.method} into a GET"
         else:
@@ -47,7 +53,7 @@ def follow_redirect(request: HttpRequest, response: HttpResponse) -> HttpRequest
 
 
 def _is_upgrade(here: Url, there: Url) -> bool:
-    """Return whether a redirect leads from http to https on one host, and to no other server."""
+    """Return whether a redirect is from http to https of the same host and server."""
     ports = (here.port, there.port)
     return (
         (here.scheme, there.scheme) == ("http", "https")

@@ -1,4 +1,4 @@
-"""What every call is: an operation; and what every request has: a URL, headers, a key, limits."""
+"""Operations, and the parts common to all requests: URL, headers, credentials and timeout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chatlib.redaction import conceal, private_frames
 from chatlib.types.params import RequestOptions
 
 REQUEST_OPTIONS = frozenset(RequestOptions.__annotations__)
-"""The names of the options that any call takes, and that are no parameters of the API."""
+"""The names of the options that any call accepts, which are not parameters of the API."""
 
 USER_AGENT = f"chatlib/{__version__}"
 
@@ -34,31 +34,34 @@ def _concealed_options(options: RequestOptions) -> RequestOptions:
 
 @attrs.frozen(kw_only=True)
 class Operation(Generic[T_co]):
-    """One call, but for the carrying: what is sent, and how what comes is read.
+    """One API call as a value: what is sent, and how the response is read.
 
-    The functions of :mod:`chatlib.operations` make them; a client carries them.
+    The functions of :mod:`chatlib.operations` make operations; a client executes them.
     """
 
     method: str
     path: str
-    """What comes after the base URL."""
+    """The path after the base URL."""
     read: Callable[[HttpResponse], T_co]
-    """A response, whose body is there, to what it says; or raises an exception."""
+    """Converts a response, whose body has been read, into a result, or raises an exception."""
     options: RequestOptions = attrs.field(converter=_concealed_options)
-    """How the call is made, as its caller said."""
+    """The request options of the caller."""
     content: bytes = attrs.field(default=b"", repr=sized)
     query: Mapping[str, object] | None = None
     model: object = None
-    """The model, where it decides about the path."""
+    """The model, if the path depends on it."""
     is_stream: bool = False
-    """Whether the answer is asked for as an event stream."""
+    """Whether an event stream is requested."""
 
     def build(self, config: Config, key: Secret | None = None) -> HttpRequest:
-        """The request.
+        """Build the request.
 
         Args:
-            config: Whom to ask, and as whom.
-            key: In place of the key in ``config``, which is called where it is a function.
+            config: The client configuration.
+            key: The API key to use instead of the one of ``config``.
+
+        Returns:
+            A new request.
         """
         return build_request(
             config,
@@ -72,12 +75,12 @@ class Operation(Generic[T_co]):
         )
 
     def reading(self, read: Callable[[HttpResponse], T]) -> Operation[T]:
-        """The same, whose answer is read in another way."""
+        """Return the operation with another function to read the response."""
         return cast("Operation[T]", attrs.evolve(self, read=read))  # type: ignore[arg-type]
 
 
 def split_options(params: Mapping[str, Any]) -> tuple[RequestOptions, dict[str, Any]]:
-    """The options of a request, and the rest: what goes into its body or query."""
+    """Split parameters into request options and parameters of the API; drop those omitted."""
     options: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for name, value in params.items():
@@ -97,12 +100,20 @@ def build_request(
     options: RequestOptions | None = None,
     key: Secret | None = None,
 ) -> HttpRequest:
-    """Any request to the API: the URL, the headers and the limits of a call, put together.
+    """Build a request to the API: URL, headers, credentials and timeout.
 
     Args:
-        path: What comes after the base URL.
-        options: What the caller gave for this call: its headers, query and timeout win.
-        key: In place of the key in ``config``.
+        config: The client configuration.
+        method: The HTTP method.
+        path: The path after the base URL.
+        content: The encoded body.
+        query: The query parameters of the operation.
+        accept: The media type for the ``Accept`` header.
+        options: The request options of the caller: its headers, query and timeout take precedence.
+        key: The API key to use instead of the one of ``config``.
+
+    Returns:
+        A new request.
     """
     options = _concealed_options(options) if options else {}
     key = key or current_key(config)
@@ -129,7 +140,7 @@ def _build_request(
         "Idempotency-Key": options.get("idempotency_key"),
     }
     headers = headers.merged(_checked(own, "a header"))
-    if key:  # no variable holds the header: some tools print the variables of a traceback
+    if key:  # not kept in a variable: some tools print the variables of a traceback
         headers = headers.merged(config.credentials(key))
     headers = headers.merged(_checked(config.default_headers, "default_headers"))
     headers = headers.merged(_checked(options.get("extra_headers") or {}, "extra_headers"))
@@ -143,7 +154,7 @@ def _build_request(
 
 
 def timeout_of(config: Config, options: RequestOptions) -> Timeout:
-    """The limits of a call: its own, or the config's."""
+    """Return the timeout of a call: its own, or that of the configuration."""
     timeout = options.get("timeout", omit)
     if isinstance(timeout, Omit):
         return config.timeout
@@ -151,11 +162,11 @@ def timeout_of(config: Config, options: RequestOptions) -> Timeout:
 
 
 def current_key(config: Config) -> Secret | None:
-    """The key to send now: where the config has a function for it, that is called."""
+    """Return the API key of a configuration; a function for it is called."""
     key = config.api_key
     if key is None or isinstance(key, Secret):
         return key
-    return Secret(cast("str", key()))  # which refuses what is no text
+    return Secret(cast("str", key()))  # raises a TypeError if it is not a string
 
 
 def _checked(headers: object, what: str) -> dict[str, str | None]:
@@ -170,16 +181,18 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 def _header(name: object, value: object) -> str | None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} can't be the name of a header")
+        raise ValueError(f"{name!r} is not a valid header name")
     if value is None or value is omit:
         return None
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     if any(letter in text for letter in "\r\n\0"):
-        raise ValueError(f"the header {name!r} has a newline in its value")
+        raise ValueError(f"the header {name!r} has a line break or null character in its value")
     try:
         text.encode("latin-1")
     except UnicodeEncodeError:
-        raise ValueError(f"the header {name!r} has characters that no header can carry") from None
+        raise ValueError(
+            f"the header {name!r} has characters that are not Latin-1, which a header cannot have"
+        ) from None
     return text
 
 
@@ -193,21 +206,20 @@ def _url(base: str, path: str, *queries: Mapping[str, object] | None) -> str:
             raise TypeError(f"a query is a {type(query).__name__}; it must be a dict")
         for name, value in (query or {}).items():
             _add_pair(pairs, name, value)
-    # What stands in the base URL stays as it is spelled, unless it is said anew.
+    # Parameters of the base URL keep their spelling, unless they are overridden.
     kept = [
         pair
         for pair in parts.query.split("&")
         if pair and unquote_plus(pair.partition("=")[0]) not in pairs
     ]
-    said = {name: value for name, value in pairs.items() if value is not None}
-    added = urlencode(said, doseq=True, errors="replace")
+    values = {name: value for name, value in pairs.items() if value is not None}
+    added = urlencode(values, doseq=True, errors="replace")
     query_text = "&".join([*kept, added] if added else kept)
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + path, query_text, ""))
 
 
 def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
-    """Set a pair of a query; None stands for one that is left out."""
-    # Nested objects are written as the API reads them: metadata[key]=value.
+    """Set a query parameter; None removes it. Nested objects become ``metadata[key]=value``."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             _add_pair(pairs, f"{name}[{key}]", item)

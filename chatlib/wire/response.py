@@ -1,4 +1,4 @@
-"""What every response is held against: a status, an error inside, and what was promised."""
+"""Validation of responses: status, errors in the body, and the minimum of an answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from chatlib.wire.surrogates import may_hold_halves, pair_all
 
 
 def raise_for_status(response: HttpResponse) -> None:
-    """Raise the exception that belongs to a response that is not a success."""
+    """Raise the exception for a response with an error status.
+
+    Raises:
+        APIStatusError: The status is not 2xx; the subclass depends on it.
+    """
     if not 200 <= response.status <= 299:
         try:
             raise error_from_response(response)
@@ -24,28 +28,33 @@ def raise_for_status(response: HttpResponse) -> None:
 
 
 def read_object(response: HttpResponse) -> dict[str, Any]:
-    """The JSON object that a response holds, unless it speaks of an error: that is raised."""
+    """Decode the body of a response as a JSON object.
+
+    Raises:
+        APIError: The body is an error.
+        APIResponseValidationError: The body is not a JSON object.
+    """
     text = response.text
     try:
         value, end = read_first_json(text, len(text) - len(text.lstrip("\ufeff \t\r\n")))
     except ValueError as error:
-        raise not_promised(response, f"The response is not JSON ({error})", text) from None
+        raise unexpected_body(response, f"The response is not JSON ({error})", text) from None
     found = find_error(value)
     rest = text[end:].strip()
-    # Some servers end even a plain answer as if it had been a stream.
+    # Some servers end a plain answer like a stream.
     if rest and rest.replace(" ", "") != "data:[DONE]":
-        raise not_promised(response, "The response goes on after its JSON", rest)
+        raise unexpected_body(response, "The response has extra data after its JSON", rest)
     if found is not None:
-        raise error_inside(found, response, _part_of(value))
+        raise error_inside(found, response, _partial_completion(value))
     if not isinstance(value, dict):
-        raise not_promised(response, "The response is not a JSON object", text)
+        raise unexpected_body(response, "The response is not a JSON object", text)
     if may_hold_halves(text):
         pair_all(value)
     return value
 
 
-def _part_of(value: Any) -> ChatCompletion | None:
-    """The part of an answer that stands beside an error: what had come when it failed."""
+def _partial_completion(value: Any) -> ChatCompletion | None:
+    """Return the completion beside an error in a body: the part before the failure."""
     if not isinstance(value, dict) or not value.get("choices"):
         return None
     try:
@@ -62,33 +71,52 @@ def check_choices(
     required: bool = False,
     so_far: Callable[[], ChatCompletion] | None = None,
 ) -> None:
-    """What a body must at least have to be an answer: choices that are objects."""
+    """Check that a body or event is an answer: it has choices, which are objects.
+
+    A missing or invalid index is set, in place, to the position of the choice.
+
+    Args:
+        value: The decoded body or event, modified in place.
+        response: The response, for the exception.
+        required: Whether a missing list of choices is an error, rather than an empty list.
+        so_far: Returns the completion so far, for the exception.
+
+    Raises:
+        APIResponseValidationError: The choices are missing or not objects.
+    """
     choices = value.get("choices")
     if choices is None and not required:
         value["choices"] = []
         return
     if not isinstance(choices, list):
-        raise not_promised(response, "The response has no list of choices", value, so_far)
+        raise unexpected_body(response, "The response has no list of choices", value, so_far)
     for at, choice in enumerate(choices):
         if choice.__class__ is not dict:
-            raise not_promised(response, f"choices[{at}] is not an object", value, so_far)
+            raise unexpected_body(response, f"choices[{at}] is not an object", value, so_far)
         for name in ("message", "delta"):
             part = choice.get(name)
             if part is not None and part.__class__ is not dict:
-                raise not_promised(
+                raise unexpected_body(
                     response, f"choices[{at}].{name} is not an object", value, so_far
                 )
         if not isinstance(choice.get("index"), int):
             choice["index"] = at
 
 
-def not_promised(
+def unexpected_body(
     response: HttpResponse | None,
     what: str,
     body: Any,
     so_far: Callable[[], ChatCompletion] | None = None,
 ) -> APIResponseValidationError:
-    """The exception for a body that is not what it should be; it shows how the body starts."""
+    """Return the exception for an unexpected body.
+
+    Args:
+        response: The response.
+        what: What is unexpected, as the beginning of the message.
+        body: The body or the part in question; the message quotes the beginning.
+        so_far: Returns the completion so far.
+    """
     text = body if isinstance(body, str) else as_text(body)
     error = APIResponseValidationError(
         response, body, message=f"{what}: {preview(text) or '(empty)'}"

@@ -1,18 +1,18 @@
-"""Server-sent events: bytes as they come, however they are cut, to events.
+"""Incremental decoding of server-sent events.
 
-The strategy: a push decoder. It is fed pieces of bytes and answers with the events that they
-complete, so the same decoder serves a generator and an ``async for``. It works on bytes and decodes
-a whole event at once, which makes characters cut in the middle harmless, and keeps the pieces of an
-unfinished line in a list, which makes a line of megabytes in small pieces linear.
+The decoder does no I/O: it is fed bytes and returns the events that they complete, so that the same
+decoder serves blocking and asynchronous streams. It works on bytes and decodes a whole event at
+once, so that characters may be split between chunks of bytes; and it keeps the parts of an
+incomplete line in a list, so that the cost of a long line is linear.
 
 The rules are those of https://html.spec.whatwg.org/multipage/server-sent-events.html, section
 "Interpreting an event stream", with additions that real servers need:
 
-- An event that lacks its closing blank line at the end of the stream is given all the same.
-- A field named ``error``, which the standard would ignore, reads as an event of that name.
-- A JSON object that follows another one, or ``[DONE]`` that does, begins an event of its own where
-  the blank line between them is missing: no JSON text goes on like that.
-- A line that begins as JSON, without the name of a field, is data.
+- An event without a closing blank line at the end of the stream is dispatched.
+- A field named ``error``, which the standard ignores, is an event of that name.
+- A JSON object, or ``[DONE]``, after another JSON object begins a new event even if the blank line
+  between them is missing.
+- A line that begins as JSON, without a field name, is data.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 _BOM = b"\xef\xbb\xbf"
-_MOST_DIGITS = 18
-"""The longest reconnection time that is read: Python refuses to convert thousands of digits."""
-_MOST_STRAY = 2000
+_MAX_DIGITS = 18
+"""The maximum length of a reconnection time: Python refuses to convert thousands of digits."""
+_MAX_STRAY = 2000
 
 
 @attrs.define
 class ServerSentEvent:
-    """One event: its data (lines joined by newlines), its name, and the last id that was sent."""
+    """An event: its data (lines joined by newlines), its name, and the last event id."""
 
     data: str
     event: str = "message"
@@ -37,17 +37,17 @@ class ServerSentEvent:
 
 
 class LineDecoder:
-    """Pieces of bytes to lines, without their ends: LF, CR or CRLF, wherever the cuts are.
+    """Incremental splitter of bytes into lines, at LF, CR or CRLF.
 
-    A lone U+2028, where :meth:`str.splitlines` would split, stays in its line.
+    Unlike :meth:`str.splitlines`, it does not split at U+2028 and the like.
     """
 
     def __init__(self) -> None:
-        self._open: list[bytes] = []  # the pieces of a line that has not ended
-        self._after_cr = False  # the last piece ended in CR: an LF now belongs to it
+        self._open: list[bytes] = []  # the parts of the incomplete line
+        self._after_cr = False  # the last bytes ended in CR: a leading LF belongs to it
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """The lines that this piece completes."""
+        """Return the lines that more bytes complete, without their line ends."""
         if self._after_cr and piece:
             self._after_cr = False
             piece = piece.removeprefix(b"\n")
@@ -69,28 +69,28 @@ class LineDecoder:
         return lines
 
     def flush(self) -> bytes:
-        """What is there of a line that has not ended."""
+        """Return the incomplete line at the end of the bytes."""
         last = b"".join(self._open)
         self._open = []
         return last
 
 
 class SSEDecoder:
-    """Pieces of bytes to events. Feed it what comes, then call :meth:`flush` at the end."""
+    """Incremental decoder of events: call :meth:`feed` for all bytes, then :meth:`flush`."""
 
     def __init__(self) -> None:
         self.retry: int | None = None
-        """The reconnection time in milliseconds, where the server sent one."""
+        """The reconnection time in milliseconds, if the server has sent one."""
         self.stray = b""
-        """The first lines that are no field, such as what a gateway says of an error of its own."""
-        self._start: bytes | None = b""  # the first bytes, until it is clear whether they are a BOM
+        """The first lines that are no field, such as a gateway's own error in place of events."""
+        self._start: bytes | None = b""  # the first bytes, until it is known whether they are a BOM
         self._lines = LineDecoder()
         self._data: list[bytes] = []
         self._event = b""
         self._id = b""
 
     def feed(self, piece: bytes) -> list[ServerSentEvent]:
-        """The events that this piece completes."""
+        """Return the events that more bytes complete."""
         if self._start is not None:
             piece = self._start + piece
             if len(piece) < len(_BOM) and _BOM.startswith(piece):
@@ -113,7 +113,7 @@ class SSEDecoder:
         return events
 
     def flush(self) -> list[ServerSentEvent]:
-        """The event that was still open when the stream ended, if there is one."""
+        """Return the incomplete event at the end of the stream, if any."""
         last = (self._start or b"") + self._lines.flush()
         self._start = b""
         events: list[ServerSentEvent] = []
@@ -127,7 +127,7 @@ class SSEDecoder:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if line.startswith((b"{", b"[")) and line.rstrip().endswith((b"}", b"]")):
-            # Ollama's errors in the middle of a stream.
+            # Errors of Ollama in a stream.
             name, value = b"data", line
         if name == b"data":
             self._split(value, events)
@@ -136,16 +136,16 @@ class SSEDecoder:
             self._event = value
         elif name == b"id" and b"\0" not in value:
             self._id = value
-        elif name == b"retry" and value.isdigit() and len(value) <= _MOST_DIGITS:
+        elif name == b"retry" and value.isdigit() and len(value) <= _MAX_DIGITS:
             self.retry = int(value)
         elif name == b"error":  # not in the standard: llama.cpp
             self._event = b"error"
             self._data.append(value)
-        elif name and name not in (b"event", b"id", b"retry") and len(self.stray) < _MOST_STRAY:
-            self.stray += line[:_MOST_STRAY] + b"\n"
+        elif name and name not in (b"event", b"id", b"retry") and len(self.stray) < _MAX_STRAY:
+            self.stray += line[:_MAX_STRAY] + b"\n"
 
     def _split(self, value: bytes, events: list[ServerSentEvent]) -> None:
-        """End the event so far where the next line of data can't belong to it."""
+        """Dispatch the event so far if the next line of data cannot belong to it."""
         data = self._data
         if (
             data
@@ -167,15 +167,15 @@ class SSEDecoder:
 
 
 def read_events(pieces: Iterable[bytes]) -> Iterator[ServerSentEvent]:
-    """Server-sent events out of an iterable of bytes, cut anywhere.
+    r"""Decode server-sent events from an iterable of bytes, split anywhere.
 
     Args:
-        pieces: The body as it comes: an :class:`~chatlib.http.HttpResponse`, a list, an open file.
+        pieces: The body: an :class:`~chatlib.http.HttpResponse`, a list, an open file.
 
     Yields:
-        Each event as soon as its last byte is there. Comments, and blocks without data, give none.
+        Each event, as soon as it is complete. Comments and blocks without data are skipped.
 
-    >>> list(read_events([b"event: greeting\\nda", b"ta: Hello\\n\\n: a comment\\n\\n"]))
+    >>> list(read_events([b"event: greeting\nda", b"ta: Hello\n\n: a comment\n\n"]))
     [ServerSentEvent(data='Hello', event='greeting', id='')]
     """
     decoder = SSEDecoder()

@@ -1,9 +1,9 @@
-"""Pair the halves of a character that was cut in two between the pieces of a stream.
+"""Repair of surrogate pairs that are split between the chunks of a stream.
 
 JSON writes a character outside the Basic Multilingual Plane, such as an emoji, as two escapes: the
-high and the low surrogate of UTF-16. Gateways in JavaScript and Java cut text between them, so that
-one delta ends with the first half and the next one begins with the second. A half alone can't be
-encoded as UTF-8: printing it or writing it to a file fails.
+high and the low surrogate of UTF-16. Gateways in JavaScript and Java split text between them, so
+that one delta ends with the first half and the next one begins with the second. A lone surrogate
+cannot be encoded as UTF-8: printing it or writing it to a file fails.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 _HALF = re.compile("[\ud800-\udfff]")
 _ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 REPLACEMENT = "\ufffd"
-"""What stands for a half whose other half never came."""
+"""The replacement for a lone surrogate."""
 
 
 def paired(text: str) -> str:
-    """Return a text with its halves paired, and U+FFFD for each half that has no other.
+    r"""Return a text with surrogate pairs combined, and U+FFFD for each lone surrogate.
 
-    >>> paired("Boom \\ud83d" + "\\udca5!") == "Boom \\U0001f4a5!"
+    >>> paired("Boom \ud83d" + "\udca5!") == "Boom \U0001f4a5!"
     True
     """
     if text.isascii() or _HALF.search(text) is None:
@@ -30,7 +30,7 @@ def paired(text: str) -> str:
 
 
 def pair_all(value: Any) -> None:
-    """Pair the halves in all texts of a decoded JSON value, in place, however deep."""
+    """Combine surrogate pairs in all strings of a decoded JSON value, in place, at any depth."""
     todo = [value]
     while todo:
         container = todo.pop()
@@ -43,12 +43,12 @@ def pair_all(value: Any) -> None:
 
 
 def may_hold_halves(json_text: str) -> bool:
-    """Return whether a text of JSON can hold a half: only an escape can."""
+    """Return whether a JSON text may have lone surrogates, which only escapes can express."""
     return "\\" in json_text and _ESCAPED_HALF.search(json_text) is not None
 
 
 def joined_text(pieces: list[str]) -> str:
-    """Join the pieces of a text that may still be coming: a half at its end is left out."""
+    """Join the parts of an incomplete text, without a high surrogate at its end."""
     text = "".join(pieces)
     return paired(text[:-1] if _ends_in_half(text) else text)
 
@@ -58,18 +58,18 @@ def _ends_in_half(text: str) -> bool:
 
 
 class Halves:
-    """Hold the half of a character at the end of a piece back until the next piece of its text."""
+    """Holds back a high surrogate at the end of a text until the next part of that text."""
 
     def __init__(self) -> None:
         self.held: dict[Hashable, str] = {}
-        """What is held back of each text."""
+        """The surrogate held back for each text."""
 
     def feed(self, text: str, key: Hashable = None) -> str:
-        """Return what is whole of the text so far that has not been returned.
+        """Return the next part of a text, with surrogate pairs combined.
 
         Args:
-            text: The next piece.
-            key: Which text it is a piece of.
+            text: The next part.
+            key: The text that it is a part of.
         """
         text = self.held.pop(key, "") + text
         if _ends_in_half(text):
@@ -78,11 +78,11 @@ class Halves:
         return paired(text)
 
     def mend(self, data: str, choices: list[dict[str, Any]]) -> None:
-        """Pair the halves in all texts of the deltas of a chunk, in place.
+        """Combine surrogate pairs in all strings of the deltas of a chunk, in place.
 
         Args:
-            data: The JSON of the chunk. Only an escape can hold a half.
-            choices: The chunk's choices, decoded.
+            data: The JSON text of the chunk.
+            choices: The decoded choices of the chunk.
         """
         if not (self.held or may_hold_halves(data)):
             return
@@ -95,7 +95,7 @@ class Halves:
                     self._flush(delta, at)
 
     def _mend(self, delta: dict[str, Any], at: Any) -> None:
-        """Pair what is in one delta, however deep."""
+        """Combine surrogate pairs in one delta, at any depth."""
         todo: list[tuple[Any, tuple[Any, ...]]] = [(delta, (at,))]
         while todo:
             container, path = todo.pop()
@@ -104,12 +104,12 @@ class Halves:
                 if isinstance(value, str):
                     container[key] = self.feed(value, (*path, key))
                 elif isinstance(value, (dict, list)):
-                    # Items of a list are told apart by their index, where they have one.
+                    # Items of a list are identified by their index field, if they have one.
                     name = value.get("index", key) if in_list and isinstance(value, dict) else key
                     todo.append((value, (*path, name if isinstance(name, int) else key)))
 
     def _flush(self, delta: dict[str, Any], at: Any) -> None:
-        """Give up on halves of a choice that finishes, unless this delta brought them."""
+        """Replace the surrogates held back for a finished choice, unless this delta has them."""
         for key in [key for key in self.held if isinstance(key, tuple) and key[0] == at]:
             if len(key) == 2 and not delta.get(key[1]):
                 del self.held[key]
