@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from chatlib import AsyncTransport, HttpRequest, HttpResponse, TransportError, TransportTimeout
+from chatlib.testing.contract.scenarios import Authority, becomes, request_to
 from chatlib.testing.loopback import Reply, Server, completion
-from chatlib.testing.scenarios import Authority, becomes, request_to
 from chatlib.transports import threads as threads_module
 from chatlib.transports.aborting import aborting
 from chatlib.transports.aiohttp import AiohttpTransport

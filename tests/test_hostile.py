@@ -32,7 +32,7 @@ from chatlib import (
     tool_results,
 )
 from chatlib.testing import InMemoryServer, fault, raw, stream
-from chatlib.testing.blocking import Blocking
+from chatlib.testing.contract.blocking import Blocking
 from chatlib.testing.loopback import Reply, Server, closed_port
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport

@@ -27,9 +27,10 @@ from urllib3.connection import HTTPConnection
 
 from chatlib import OpenAI, TransportError
 from chatlib.headers import Headers
-from chatlib.testing.blocking import Blocking
+from chatlib.testing.contract.blocking import Blocking
+from chatlib.testing.contract.malformed import LAX, UNREADABLE
+from chatlib.testing.contract.scenarios import request_to
 from chatlib.testing.loopback import Reply, Server, completion
-from chatlib.testing.scenarios import LAX, UNREADABLE, request_to
 from chatlib.transports import _urllib3
 from chatlib.transports import aiohttp as aiohttp_module
 from chatlib.transports._http1 import ChunkDecoder, Head, HeadReader, MalformedResponse

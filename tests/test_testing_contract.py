@@ -13,10 +13,10 @@ import pytest
 
 from chatlib import HttpRequest, HttpResponse, Timeout, TransportError
 from chatlib.testing.async_contract import AsyncTransportContract
-from chatlib.testing.blocking import Blocking
 from chatlib.testing.contract import TransportContract
+from chatlib.testing.contract.blocking import Blocking
+from chatlib.testing.contract.scenarios import Silent, becomes, cancelled, run
 from chatlib.testing.loopback import Server, Unreachable
-from chatlib.testing.scenarios import Silent, becomes, cancelled, run
 from chatlib.transports.urllib3 import Urllib3Transport
 
 
@@ -39,8 +39,8 @@ class DeafContract(AsyncTransportContract):
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits of half a second."""
-    for module in ("scenarios", "contract", "async_contract"):
-        monkeypatch.setattr(f"chatlib.testing.{module}.LONGEST", 0.5)
+    for module in ("scenarios", "base", "messages", "connections", "async_transport"):
+        monkeypatch.setattr(f"chatlib.testing.contract.{module}.LONGEST", 0.5)
 
 
 @pytest.mark.usefixtures("_short")

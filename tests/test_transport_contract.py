@@ -8,7 +8,7 @@ from typing import Any
 from chatlib import AsyncTransport, Transport
 from chatlib.testing.async_contract import AsyncTransportContract
 from chatlib.testing.contract import TransportContract, Unsupported
-from chatlib.testing.wireless import InMemoryWire
+from chatlib.testing.contract.in_memory import InMemoryWire
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.threads import ThreadTransport

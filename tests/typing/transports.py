@@ -6,7 +6,7 @@ import requests
 
 from chatlib import AsyncTransport, OpenAI, Transport
 from chatlib.testing import InMemoryServer
-from chatlib.testing.blocking import Blocking
+from chatlib.testing.contract.blocking import Blocking
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.threads import ThreadTransport

@@ -1,21 +1,8 @@
-"""A scriptable HTTP/1.1 server on loopback, over plain sockets, for what only sockets can show.
-
-It sends exactly what it is told, with the pauses, cuts and sudden ends that real servers have::
-
-    with Server(Reply.json({"choices": []}), Reply(status=500)) as server:
-        requests.post(server.url + "/v1/chat/completions", json={})
-        assert "/v1/chat/completions" == server.requests[0].target
-
-Replies are given in order, and the last one again and again. Instead of a reply, a function that is
-given the :class:`Request` and gives the reply will do. A connection is kept alive as HTTP says.
-Leaving the ``with`` never waits out a pause: all sockets are closed at once. A function that does
-not return is left behind after a second.
-"""
+"""The loopback server: one thread accepts connections, one thread serves each of them."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import selectors
 import socket
 import ssl
@@ -23,197 +10,23 @@ import struct
 import sys
 import threading
 import time
-import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
 
-import attrs
-
-Piece: TypeAlias = "bytes | float"
-"""A part of a body: bytes to send at once, or seconds to wait."""
+from chatlib.testing.loopback.framing import frame_piece, read_chunked, read_head
+from chatlib.testing.loopback.replies import (
+    Reply,
+    Request,
+    ResetConnection,
+    Script,
+    completion,
+)
 
 EXIT_SECONDS = 1.0
 """How long the end of a server waits for the functions that it was given."""
 
 PATIENCE = 600.0
 """How long a server waits for a client that neither sends nor reads, unless told otherwise."""
-
-
-class ResetConnection(ConnectionError):
-    """Raised by a function or a body: the connection is reset at that place."""
-
-
-# What is sent ---------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class Reply:
-    """One response, and the manner in which it is sent.
-
-    Args:
-        status: The status code.
-        headers: A mapping, or pairs where a name is to come twice. Framing headers are added
-            unless given.
-        body: Sent in one piece, or a list of pieces (bytes) and pauses (seconds), or an iterator of
-            them, which is closed when the connection ends before it does.
-        framing: ``"length"``, ``"chunked"`` (a chunk for each piece) or ``"close"`` (the body ends
-            where the connection does). Unless given, length, or chunked where the body has pieces
-            or does not end well.
-        gzip: Compress the body and flush after each piece; a body of bytes is flushed after each
-            event in it.
-        delay: Seconds before the status line.
-        hold: Seconds to keep the response open after its body, without the last chunk.
-        trickle: Seconds between comment lines that are sent while it is held.
-        abort: After the body, and ``hold``: ``"fin"`` closes the connection without the last chunk,
-            ``"rst"`` resets it.
-        hang_up: Close the connection after a complete response, without having announced it.
-        raw: Bytes (or pieces and pauses) to send as they are, in place of status line, headers and
-            body. The connection ends after them.
-        slow_read: Seconds over which the body of the request is read.
-        unread: Answer without reading the body of the request.
-    """
-
-    status: int = 200
-    headers: Mapping[str, str] | Sequence[tuple[str, str]] = ()
-    body: bytes | Iterable[Piece] = b""
-    framing: str | None = attrs.field(
-        default=None, validator=attrs.validators.in_([None, "length", "chunked", "close"])
-    )
-    gzip: bool = False
-    delay: float = 0.0
-    hold: float = 0.0
-    trickle: float | None = None
-    abort: str | None = attrs.field(
-        default=None, validator=attrs.validators.in_([None, "fin", "rst"])
-    )
-    hang_up: bool = False
-    raw: bytes | Sequence[Piece] | None = None
-    slow_read: float = 0.0
-    unread: bool = False
-
-    @classmethod
-    def json(
-        cls,
-        value: Any,
-        status: int = 200,
-        headers: Mapping[str, str] | None = None,
-        **manner: Any,
-    ) -> Reply:
-        """A JSON document."""
-        headers = {"content-type": "application/json", **(headers or {})}
-        return cls(status, headers, json.dumps(value).encode(), **manner)
-
-    @classmethod
-    def stream(
-        cls,
-        body: bytes | Sequence[Piece],
-        headers: Mapping[str, str] | None = None,
-        **manner: Any,
-    ) -> Reply:
-        """An event stream, chunked unless ``framing`` says otherwise."""
-        headers = {"content-type": "text/event-stream", **(headers or {})}
-        return cls(200, headers, body, **{"framing": "chunked", **manner})
-
-    @classmethod
-    def error(
-        cls,
-        status: int,
-        message: str = "no",
-        headers: Mapping[str, str] | None = None,
-        manner: Mapping[str, Any] | None = None,
-        **fields: Any,
-    ) -> Reply:
-        """An error as OpenAI words it; ``fields`` go beside the message."""
-        return cls.json({"error": {"message": message, **fields}}, status, headers, **manner or {})
-
-    @classmethod
-    def nothing(cls, *, abort: str = "fin", delay: float = 0.0) -> Reply:
-        """No answer at all: the connection ends once the request has come."""
-        return cls(raw=b"", abort=abort, delay=delay)
-
-    def pieces(self) -> Iterable[Piece]:
-        """The body in the pieces in which it is sent."""
-        body = self.body
-        if isinstance(body, bytes):
-            if not self.gzip:
-                return [body]
-            body = [event + b"\n\n" for event in body.split(b"\n\n") if event]
-        return _packed(body) if self.gzip else body
-
-    def how(self) -> str:
-        """The framing of the body."""
-        if self.framing is not None:
-            return self.framing
-        whole = isinstance(self.body, bytes) and not (self.hold or self.trickle or self.abort)
-        return "length" if whole else "chunked"
-
-
-def _packed(pieces: Iterable[Piece]) -> Iterator[Piece]:
-    packer = zlib.compressobj(wbits=31)
-    for piece in pieces:
-        if isinstance(piece, bytes):
-            piece = packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH)
-        yield piece
-    yield packer.flush()
-
-
-def sse(*events: Any, done: bool = True) -> bytes:
-    """An event stream: one event for each value, text as it is, and ``[DONE]``."""
-    lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
-    return "".join(f"data: {line}\n\n" for line in [*lines, *["[DONE]"] * done]).encode()
-
-
-def chunk(content: str | None = None, finish: str | None = None, **fields: Any) -> dict[str, Any]:
-    """A chunk of a completion, as JSON; ``fields`` go on its top level."""
-    delta = {} if content is None else {"role": "assistant", "content": content}
-    return {
-        "id": "c1",
-        "object": "chat.completion.chunk",
-        "created": 1700000000,
-        "model": "m",
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
-        **fields,
-    }
-
-
-def completion(content: str | None = "ok", finish: str = "stop", **fields: Any) -> dict[str, Any]:
-    """A whole completion, as JSON; ``fields`` go on its top level."""
-    message = {"role": "assistant", "content": content}
-    return {
-        "id": "c1",
-        "object": "chat.completion",
-        "created": 1700000000,
-        "model": "m",
-        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-        "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4},
-        **fields,
-    }
-
-
-# What came ------------------------------------------------------------------------------------
-
-
-@attrs.define
-class Request:
-    """A request as it came."""
-
-    method: str
-    target: str
-    """What stood in the request line: a path, or for a proxy a whole URL."""
-    headers: dict[str, str]
-    """By their lower-case names."""
-    body: bytes
-    connection: int
-    """The number of the connection that it came on, from 1."""
-    at: float
-    """When its headers had come, by ``time.monotonic``."""
-
-    def json(self) -> Any:
-        """The body, read as JSON."""
-        return json.loads(self.body)
-
-
-Script: TypeAlias = "Reply | Callable[[Request], Reply]"
 
 
 class Server:
@@ -332,7 +145,7 @@ class Server:
                 conn = self._secured(conn, self._tls)
             pending = b""
             while not self._stopped.is_set():
-                request, pending = _read_head(conn, pending, number)
+                request, pending = read_head(conn, pending, number)
                 if request is None:
                     return
                 if request.method == "CONNECT" and self._tunnel is not None:
@@ -379,7 +192,7 @@ class Server:
         if request.headers.get("expect", "").lower() == "100-continue":
             conn.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if "chunked" in request.headers.get("transfer-encoding", "").lower():
-            return _read_chunked(conn, pending)
+            return read_chunked(conn, pending)
         said = request.headers.get("content-length", "0")
         if not said.isdecimal():
             raise ConnectionError(f"the client says that its body has the length {said!r}")
@@ -462,7 +275,7 @@ class Server:
                     self._pause(conn, piece)
                 elif piece:
                     self._note(sent=len(piece))
-                    yield _framed(piece, how)
+                    yield frame_piece(piece, how)
         finally:
             close = getattr(pieces, "close", None)
             if close is not None:
@@ -475,59 +288,7 @@ class Server:
             return
         while time.monotonic() < end:
             self._pause(conn, reply.trickle)
-            conn.sendall(_framed(b": heartbeat\n\n", how))
-
-
-def _framed(piece: bytes, how: str) -> bytes:
-    return b"%x\r\n%s\r\n" % (len(piece), piece) if how == "chunked" else piece
-
-
-def _read_head(conn: socket.socket, pending: bytes, number: int) -> tuple[Request | None, bytes]:
-    while b"\r\n\r\n" not in pending:
-        got = conn.recv(1 << 16)
-        if not got:
-            return None, b""
-        pending += got
-    head, _, rest = pending.partition(b"\r\n\r\n")
-    first, *lines = head.decode("latin-1").split("\r\n")
-    if first.count(" ") != 2:
-        raise ConnectionError("that is no HTTP")
-    method, target, _ = first.split(" ")
-    pairs = (line.partition(":") for line in lines)
-    headers = {name.lower(): text.strip() for name, _, text in pairs}
-    return Request(method, target, headers, b"", number, time.monotonic()), rest
-
-
-# https://www.rfc-editor.org/rfc/rfc9112#name-chunked-transfer-coding
-def _read_chunked(conn: socket.socket, pending: bytes) -> tuple[bytes, bytes]:
-    """A body that comes in chunks, and what follows it."""
-
-    def until(enough: Callable[[bytes], bool]) -> None:
-        nonlocal pending
-        while not enough(pending):
-            got = conn.recv(1 << 16)
-            if not got:
-                raise ConnectionError("the client closed inside its request")
-            pending += got
-
-    parts: list[bytes] = []
-    while True:
-        until(lambda held: b"\r\n" in held)
-        line, _, pending = pending.partition(b"\r\n")
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
-            raise ConnectionError("that is no chunk") from None
-        if size == 0:
-            break
-        until(lambda held, size=size: len(held) >= size + 2)  # type: ignore[misc]
-        parts.append(pending[:size])
-        pending = pending[size + 2 :]
-    while True:  # the trailers, if any, and an empty line
-        until(lambda held: b"\r\n" in held)
-        line, _, pending = pending.partition(b"\r\n")
-        if not line:
-            return b"".join(parts), pending
+            conn.sendall(frame_piece(b": heartbeat\n\n", how))
 
 
 def _reset_when_closed(conn: socket.socket) -> None:
@@ -546,44 +307,3 @@ def _shut(conn: socket.socket) -> None:
     with contextlib.suppress(OSError):
         # Of the socket below, as a TLS socket's own shutdown would wait for its peer.
         socket.socket.shutdown(conn, socket.SHUT_RDWR)
-
-
-# Addresses where nobody answers ---------------------------------------------------------------
-
-
-def closed_port() -> int:
-    """A port of loopback where nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
-
-
-class Unreachable:
-    """An address that neither accepts nor refuses: a listener whose queue is full.
-
-    Args:
-        seconds: How long at most; then it refuses, so that nobody tries for ever.
-    """
-
-    def __init__(self, seconds: float = 30.0) -> None:
-        self._seconds = seconds
-
-    def __enter__(self) -> str:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=0)
-        address = self._listener.getsockname()
-        self._waiting = []
-        for _ in range(8):
-            waiting = socket.socket()
-            waiting.setblocking(False)
-            waiting.connect_ex(address)
-            self._waiting.append(waiting)
-        self._end = threading.Timer(self._seconds, self._listener.close)
-        self._end.daemon = True
-        self._end.start()
-        return f"http://127.0.0.1:{address[1]}/v1"
-
-    def __exit__(self, *_: object) -> None:
-        self._end.cancel()
-        self._end.join(1)
-        for held in (*self._waiting, self._listener):
-            held.close()

@@ -1,0 +1,279 @@
+"""What every asynchronous transport must do, beside what every transport must.
+
+Derive a class in a test module, and say how your transport is made; pytest does the rest::
+
+    from chatlib.testing.async_contract import AsyncTransportContract
+
+    class TestMyTransport(AsyncTransportContract):
+        def make_async(self, **settings):
+            return MyTransport(**settings)
+
+The settings are those of :mod:`chatlib.testing.contract`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from typing import Any
+
+from chatlib.http import (
+    AsyncTransport,
+    HttpRequest,
+    Timeout,
+    Transport,
+    TransportError,
+)
+from chatlib.testing.contract.blocking import Blocking
+from chatlib.testing.contract.scenarios import (
+    LONGEST,
+    OK,
+    Silent,
+    aclose,
+    becomes,
+    body_of,
+    cancelled,
+    nothing_left,
+    request_to,
+    run,
+    taking,
+)
+from chatlib.testing.contract.transport import TransportContract
+from chatlib.testing.loopback import (
+    Reply,
+    Unreachable,
+)
+
+
+class AsyncTransportContract(TransportContract):
+    """The same for an asynchronous transport, and what only such a one must do.
+
+    Derive from it, and override :meth:`make_async`; ``make`` then gives the same as a plain one, so
+    that the scenarios of :class:`TransportContract` are run over it too.
+    """
+
+    def make_async(self, **settings: Any) -> AsyncTransport:
+        """The transport to be tested, made outside any event loop; a new one each time.
+
+        Raises:
+            Unsupported: it does not have one of these settings.
+        """
+        raise NotImplementedError("override make_async(), so that it returns your transport")
+
+    def make(self, **settings: Any) -> Transport:
+        """The transport, with an event loop of its own to run on."""
+        return Blocking(self.make_async(**settings), longest=LONGEST)
+
+    # Cancellation ---------------------------------------------------------------------------
+
+    def test_cancelled_while_connecting(self) -> None:
+        """The caller is free at once, and no thread or task goes on trying."""
+        with Unreachable() as url, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                with taking(0, 4.0):
+                    await cancelled(transport.send(request_to(url)), lambda: True)
+                await aclose(transport)
+
+            run(main())
+
+    def test_cancelled_while_tls_is_begun(self) -> None:
+        """So it is when the server accepts, but does not answer."""
+        with Silent() as silent, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                url = f"https://{silent.address}/"
+                with taking(0, 4.0):
+                    await cancelled(transport.send(request_to(url)), silent.is_reached)
+                    await aclose(transport)
+                    assert await becomes(lambda: silent.is_left(0))
+
+            run(main())
+
+    def test_cancelled_while_waiting_for_headers(self) -> None:
+        """The connection is closed at once; the transport goes on working."""
+        with self.serve(Reply(delay=30), OK) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                with taking(0, 4.0):
+                    await cancelled(transport.send(request_to(server)), lambda: server.requests)
+                    assert await becomes(lambda: server.open == 0)
+                assert b"ok" in await body_of(transport, request_to(server))
+                await aclose(transport)
+
+            run(main())
+
+    def test_cancelled_inside_the_body(self) -> None:
+        """So it is when the next piece was waited for."""
+        self.need("streams")
+        with self.serve(Reply.stream([b"a"], hold=30), OK) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                response = await transport.send(request_to(server))
+                pieces = aiter(response)
+                assert await anext(pieces) == b"a"
+                with taking(0, 4.0):
+                    await cancelled(anext(pieces), lambda: True)
+                    assert await becomes(lambda: server.open == 0)
+                await response.aclose()
+                assert b"ok" in await body_of(transport, request_to(server))
+                await aclose(transport)
+
+            run(main())
+
+    def test_cancelled_while_sending(self) -> None:
+        """So it is when the server does not read."""
+        with self.serve(Reply(slow_read=30)) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                request = HttpRequest("POST", server.url, {}, b"x" * 20_000_000, Timeout(9))
+                with taking(0, 4.0):
+                    await cancelled(transport.send(request), lambda: server.requests)
+                await aclose(transport)
+
+            run(main())
+
+    def test_a_time_limit_of_the_caller(self) -> None:
+        """``asyncio.wait_for`` bounds a call, and leaves nothing behind."""
+        with self.serve(Reply(delay=30)) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                try:
+                    with taking(0.2, 4.0):
+                        await asyncio.wait_for(transport.send(request_to(server)), 0.2)
+                except asyncio.TimeoutError:
+                    pass
+                else:
+                    raise AssertionError("no TimeoutError was raised")
+                assert await becomes(lambda: server.open == 0)
+                await aclose(transport)
+
+            run(main())
+
+    # Many at once ---------------------------------------------------------------------------
+
+    def test_many_calls_at_once(self) -> None:
+        """A hundred calls on one loop wait together, not one after the other."""
+
+        def echo(request: Any) -> Reply:
+            return Reply(200, body=request.body, delay=0.3)
+
+        with self.serve(echo) as server, nothing_left():
+            transport = self.make_async()
+
+            async def one(number: int) -> bytes:
+                request = HttpRequest("POST", server.url, {}, b"%d" % number, Timeout(9))
+                return await body_of(transport, request)
+
+            async def main() -> None:
+                with taking(0.3, 10.0):
+                    got = await asyncio.gather(*map(one, range(100)))
+                assert [b"%d" % number for number in range(100)] == got
+                await aclose(transport)
+
+            run(main())
+
+    def test_many_streams_at_once(self) -> None:
+        """Two hundred streams on one loop all come to their ends."""
+        pieces: list[bytes | float] = [b"a", 0.05, b"b", 0.05, b"c"]
+        with self.serve(Reply.stream(pieces)) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                calls = (body_of(transport, request_to(server)) for _ in range(200))
+                assert await asyncio.gather(*calls) == [b"abc"] * 200
+                await aclose(transport)
+
+            run(main())
+
+    # Loops ----------------------------------------------------------------------------------
+
+    def test_loop_after_loop(self) -> None:
+        """One transport serves the loops of several ``asyncio.run``, and leaks no connection."""
+        with self.serve(OK) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main(last: bool) -> None:
+                for _ in range(2):
+                    assert b"ok" in await body_of(transport, request_to(server))
+                if last:
+                    await aclose(transport)
+
+            for last in (False, False, True):
+                run(main(last))
+                assert server.wait(lambda: server.open <= 1)
+            assert server.wait(lambda: server.open == 0)
+
+    def test_a_stream_that_its_loop_leaves_open(self) -> None:
+        """The next loop works all the same."""
+        self.need("streams")
+        with self.serve(Reply.stream([b"a"], hold=30), OK) as server, nothing_left():
+            transport = self.make_async()
+
+            async def left() -> None:
+                response = await transport.send(request_to(server))
+                assert await anext(aiter(response)) == b"a"
+
+            async def main() -> None:
+                assert b"ok" in await body_of(transport, request_to(server))
+                await aclose(transport)
+
+            run(left())
+            gc.collect()
+            run(main())
+            assert server.wait(lambda: server.open == 0)
+
+    def test_closing_while_a_body_is_read(self) -> None:
+        """Whoever reads it is told, or gets the rest of it; nobody waits for ever."""
+        with self.serve(Reply.stream([b"a", 0.3, b"b"])) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                reading = asyncio.ensure_future(body_of(transport, request_to(server)))
+                assert await becomes(lambda: server.requests)
+                await asyncio.sleep(0.1)
+                await aclose(transport)
+                await asyncio.wait([reading], timeout=5)
+                assert reading.done()
+                assert isinstance(reading.exception(), TransportError) or reading.result() == b"ab"
+
+            run(main())
+
+    def test_a_response_that_is_dropped(self) -> None:
+        """Its connection is closed, though nobody did so."""
+        self.need("streams")
+        with self.serve(Reply.stream([b"a"], hold=30)) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                for read in (False, True):
+                    response = await transport.send(request_to(server))
+                    if read:
+                        assert await anext(aiter(response)) == b"a"
+                    del response
+                    gc.collect()
+                    assert await becomes(lambda: server.open == 0)
+                await aclose(transport)
+
+            run(main())
+
+    def test_reading_whole(self) -> None:
+        """``aread`` gives the whole body, again and again, and frees the connection."""
+        with self.serve(Reply.stream([b"a", 0.01, b"b"])) as server, nothing_left():
+            transport = self.make_async()
+
+            async def main() -> None:
+                for _ in range(5):
+                    response = await transport.send(request_to(server))
+                    assert b"ab" == await response.aread() == await response.aread()
+                    await response.aclose()
+                assert not self.pools or server.connections == 1
+                await aclose(transport)
+
+            run(main())

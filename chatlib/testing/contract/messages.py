@@ -1,0 +1,238 @@
+"""Requests and responses: status, headers, bodies, malformed messages."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+from unittest import SkipTest
+
+from chatlib.http import HttpRequest, Timeout, TransportTimeout
+from chatlib.testing.contract.base import ContractBase
+from chatlib.testing.contract.malformed import CHUNKED, LAX, UNREADABLE
+from chatlib.testing.contract.scenarios import (
+    KEY,
+    LONGEST,
+    OK,
+    as_asked,
+    raising,
+    request_to,
+    taking,
+)
+from chatlib.testing.loopback import Reply
+
+
+class MessageContract(ContractBase):
+    """Send a request as given and return the response as received."""
+
+    def test_any_status_is_an_answer(self) -> None:
+        """Whatever status comes is given back, and none is an exception."""
+        statuses = (200, 201, 204, 304, 400, 401, 404, 429, 500, 503, 599)
+        with self.serve(*map(Reply, statuses)) as server, self.made() as transport:
+            for status in statuses:
+                response = transport.send(request_to(server))
+                assert status == response.status
+                assert response.read() == b""
+
+    def test_the_request_as_it_arrives(self) -> None:
+        """Method, path, query, headers and body arrive as they were given; none is invented."""
+        headers = {
+            "Authorization": f"Bearer {KEY}",
+            "Content-Type": "application/json",
+            "X-Own": "a, b",
+            "x-lower": "1",
+            "User-Agent": "me/1",
+        }
+        body = '{"text": "日本 ✅"}'.encode()
+        with self.serve(OK) as server, self.made() as transport:
+            url = f"{server.origin}/v1/a%20b/c?d=e%26f&g=h"
+            transport.send(HttpRequest("POST", url, headers, body, Timeout(5))).read()
+            came = server.last
+        assert (came.method, came.target) == ("POST", "/v1/a%20b/c?d=e%26f&g=h")
+        assert body == came.body
+        arrived = dict(came.headers)
+        for name, text in headers.items():
+            assert text == arrived.pop(name.lower())
+        assert str(len(body)) == arrived.pop("content-length")
+        assert {"host", "accept", "accept-encoding", "connection"} >= arrived.keys()
+
+    def test_a_request_without_a_body(self) -> None:
+        """A GET and a DELETE say nothing of a body; a POST says that it is empty."""
+        with self.serve(OK) as server, self.made() as transport:
+            for method in ("GET", "DELETE", "POST"):
+                request = HttpRequest(method, f"{server.url}/x?y=1", {}, b"", Timeout(5))
+                transport.send(request).read()
+                assert (method, "/v1/x?y=1", b"") == (
+                    server.last.method,
+                    server.last.target,
+                    server.last.body,
+                )
+                assert "content-type" not in server.last.headers
+                length = server.last.headers.get("content-length")
+                assert length in (["0"] if method == "POST" else [None, "0"])
+
+    def test_headers_of_a_response(self) -> None:
+        """Names compare without case; a repeated header is joined; values keep every letter."""
+        headers = [
+            ("X-Request-ID", "r1"),
+            ("x-many", "a"),
+            ("X-Many", "b"),
+            ("Set-Cookie", "a=1"),
+            ("Set-Cookie", "b=2"),
+            ("X-Name", "caf\xe9"),
+            ("X-Empty", ""),
+        ]
+        with self.serve(Reply(200, headers)) as server, self.made() as transport:
+            response = transport.send(request_to(server))
+            response.read()
+        assert "r1" == response.request_id == response.headers["x-request-id"]
+        assert response.headers["X-MANY"] == "a, b"
+        assert response.headers["set-cookie"] == "a=1, b=2"
+        assert response.headers["x-name"] == "caf\xe9"
+        assert response.headers["x-empty"] == ""
+
+    def test_an_address_with_odd_characters(self) -> None:
+        """What no URL may hold is percent-encoded; what is encoded already stays."""
+        self.need("sockets")
+        with self.serve(OK) as server, self.made() as transport:
+            for path, arrived in {
+                "/my path": "/my%20path",
+                "/日?q=%C3%A9": "/%E6%97%A5?q=%C3%A9",
+            }.items():
+                transport.send(HttpRequest("GET", server.origin + path, {}, b"", Timeout(5))).read()
+                assert arrived == server.last.target
+
+    def test_a_long_header(self) -> None:
+        """Policies and cookies of several kilobytes are no reason to fail."""
+        headers = {"content-security-policy": "a" * 20_000}
+        with self.serve(Reply(200, headers, b"ok")) as server, self.made() as transport:
+            response = transport.send(request_to(server))
+            assert (
+                response.read(),
+                len(response.headers["content-security-policy"]),
+            ) == (b"ok", 20_000)
+
+    def test_hints_before_the_answer(self) -> None:
+        """What comes early is not the answer."""
+        self.need("sockets")
+        hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        with self.serve(Reply(raw=hints + answer)) as server, self.made() as transport:
+            response = transport.send(request_to(server))
+            assert (response.status, response.read()) == (200, b"ok")
+
+    def test_responses_that_break_rules(self) -> None:
+        """What can be understood is taken, by each transport alike."""
+        self.need("sockets")
+        for name, raw in LAX.items():
+            with self.serve(Reply(raw=raw)) as server, self.made() as transport:
+                response = transport.send(request_to(server))
+                assert (name, 200, b"whole") == (name, response.status, response.read())
+
+    def test_headers_that_break_rules(self) -> None:
+        """The other headers are read, and long lines are joined."""
+        self.need("sockets")
+        lines = b"X-A: 1\r\nnonsense\r\n continued\r\nX-B: 2\r\n  3\r\nX-C: 4\x01\r\n"
+        raw = b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 0\r\n\r\n"
+        with self.serve(Reply(raw=raw)) as server, self.made() as transport:
+            headers = transport.send(request_to(server)).headers
+        assert headers == {"X-A": "1", "X-B": "2 3", "X-C": "4\x01", "Content-Length": "0"}
+
+    def test_responses_that_can_not_be_read(self) -> None:
+        """The error comes at once, though the connection stays open, and is short."""
+        self.need("sockets")
+        for name, raw in UNREADABLE.items():
+            with self.serve(Reply(raw=raw, hold=30)) as server, self.made() as transport:
+                with taking(0, 4.0), raising() as caught:
+                    transport.send(request_to(server)).read()
+                assert not isinstance(caught[0], TransportTimeout), name
+                assert len(str(caught[0])) < 1500, name
+                assert server.wait(lambda server=server: server.open == 0), name
+
+    def test_cookies_are_not_sent_back(self) -> None:
+        """Nothing that a response says is part of the next request."""
+        with self.serve(Reply(200, {"set-cookie": "a=1; path=/"})) as server:
+            with self.made() as transport:
+                for _ in range(2):
+                    transport.send(request_to(server)).read()
+            assert "cookie" not in server.last.headers
+
+    def test_bodies(self) -> None:
+        """Bodies come whole, however they are framed: empty, of any bytes, compressed."""
+        anything = bytes(range(256)) * 20 + b"\n\n"
+        pieces = [anything, b"\n", anything]
+        for body in (b"", b"x\n\n", b"x\r\ny\rz\n\r\n\n", anything, pieces):
+            whole = body if isinstance(body, bytes) else b"".join(body)
+            for framing in ("length", "chunked", "close"):
+                for gzip in (False, True):
+                    reply = Reply(200, body=body, framing=framing, gzip=gzip)
+                    with self.serve(as_asked(reply)) as server, self.made() as transport:
+                        assert whole == transport.send(request_to(server)).read()
+
+    def test_an_encoding_that_was_not_asked_for(self) -> None:
+        """What can't be decoded is an error, not a body."""
+        self.need("sockets")
+        with self.serve(Reply(200, {"content-encoding": "x-own"}, b"?")) as server:
+            with self.made() as transport, raising() as caught:
+                transport.send(request_to(server)).read()
+        assert "x-own" in str(caught[0])
+
+    def test_a_broken_encoding(self) -> None:
+        """A body that is not what its encoding says is an error."""
+        self.need("sockets")
+        reply = Reply(200, {"content-encoding": "gzip"}, b"this is no gzip at all")
+        with self.serve(OK, reply) as server, self.made() as transport:
+            transport.send(request_to(server)).read()
+            if "gzip" not in server.last.headers.get("accept-encoding", ""):
+                raise SkipTest("it asks for no such encoding")
+            with raising():
+                transport.send(request_to(server)).read()
+
+    def test_a_large_answer(self) -> None:
+        """Ten megabytes come whole."""
+        body = os.urandom(1 << 20) * 10
+        with self.serve(Reply(200, body=body)) as server, self.made() as transport:
+            assert body == transport.send(request_to(server)).read()
+
+    def test_a_large_request(self) -> None:
+        """Ten megabytes arrive whole."""
+        body = os.urandom(1 << 20) * 10
+        with self.serve(OK) as server, self.made() as transport:
+            transport.send(HttpRequest("POST", server.url, {}, body, Timeout(9))).read()
+            assert body == server.last.body
+
+    def test_pieces_as_they_come(self) -> None:
+        """Each piece can be read as soon as it was sent, however the body is framed or packed."""
+        self.need("streams")
+        ways: list[dict[str, Any]] = [
+            {},
+            {"gzip": True},
+            {"framing": "length"},
+            {"framing": "close"},
+        ]
+        for options in ways:
+            reply = Reply.stream([b"data: 1\n\n", 0.05, b"data: 2\n\n", 30.0, b"3"], **options)
+            with self.serve(as_asked(reply)) as server, self.made() as transport:
+                start = time.monotonic()
+                response = transport.send(request_to(server))
+                got = b""
+                for piece in response:
+                    got += piece
+                    if len(got) >= 18 or time.monotonic() - start > LONGEST:
+                        break
+                assert got == b"data: 1\n\ndata: 2\n\n"
+                assert time.monotonic() - start < 4
+                response.close()
+
+    def test_pieces_inside_a_chunk(self) -> None:
+        """A chunk is not waited for: what came of it can be read."""
+        self.need("sockets", "streams")
+        reply = Reply(raw=[CHUNKED + b"1000\r\ndata: 1\n\n", 0.05, b"data: 2\n\n", 30.0])
+        with self.serve(reply) as server, self.made() as transport:
+            response = transport.send(request_to(server))
+            pieces, got = iter(response), b""
+            with taking(0, 4.0):
+                while len(got) < 18:
+                    got += next(pieces)
+            assert got == b"data: 1\n\ndata: 2\n\n"
+            response.close()
