@@ -48,6 +48,7 @@ from chatlib.types import (
     text_of,
     values,
 )
+from tests.environment import without_coverage
 
 WIRE_TYPES = Path(__file__).parent / "data" / "wire-types.md"
 
@@ -393,7 +394,7 @@ def test_import_loads_no_library_that_does_io() -> None:
     heavy = ["requests", "urllib3", "socket", "ssl", "http.client", "asyncio", "pydantic", "cattrs"]
     run = subprocess.run(
         [sys.executable, "-c", code, *heavy],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={**without_coverage(), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         encoding="utf-8",
         check=True,
