@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from chatlib import AsyncTransport, HttpRequest, HttpResponse, TransportError, TransportTimeout
-from chatlib.testing.contract.scenarios import Authority, becomes, request_to
+from chatlib.testing.contract.scenarios import CertificateAuthority, eventually, request_to
 from chatlib.testing.loopback import Reply, Server, completion
 from chatlib.transports import threads as threads_module
 from chatlib.transports.aborting import aborting
@@ -186,7 +186,7 @@ def test_time_between_two_pieces_is_the_callers(kind: Any) -> None:
 @pytest.mark.parametrize("secure", [False, True])
 def test_sessions_of_closed_loops_are_disposed_of(secure: bool) -> None:
     """The next loop closes what the last one left: idle connections and open streams."""
-    authority = Authority.one()
+    authority = CertificateAuthority.shared()
     tls = authority.context() if secure else None
     transport = AiohttpTransport(verify=authority.bundle)
 
@@ -222,7 +222,7 @@ def test_a_transport_that_nobody_closed(where: str) -> None:
                 transport = None
                 gc.collect()
                 assert 1 == len(asyncio.all_tasks())
-                assert await becomes(lambda: server.open == 0)
+                assert await eventually(lambda: server.open == 0)
 
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -332,7 +332,7 @@ def test_a_call_that_can_not_be_aborted() -> None:
             await task
         assert not closed.is_set()
         go_on.set()
-        assert await becomes(closed.is_set)
+        assert await eventually(closed.is_set)
 
     asyncio.run(main())
 
@@ -394,7 +394,7 @@ def test_threads_are_few_and_end() -> None:
         await asyncio.gather(*(transport.send(REQUEST) for _ in range(30)))
         assert 3 == len(set(busy))
         await transport.aclose()
-        assert await becomes(lambda: not set(busy) & {t.ident for t in threads_of_pools()})
+        assert await eventually(lambda: not set(busy) & {t.ident for t in threads_of_pools()})
         await transport.send(REQUEST)
         await transport.aclose()
 
@@ -410,7 +410,7 @@ def test_idle_threads_end_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None
         transport = ThreadTransport(Scripted(lambda: HttpResponse(200, {}, b"x")))
         for _ in range(3):
             await transport.send(REQUEST)
-            assert await becomes(lambda: before >= len(threads_of_pools()))
+            assert await eventually(lambda: before >= len(threads_of_pools()))
 
     asyncio.run(main())
 

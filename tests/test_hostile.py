@@ -32,7 +32,7 @@ from chatlib import (
     tool_results,
 )
 from chatlib.testing import InMemoryServer, fault, raw, stream
-from chatlib.testing.contract.blocking import Blocking
+from chatlib.testing.contract.blocking import BlockingTransport
 from chatlib.testing.loopback import Reply, Server, closed_port
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
@@ -49,8 +49,8 @@ LONGEST_MESSAGE = 5000
 TRANSPORTS: dict[str, Callable[[], Any]] = {
     "requests": RequestsTransport,
     "urllib3": Urllib3Transport,
-    "aiohttp": lambda: Blocking(AiohttpTransport()),
-    "threads": lambda: Blocking(ThreadTransport(Urllib3Transport())),
+    "aiohttp": lambda: BlockingTransport(AiohttpTransport()),
+    "threads": lambda: BlockingTransport(ThreadTransport(Urllib3Transport())),
 }
 
 
@@ -62,7 +62,7 @@ def transport(request: pytest.FixtureRequest) -> Iterator[Any]:
     made.close()
 
 
-def client_of(transport: Any, url: str, **settings: Any) -> OpenAI:
+def make_client(transport: Any, url: str, **settings: Any) -> OpenAI:
     """Return a client that tries once."""
     return OpenAI(api_key=KEY, base_url=url, transport=transport, max_retries=0, **settings)
 
@@ -80,7 +80,7 @@ def test_a_redirect_with_an_odd_authority(transport: Any, mark: str) -> None:
 
     with Server() as other, Server(answer, Reply(500)) as server:
         with pytest.raises(APIError):
-            client_of(transport, server.url).chat.completions.create(**ASK)
+            make_client(transport, server.url).chat.completions.create(**ASK)
         assert 0 == other.connections
 
 
@@ -90,7 +90,7 @@ def test_a_base_url_with_an_odd_authority(transport: Any, mark: str) -> None:
     with Server() as other, Server() as server:
         url = f"http://127.0.0.1:{other.port}{mark}@127.0.0.1:{server.port}/v1"
         with pytest.raises((OpenAIError, ValueError)):
-            client_of(transport, url).chat.completions.create(**ASK)
+            make_client(transport, url).chat.completions.create(**ASK)
         assert (0, 0) == (other.connections, server.connections)
 
 
@@ -108,7 +108,7 @@ DRIBBLES = {
 def test_the_total_limit_everywhere(transport: Any, where: str) -> None:
     """A byte now and then, wherever it is, does not prolong a call beyond ``total``."""
     with Server(Reply(raw=DRIBBLES[where])) as server:
-        client = client_of(transport, server.url, timeout=Timeout(5, total=0.5))
+        client = make_client(transport, server.url, timeout=Timeout(5, total=0.5))
         start = time.monotonic()
         with pytest.raises(APITimeoutError):
             client.chat.completions.create(**ASK)
@@ -138,7 +138,7 @@ def test_a_long_page(page: str, status: int) -> None:
     transport = InMemoryServer(raw(status, PAGES[page]))
     start = time.process_time()
     with pytest.raises(APIError) as caught:
-        client_of(transport, "http://host/v1").chat.completions.create(**ASK)
+        make_client(transport, "http://host/v1").chat.completions.create(**ASK)
     assert time.process_time() - start < 2
     assert len(str(caught.value)) <= LONGEST_MESSAGE
 
@@ -157,7 +157,7 @@ GARBAGE = {
 def test_a_long_status_line(transport: Any, what: str) -> None:
     """What is hardly HTTP costs little time, and gives a message of sane length."""
     with Server(Reply(raw=GARBAGE[what] + b"\r\n")) as server:
-        client = client_of(transport, server.url, timeout=Timeout(8, total=8))
+        client = make_client(transport, server.url, timeout=Timeout(8, total=8))
         start = time.process_time()
         with pytest.raises(APIError) as caught:
             client.chat.completions.create(**ASK)
@@ -399,7 +399,7 @@ def test_a_proxy_that_is_no_url(proxy: str) -> None:
 
     def call() -> None:
         made = RequestsTransport(proxies={"all": proxy})
-        client_of(made, "http://h/v1").chat.completions.create(**ASK)
+        make_client(made, "http://h/v1").chat.completions.create(**ASK)
 
     with pytest.raises((OpenAIError, ValueError)):
         call()

@@ -27,8 +27,8 @@ from urllib3.connection import HTTPConnection
 
 from chatlib import OpenAI, TransportError
 from chatlib.headers import Headers
-from chatlib.testing.contract.blocking import Blocking
-from chatlib.testing.contract.malformed import LAX, UNREADABLE
+from chatlib.testing.contract.blocking import BlockingTransport
+from chatlib.testing.contract.malformed import INVALID, TOLERATED
 from chatlib.testing.contract.scenarios import request_to
 from chatlib.testing.loopback import Reply, Server, completion
 from chatlib.transports import _urllib3
@@ -44,8 +44,8 @@ OK = Reply.json(completion("ok"))
 KINDS: dict[str, Callable[..., Any]] = {
     "requests": RequestsTransport,
     "urllib3": Urllib3Transport,
-    "aiohttp": lambda **settings: Blocking(AiohttpTransport(**settings)),
-    "threads": lambda **settings: Blocking(ThreadTransport(Urllib3Transport(**settings))),
+    "aiohttp": lambda **settings: BlockingTransport(AiohttpTransport(**settings)),
+    "threads": lambda **settings: BlockingTransport(ThreadTransport(Urllib3Transport(**settings))),
 }
 over_all = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 quickly = settings(max_examples=300, deadline=None, database=None, derandomize=True)
@@ -78,7 +78,7 @@ def read(parts: Iterator[bytes]) -> tuple[Head | None, bytes, str]:
 
 @quickly
 @given(
-    st.sampled_from([*LAX.values(), *(raw for raw in UNREADABLE.values() if len(raw) < 5000)]),
+    st.sampled_from([*TOLERATED.values(), *(raw for raw in INVALID.values() if len(raw) < 5000)]),
     st.lists(st.integers(0, 300), max_size=8),
 )
 def test_however_a_response_is_cut(raw: bytes, cuts: list[int]) -> None:

@@ -28,7 +28,7 @@ from chatlib import (
     arun_many,
     run_many,
 )
-from chatlib.many.flow import AHEAD, AHEAD_IN_ORDER
+from chatlib.many.window import ORDERED_LOOKAHEAD, UNORDERED_LOOKAHEAD
 from chatlib.testing import InMemoryServer, answer, completion, error, fault
 from tests.many_forms import Tasks, ask, asked, awaited, both, collect, descriptors, echoing
 
@@ -190,7 +190,7 @@ async def test_requests_are_taken_as_there_is_room(form: Any, ordered: bool) -> 
     for number in range(50):
         await anext(results)
         await form.settle()
-        assert taken <= number + 3 * (AHEAD_IN_ORDER if ordered else AHEAD)
+        assert taken <= number + 3 * (ORDERED_LOOKAHEAD if ordered else UNORDERED_LOOKAHEAD)
     await results.aclose()
 
 
@@ -202,7 +202,7 @@ async def test_slow_request_holds_back_only_so_many(form: Any) -> None:
     async def call(number: int) -> int:
         if number == 0:
             await gate.wait()
-        elif number == 2 * AHEAD_IN_ORDER - 1:
+        elif number == 2 * ORDERED_LOOKAHEAD - 1:
             gate.open()
         return number
 
@@ -213,7 +213,7 @@ async def test_slow_request_holds_back_only_so_many(form: Any) -> None:
 
     results = form.many(None, requests(), call=call, concurrency=2)
     assert 0 == (await anext(results)).completion
-    assert 2 * AHEAD_IN_ORDER == len(taken)
+    assert 2 * ORDERED_LOOKAHEAD == len(taken)
     assert 99 == len(await collect(results))
 
 
@@ -262,7 +262,7 @@ async def test_left_early(form: Any, ordered: bool, tmp_path: Path) -> None:
                 time.sleep(0.001)
         assert (before, []) == (form.running(), descriptors(path))
     sent = len(server.requests)
-    assert sent <= 2 * 2 * AHEAD_IN_ORDER
+    assert sent <= 2 * 2 * ORDERED_LOOKAHEAD
     await form.settle()
     assert sent == len(server.requests)
     rest = await collect(form.many(client, requests, results=path))

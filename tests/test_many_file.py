@@ -28,7 +28,7 @@ from chatlib import (
     decode,
     run_many,
 )
-from chatlib.many.jobs import Job, digest_of
+from chatlib.many.jobs import Job, request_digest
 from chatlib.many.result_lines import error_line, is_result, read_error
 from chatlib.many.results_file import ResultsFile
 from chatlib.testing import error, fault, raw
@@ -72,7 +72,7 @@ async def test_lines(form: Any, tmp_path: Path) -> None:
     assert expected.items() <= refused["error"].items()
     assert (None, "APITimeoutError") == (lost["response"], lost["error"]["class"])
     assert ["a", "b", "c"] == [line["custom_id"] for line in (good, refused, lost)]
-    assert [digest_of(ask(name)) for name in "abc"] == [
+    assert [request_digest(ask(name)) for name in "abc"] == [
         line["digest"] for line in (good, refused, lost)
     ]
     assert 3 == len({line["id"] for line in (good, refused, lost)})
@@ -540,15 +540,15 @@ def test_digests() -> None:
         {**base, "seed": object()},
         {**base, "seed": float("nan")},
     ]
-    assert {digest_of(base)} == {digest_of(params) for params in same}
-    assert len(other) + 1 == len({digest_of(params) for params in [base, *other]})
-    assert digest_of({**base, "seed": object()}) == digest_of({**base, "seed": object()})
+    assert {request_digest(base)} == {request_digest(params) for params in same}
+    assert len(other) + 1 == len({request_digest(params) for params in [base, *other]})
+    assert request_digest({**base, "seed": object()}) == request_digest({**base, "seed": object()})
 
 
 def test_digest_stays() -> None:
     """It is the same in each version: files are resumed by it."""
     expected = "de4ca6a9fdd3ab2a1680ce66d1907e40"
-    assert expected == digest_of(ask("a", temperature=1, response_format={"type": "text"}))
+    assert expected == request_digest(ask("a", temperature=1, response_format={"type": "text"}))
 
 
 def test_both_forms_share_files(tmp_path: Path) -> None:

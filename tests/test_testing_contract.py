@@ -14,8 +14,8 @@ import pytest
 from chatlib import HttpRequest, HttpResponse, Timeout, TransportError
 from chatlib.testing.async_contract import AsyncTransportContract
 from chatlib.testing.contract import TransportContract
-from chatlib.testing.contract.blocking import Blocking
-from chatlib.testing.contract.scenarios import Silent, becomes, cancelled, run
+from chatlib.testing.contract.blocking import BlockingTransport
+from chatlib.testing.contract.scenarios import SilentListener, cancel_when, eventually, run
 from chatlib.testing.loopback import Server, Unreachable
 from chatlib.transports.urllib3 import Urllib3Transport
 
@@ -40,7 +40,7 @@ class DeafContract(AsyncTransportContract):
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits of half a second."""
     for module in ("scenarios", "base", "messages", "connections", "async_transport"):
-        monkeypatch.setattr(f"chatlib.testing.contract.{module}.LONGEST", 0.5)
+        monkeypatch.setattr(f"chatlib.testing.contract.{module}.TIME_LIMIT", 0.5)
 
 
 @pytest.mark.usefixtures("_short")
@@ -58,14 +58,14 @@ def test_a_transport_that_never_answers(scenario: str) -> None:
 
 def test_nobody_comes() -> None:
     """Whoever asks whether an address was left is told, though nobody ever came to it."""
-    with Silent() as silent:
+    with SilentListener() as silent:
         assert not silent.is_left(0.05)
         assert not silent.is_reached()
 
 
 def test_silence_ends() -> None:
     """A silent address hangs up in the end."""
-    with Silent(0.3) as silent:
+    with SilentListener(0.3) as silent:
         host, port = silent.address.split(":")
         with socket.create_connection((host, int(port)), timeout=10) as conn:
             assert b"" == conn.recv(1)
@@ -75,7 +75,7 @@ def test_silence_ends() -> None:
 
 def test_leaving_silence() -> None:
     """A client that leaves is seen."""
-    with Silent() as silent:
+    with SilentListener() as silent:
         host, port = silent.address.split(":")
         socket.create_connection((host, int(port)), timeout=10).close()
         assert silent.is_left()
@@ -141,17 +141,17 @@ def test_what_a_coroutine_gives() -> None:
 def test_a_cancellation_that_does_not_come_through(work: Callable[[Any], Any]) -> None:
     """It is seen, and not waited for."""
     with pytest.raises(AssertionError):
-        run(cancelled(work(HttpRequest("GET", "http://any.test/")), lambda: True))
+        run(cancel_when(work(HttpRequest("GET", "http://any.test/")), lambda: True))
 
 
 def test_a_condition_that_never_holds() -> None:
     """It is given up."""
-    assert not run(becomes(lambda: False, 0.05))
+    assert not run(eventually(lambda: False, 0.05))
 
 
 def test_a_blocking_transport_that_does_not_end() -> None:
     """It fails; the loop is left to itself."""
-    blocking = Blocking(Deaf(), longest=0.2)
+    blocking = BlockingTransport(Deaf(), timeout=0.2)
     with pytest.raises(AssertionError, match="not come to an end"):
         blocking.send(HttpRequest("GET", "http://any.test/"))
 

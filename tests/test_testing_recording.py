@@ -39,7 +39,7 @@ from chatlib.testing import (
     serve,
     stream,
 )
-from chatlib.testing.exchanges import Eraser
+from chatlib.testing.exchanges import Redactor
 from chatlib.transports.requests import RequestsTransport
 from tests.faces import run_threads
 
@@ -209,24 +209,24 @@ def test_key_in_several_pieces(cut: int) -> None:
     """It is struck out where it begins; all other bytes stay in their pieces."""
     whole = f"ab{KEY}cd{KEY}{KEY}ef".encode()
     pieces = [whole[at : at + cut] for at in range(0, len(whole), cut)]
-    struck = Eraser(request()).pieces(pieces)
+    struck = Redactor(request()).redact_pieces(pieces)
     assert b"ab***cd******ef" == b"".join(struck)
     assert len(pieces) == len(struck)
 
 
 def test_short_keys_are_words() -> None:
     """A key such as "test" is no secret, and does not blot out what is asked."""
-    eraser = Eraser(HttpRequest("GET", URL, {"Authorization": "Bearer test"}))
-    assert "a test" == eraser.text("a test")
-    assert "a test" == Eraser().text("a test")
+    redactor = Redactor(HttpRequest("GET", URL, {"Authorization": "Bearer test"}))
+    assert "a test" == redactor.redact_text("a test")
+    assert "a test" == Redactor().redact_text("a test")
 
 
 def test_keys_with_odd_characters_are_struck_out() -> None:
     """As they are written in JSON, and in URLs, too."""
     key = 'sk/"quoted"\\+='
-    eraser = Eraser(HttpRequest("GET", URL, {"api-key": key}))
-    assert b'["***"]' == eraser.pieces([json.dumps([key]).encode()])[0]
-    assert "/x?y=***" == eraser.text("/x?y=sk%2F%22quoted%22%5C%2B%3D")
+    redactor = Redactor(HttpRequest("GET", URL, {"api-key": key}))
+    assert b'["***"]' == redactor.redact_pieces([json.dumps([key]).encode()])[0]
+    assert "/x?y=***" == redactor.redact_text("/x?y=sk%2F%22quoted%22%5C%2B%3D")
 
 
 def test_key_in_a_body_does_not_hinder_replay(path: Path) -> None:

@@ -29,7 +29,7 @@ from chatlib.testing import (
     stream,
 )
 from chatlib.testing.bodies import Body
-from chatlib.testing.limits import TokenCounter, duration
+from chatlib.testing.limits import TokenCounter, format_duration
 from tests.test_package import IO_LIBRARIES, loaded_after
 
 URL = "https://h.test/v1/chat/completions"
@@ -89,7 +89,7 @@ def test_a_response_that_is_given_again_is_not_changed() -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     """They are written as OpenAI writes them, and can be read back."""
-    assert text == duration(seconds)
+    assert text == format_duration(seconds)
     read = RateLimits.from_headers({"x-ratelimit-reset-tokens": text}).reset_tokens
     assert read is not None
     assert seconds <= read < seconds + 1

@@ -12,7 +12,7 @@ import pytest
 
 from chatlib import HttpRequest, HttpResponse, OpenAI, TransportError, joined
 from chatlib.testing import InMemoryServer, answer, completion, error, fault, raw, stream
-from chatlib.testing.store import Store, operation_of
+from chatlib.testing.store import Store, match_route
 from tests.faces import run_threads
 
 BASE = "https://h.test/v1"
@@ -73,7 +73,7 @@ def with_five() -> tuple[InMemoryServer, list[str]]:
 )
 def test_operations(method: str, path: str, name: str, completion_id: str) -> None:
     """Told by method and path, whatever the base URL is."""
-    operation = operation_of(HttpRequest(method, "http://h" + path))
+    operation = match_route(HttpRequest(method, "http://h" + path))
     assert operation is not None
     assert (name, completion_id) == (operation.name, operation.id)
 
@@ -92,7 +92,7 @@ def test_operations(method: str, path: str, name: str, completion_id: str) -> No
 )
 def test_no_operations(method: str, path: str) -> None:
     """Everything else is left to the script."""
-    assert operation_of(HttpRequest(method, "http://h" + path)) is None
+    assert match_route(HttpRequest(method, "http://h" + path)) is None
 
 
 # Create

@@ -8,7 +8,7 @@ from typing import Any
 from chatlib import AsyncTransport, Transport
 from chatlib.testing.async_contract import AsyncTransportContract
 from chatlib.testing.contract import TransportContract, Unsupported
-from chatlib.testing.contract.in_memory import InMemoryWire
+from chatlib.testing.contract.in_memory import InMemoryLoopback
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.threads import ThreadTransport
@@ -37,7 +37,7 @@ class TestInMemoryServer(TransportContract):
     sockets = False
 
     def serve(self, *replies: Any, **tls: Any) -> AbstractContextManager[Any]:
-        self.wire = InMemoryWire(*replies)
+        self.wire = InMemoryLoopback(*replies)
         return self.wire
 
     def make(self, **settings: Any) -> Transport:

@@ -4,5 +4,5 @@ The two forms, :func:`~chatlib.many.threads.run_many` and :func:`~chatlib.many.t
 one short loop each, which starts calls and waits for them. What they obey is said once, and does
 nothing to the world: ``asked`` says which request is which, ``flow`` when the next may begin and
 which result is next, ``lines`` what a result is in a file. ``file`` keeps the file, ``progress``
-shows the bar, and ``plan`` puts them together for the loops.
+shows the bar, and ``scheduler`` puts them together for the loops.
 """

@@ -38,7 +38,7 @@ class Job:
     digest: str
 
 
-class Intake:
+class JobFactory:
     """Makes a job of each request, in their order.
 
     Args:
@@ -50,7 +50,7 @@ class Intake:
         self._index = 0
         self._times: Counter[str] = Counter()
 
-    def job(self, request: Mapping[str, object]) -> Job:
+    def create(self, request: Mapping[str, object]) -> Job:
         """The next job.
 
         Raises:
@@ -60,7 +60,7 @@ class Intake:
         index = self._index
         custom_id, given = split_request(request, index)
         params = {**self._shared, **given}
-        digest = digest_of(params)
+        digest = request_digest(params)
         name = custom_id or digest[:16]
         self._times[name] += 1
         if self._times[name] > 1:
@@ -86,7 +86,7 @@ def split_request(request: Mapping[str, object], index: int) -> tuple[str | None
             f"request {index} is a {type(request).__name__}; it must be a dict of parameters, "
             'such as {"model": "gpt-5", "messages": [...]}'
         )
-    params = {name: held(value) for name, value in request.items()}
+    params = {name: materialize(value) for name, value in request.items()}
     custom_id = params.pop("custom_id", None)
     if custom_id is not None and not (isinstance(custom_id, str) and custom_id):
         raise TypeError(f"request {index} has the custom_id {custom_id!r}; it must be a text")
@@ -98,19 +98,19 @@ def split_request(request: Mapping[str, object], index: int) -> tuple[str | None
     return custom_id, params
 
 
-def held(value: Any) -> Any:
+def materialize(value: Any) -> Any:
     """A value that can be read more than once: what can't, such as a generator, becomes a list."""
     if type(value) is dict:  # a tool is a dict too, and more
-        return {name: held(item) for name, item in value.items()}
+        return {name: materialize(item) for name, item in value.items()}
     if type(value) is list or isinstance(value, Iterator):
-        return [held(item) for item in value]
+        return [materialize(item) for item in value]
     return value
 
 
-def digest_of(params: Mapping[str, Any]) -> str:
+def request_digest(params: Mapping[str, Any]) -> str:
     """A digest of what a request asks, the same in each run of a program.
 
-    >>> digest_of({"model": "m", "messages": []}) == digest_of({"messages": [], "model": "m"})
+    >>> request_digest({"model": "m", "messages": []}) == request_digest({"messages": [], "model": "m"})
     True
     """
     options, body = split_options(params)

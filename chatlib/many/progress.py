@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from chatlib.many.result import Result
 
 
-class Bar:
+class ProgressBar:
     """A bar that counts results. It appears with the first one that is asked for.
 
     Args:
@@ -32,7 +32,7 @@ class Bar:
                 "progress=True needs the package rich: pip install 'chatlib[progress]'"
             ) from None
         self._failed = self._resumed = 0
-        self._bar = progress.Progress(
+        self._progress = progress.Progress(
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TimeElapsedColumn(),
@@ -43,13 +43,13 @@ class Bar:
             # What the program prints goes above the bar; into a file or pipe, where it went before.
             redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
         )
-        self._task = self._bar.add_task("", total=total)
+        self._task = self._progress.add_task("", total=total)
 
     def start(self) -> None:
         """Show it."""
         self._process = os.getpid()
-        _shown.add(self)
-        self._bar.start()
+        _visible.add(self)
+        self._progress.start()
 
     def count(self, result: Result[Any]) -> None:
         """A result has come."""
@@ -60,32 +60,32 @@ class Bar:
             for number, what in ((self._failed, "failed"), (self._resumed, "resumed"))
             if number
         ]
-        self._bar.update(self._task, advance=1, description=", ".join(told))
+        self._progress.update(self._task, advance=1, description=", ".join(told))
 
     def close(self) -> None:
         """Leave it as it is. May be called again."""
-        if self in _shown and self._process == os.getpid():
-            self._bar.stop()
-        _shown.discard(self)
+        if self in _visible and self._process == os.getpid():
+            self._progress.stop()
+        _visible.discard(self)
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """:meth:`close`, from a finalizer: another thread waits for the locks of the terminal."""
-        if self in _shown and not sys.is_finalizing():
+        if self in _visible and not sys.is_finalizing():
             with suppress(RuntimeError):  # the interpreter is ending
                 _thread.start_new_thread(self.close, ())
 
 
-_shown: set[Bar] = set()
+_visible: set[ProgressBar] = set()
 """Those that are on the terminal."""
 
 
 @atexit.register
 def _close_all() -> None:
-    for bar in list(_shown):
+    for bar in list(_visible):
         bar.close()
 
 
-def bar_for(total: int | None) -> Bar | None:
+def make_progress_bar(total: int | None) -> ProgressBar | None:
     """A bar, where there is a terminal to show it on.
 
     Raises:
@@ -93,4 +93,4 @@ def bar_for(total: int | None) -> Bar | None:
     """
     if sys.stderr is None or not sys.stderr.isatty():
         return None
-    return Bar(total)
+    return ProgressBar(total)

@@ -28,8 +28,8 @@ from chatlib.wire.error_bodies import error_from_response
 START = b'{"id":'
 """How each line begins that was written here."""
 
-_APART = {"message", "request", "response", "completion"}
-_UNSAID = {
+_NOT_STORED = {"message", "request", "response", "completion"}
+_DEFAULT_ATTRIBUTES = {
     **dict.fromkeys("body request response completion code param type status_code".split()),
     "request_id": None,
     "attempts": 1,
@@ -40,10 +40,10 @@ _UNSAID = {
 # Written ----------------------------------------------------------------------------------------
 
 
-def _unwritable(answer: Any, why: Exception) -> APIResponseValidationError:
+def _write_error(answer: Any, why: Exception) -> APIResponseValidationError:
     message = (
         "The answer can't be written to the file of results: "
-        f"{type(why).__name__}: {_words(why)[:200]}"
+        f"{type(why).__name__}: {_message_of(why)[:200]}"
     )
     error = APIResponseValidationError(None, None, message=message)
     if isinstance(answer, (ChatCompletion, ToolRun)):
@@ -68,7 +68,7 @@ def answer_line(job: Job, answer: Any) -> bytes:
             response = {"status_code": 200, "request_id": None, "body": answer}
             return _line(job, kind="json", response=response)
     except Exception as error:  # whatever a server can bring about, it ends no run
-        raise _unwritable(answer, error) from error
+        raise _write_error(answer, error) from error
     raise TypeError(
         f"the call returned a {type(answer).__name__}, which a file of results can't give "
         "back; let it return a completion, a ToolRun or JSON values, or leave results= out"
@@ -85,7 +85,7 @@ def _is_json(value: Any) -> bool:
     return value is None or kind in (str, int, float, bool)
 
 
-def _words(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     try:
         return str(error)
     except Exception:  # whose own words are broken
@@ -94,7 +94,7 @@ def _words(error: Exception) -> str:
 
 def error_line(job: Job, error: Exception) -> bytes:
     """The line for what a call raised."""
-    said = {"code": None, "message": _words(error), "class": type(error).__name__}
+    said = {"code": None, "message": _message_of(error), "class": type(error).__name__}
     try:
         return _error_line(job, error, dict(said))
     except Exception:  # what it carries can't be written; what it says can
@@ -135,7 +135,7 @@ def _json_of(error: Exception) -> dict[str, Any]:
     """What is known of an error, as far as JSON can say it."""
     fields = {}
     for name, value in vars(error).items():
-        if name not in _APART:
+        if name not in _NOT_STORED:
             try:
                 fields[name] = to_request(value)
             except (TypeError, ValueError):
@@ -183,7 +183,7 @@ def read_line(line: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[Any, 
     except Exception as error:
         found = OpenAIError(
             f"the line of {line['custom_id']!r} in the file of results can't be read: "
-            f"{type(error).__name__}: {_words(error)[:200]}"
+            f"{type(error).__name__}: {_message_of(error)[:200]}"
         )
         found.__cause__ = error
         return None, found
@@ -204,7 +204,7 @@ def read_error(line: Mapping[str, Any]) -> Exception:
         return OpenAIError(f"{name}: {message}")
     error = cls.__new__(cls, message)
     if issubclass(cls, APIError):
-        fields = {**_UNSAID, **fields, "message": message}
+        fields = {**_DEFAULT_ATTRIBUTES, **fields, "message": message}
         if isinstance(body, dict) and "error" in body:
             fields.update(body=body["error"], response=_http(response))
     elif issubclass(cls, OpenAIError) and isinstance(body, dict):

@@ -29,7 +29,7 @@ from chatlib.wire.codec import from_json
 EXIT_SECONDS = 5.0
 """How long the end of a program waits for requests of runs that were dropped."""
 
-_left: set[ResultsFile] = set()
+_pending: set[ResultsFile] = set()
 """The files of runs that were dropped, which their last requests still write to."""
 _DEPTH = MOST_DEPTH + 20  # of a line, in which an answer stands
 
@@ -68,7 +68,7 @@ class ResultsFile:
         self._fd: int | None = None
         self._reader: IO[bytes] | None = None
         self._writers: Collection[threading.Thread] = ()
-        wait_for_left(self.path)
+        wait_for_pending(self.path)
         try:
             self._open()
             if not self._scan():
@@ -127,14 +127,14 @@ class ResultsFile:
         has stopped while it wrote a line never lets go of the lock.
         """
         self._closing = True
-        _left.discard(self)
+        _pending.discard(self)
         self._close_if_asked()
 
-    def leave_to(self, writers: Collection[threading.Thread]) -> None:
+    def close_after(self, writers: Collection[threading.Thread]) -> None:
         """Note which threads will still write to it, the last of which closes it."""
         if not self._closing:
             self._writers = writers
-            _left.add(self)
+            _pending.add(self)
 
     def _close_if_asked(self) -> None:
         # Asked before the lock is tried, and looked at after it was let go: so one of two threads
@@ -210,7 +210,7 @@ class ResultsFile:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(made, stat.S_IMODE(os.fstat(self._fd).st_mode))
-        if self._locked:  # held until the new file is in place
+        if self._locked:  # materialize until the new file is in place
             os.replace(made, self.path)
             self._close_now()
         else:  # Windows replaces no file that is open
@@ -218,7 +218,7 @@ class ResultsFile:
             os.replace(made, self.path)
 
 
-def wait_for_left(path: str | None = None, seconds: float | None = None) -> None:
+def wait_for_pending(path: str | None = None, seconds: float | None = None) -> None:
     """Wait until runs that were dropped have written their last results.
 
     Args:
@@ -226,15 +226,15 @@ def wait_for_left(path: str | None = None, seconds: float | None = None) -> None
         seconds: For how long, at most.
     """
     end = None if seconds is None else time.monotonic() + seconds
-    for file in list(_left):
+    for file in list(_pending):
         if path in (None, file.path):
             for thread in list(file._writers):
                 thread.join(None if end is None else max(end - time.monotonic(), 0))
 
 
 @atexit.register
-def _write_what_is_left() -> None:
-    wait_for_left(seconds=EXIT_SECONDS)
+def _write_what_is_released() -> None:
+    wait_for_pending(seconds=EXIT_SECONDS)
 
 
 def _sync_folder(folder: str) -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Mapping, Sized
 from typing import Any, TypedDict
 
 from chatlib.errors import APIResponseValidationError
-from chatlib.many.flow import Flow
-from chatlib.many.jobs import Intake, Job
-from chatlib.many.progress import bar_for
+from chatlib.many.jobs import Job, JobFactory
+from chatlib.many.progress import make_progress_bar
 from chatlib.many.result import Result
 from chatlib.many.result_lines import answer_line, error_line, read_line
 from chatlib.many.results_file import ResultsFile
+from chatlib.many.window import ResultWindow
 from chatlib.structured.completions import is_typed
 
 
@@ -42,7 +42,7 @@ class ManyOptions(TypedDict, total=False):
     progress: bool
 
 
-class Plan:
+class Scheduler:
     """A run that is about to be made, or is being made.
 
     Args:
@@ -75,10 +75,10 @@ class Plan:
                 f"requests is a {type(requests).__name__}; it must be an iterable of dicts"
             )
         self.call = call if call is not None else default_call(client)
-        self.flow: Flow[Result[Any]] = Flow(concurrency, ordered=ordered)
-        self._intake = Intake(shared)
+        self.window: ResultWindow[Result[Any]] = ResultWindow(concurrency, ordered=ordered)
+        self._jobs = JobFactory(shared)
         total = len(requests) if isinstance(requests, Sized) else None
-        self._bar = bar_for(total) if progress else None
+        self._progress = make_progress_bar(total) if progress else None
         self._file = (
             ResultsFile(results, retry_failed=retry_failed, fsync=fsync)
             if results is not None
@@ -87,8 +87,8 @@ class Plan:
 
     def start(self) -> None:
         """The first result is asked for."""
-        if self._bar is not None:
-            self._bar.start()
+        if self._progress is not None:
+            self._progress.start()
 
     def take(self, request: Mapping[str, object]) -> Job | None:
         """What is to be done about a request; None where its result stands in the file.
@@ -96,8 +96,8 @@ class Plan:
         Raises:
             TypeError, ValueError: the request can't be told from others.
         """
-        job = self._intake.job(request)
-        self.flow.begin()
+        job = self._jobs.create(request)
+        self.window.start()
         line = self._file.find(job) if self._file is not None else None
         if line is None:
             return job
@@ -105,7 +105,7 @@ class Plan:
         self.finish(_result(job, error, answer, resumed=True))
         return None
 
-    def answered(self, job: Job, answer: Any) -> Result[Any]:
+    def record_answer(self, job: Job, answer: Any) -> Result[Any]:
         """The result of a call that returned. It is in the file when this returns.
 
         An answer that can't be written, as it is nested too deeply, say, is a failed request; and
@@ -115,11 +115,11 @@ class Plan:
             try:
                 line = answer_line(job, answer)
             except APIResponseValidationError as error:
-                return self.failed(job, error)
+                return self.record_error(job, error)
             self._file.append(line)
         return _result(job, None, answer)
 
-    def failed(self, job: Job, error: Exception) -> Result[Any]:
+    def record_error(self, job: Job, error: Exception) -> Result[Any]:
         """The result of a call that raised. It is in the file when this returns."""
         if self._file is not None:
             self._file.append(error_line(job, error))
@@ -127,30 +127,30 @@ class Plan:
 
     def finish(self, result: Result[Any]) -> None:
         """A result has come, and waits for its turn."""
-        self.flow.finish(result.index, result)
-        if self._bar is not None:
-            self._bar.count(result)
+        self.window.finish(result.index, result)
+        if self._progress is not None:
+            self._progress.count(result)
 
     def close(self) -> None:
         """Close the file and the bar. May be called again."""
         try:
-            if self._bar is not None:
-                self._bar.close()
+            if self._progress is not None:
+                self._progress.close()
         finally:
             if self._file is not None:
                 self._file.close()
 
-    def leave(self, writers: Collection[threading.Thread] = ()) -> None:
+    def release(self, writers: Collection[threading.Thread] = ()) -> None:
         """:meth:`close`, from a finalizer: it waits for nothing.
 
         Args:
             writers: The threads that will still write results, the last of which calls this again.
         """
-        if self._bar is not None:
-            self._bar.leave()
+        if self._progress is not None:
+            self._progress.release()
         if self._file is not None:
             if writers:
-                self._file.leave_to(writers)
+                self._file.close_after(writers)
             else:
                 self._file.close()
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 from chatlib.http import omit, running_loop
 from chatlib.many.jobs import Job
 from chatlib.many.result import Result
-from chatlib.many.scheduler import ManyOptions, Plan
+from chatlib.many.scheduler import ManyOptions, Scheduler
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -44,9 +44,9 @@ class AsyncResults(Generic[R_co]):
     ``break``, that is) does the same, without waiting.
     """
 
-    def __init__(self, plan: Plan, requests: Requests) -> None:
-        self._plan = plan
-        self._items = _results(plan, requests)
+    def __init__(self, scheduler: Scheduler, requests: Requests) -> None:
+        self._scheduler = scheduler
+        self._items = _results(scheduler, requests)
 
     def __aiter__(self) -> Self:
         return self
@@ -56,12 +56,12 @@ class AsyncResults(Generic[R_co]):
 
     async def aclose(self) -> None:
         """Stop; cancel the requests that run; close the file. May be called again."""
-        self._plan.flow.ended = True
+        self._scheduler.window.ended = True
         try:
             await self._items.aclose()
         except RuntimeError:  # another task iterates it; nothing begins any more, and it ends there
             return
-        self._plan.close()
+        self._scheduler.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,7 +76,7 @@ class AsyncResults(Generic[R_co]):
 
     def __del__(self) -> None:
         if hasattr(self, "_items"):
-            self._plan.leave()
+            self._scheduler.release()
 
 
 @overload
@@ -130,12 +130,12 @@ def arun_many(
         ImportError: a progress bar is asked for, and ``rich`` is not installed.
     """
     shared = {"response_format": response_format} if response_format is not omit else {}
-    return AsyncResults(Plan(client, requests, call, shared, **options), requests)
+    return AsyncResults(Scheduler(client, requests, call, shared, **options), requests)
 
 
-async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any], None]:
+async def _results(scheduler: Scheduler, requests: Requests) -> AsyncGenerator[Result[Any], None]:
     running_loop()
-    flow = plan.flow
+    window = scheduler.window
     ended: asyncio.Queue[asyncio.Task[Any]] = asyncio.Queue()
     tasks: set[asyncio.Task[Any]] = set()
     taking: asyncio.Task[Any] | None = None
@@ -148,9 +148,9 @@ async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any]
 
     def take(request: Any) -> None:
         if request is _END:
-            flow.ended = True
-        elif (job := plan.take(request)) is not None:
-            begin(_perform(plan, job))
+            window.ended = True
+        elif (job := scheduler.take(request)) is not None:
+            begin(_perform(scheduler, job))
 
     async def wait() -> None:
         nonlocal taking
@@ -160,21 +160,21 @@ async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any]
             taking = None
             take(task.result())
         else:
-            plan.finish(task.result())
+            scheduler.finish(task.result())
 
     try:
-        plan.start()
+        scheduler.start()
         later = aiter(requests) if isinstance(requests, AsyncIterable) else None
         now = iter(requests) if not isinstance(requests, AsyncIterable) else None
         while True:
             while not ended.empty():
                 await wait()
-            while taking is None and flow.may_begin():
+            while taking is None and window.can_start():
                 if later is not None:
                     taking = begin(_next(later))
                 elif now is not None:
                     take(next(now, _END))
-            if (result := flow.pop()) is not None:
+            if (result := window.pop()) is not None:
                 yield result
             elif tasks:
                 await wait()
@@ -186,21 +186,21 @@ async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any]
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:
-            plan.close()
+            scheduler.close()
 
 
 async def _next(requests: AsyncIterator[Any]) -> Any:
     return await anext(requests, _END)
 
 
-async def _perform(plan: Plan, job: Job) -> Result[Any]:
+async def _perform(scheduler: Scheduler, job: Job) -> Result[Any]:
     try:
-        answer = plan.call(**job.params)
+        answer = scheduler.call(**job.params)
         awaited = isinstance(answer, Awaitable)
         if awaited:
             answer = await answer
     except Exception as error:
-        return plan.failed(job, error)
+        return scheduler.record_error(job, error)
     if not awaited:
         raise TypeError("the call is not asynchronous: use run_many()")
-    return plan.answered(job, answer)
+    return scheduler.record_answer(job, answer)

@@ -11,7 +11,7 @@ from chatlib.client.closing import Closing
 from chatlib.http import omit
 from chatlib.many.jobs import Job
 from chatlib.many.result import Result
-from chatlib.many.scheduler import ManyOptions, Plan
+from chatlib.many.scheduler import ManyOptions, Scheduler
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -39,10 +39,10 @@ class Results(Closing, Generic[R_co]):
     waits for nothing.
     """
 
-    def __init__(self, plan: Plan, requests: Iterable[Mapping[str, object]]) -> None:
-        self._plan = plan
-        self._workers = _Workers(plan)
-        self._items = _results(plan, self._workers, requests)
+    def __init__(self, scheduler: Scheduler, requests: Iterable[Mapping[str, object]]) -> None:
+        self._scheduler = scheduler
+        self._workers = _Workers(scheduler)
+        self._items = _results(scheduler, self._workers, requests)
 
     def __iter__(self) -> Self:
         return self
@@ -56,7 +56,7 @@ class Results(Closing, Generic[R_co]):
             try:
                 self._workers.wait()
             finally:
-                self._plan.close()
+                self._scheduler.close()
 
     def __exit__(
         self,
@@ -69,17 +69,17 @@ class Results(Closing, Generic[R_co]):
         elif issubclass(kind, GeneratorExit):  # which may come of a finalizer
             self.__del__()
         elif self._stop():
-            self._workers.forget()
-            self._plan.close()
+            self._workers.abandon()
+            self._scheduler.close()
 
     def __del__(self) -> None:
         # It must wait for nothing.
         if hasattr(self, "_items") and self._stop():
-            self._workers.leave()
+            self._workers.release()
 
     def _stop(self) -> bool:
         """Begin nothing any more; False where another thread iterates, and so will end the run."""
-        self._plan.flow.ended = True
+        self._scheduler.window.ended = True
         try:
             self._items.close()
         except ValueError:
@@ -155,19 +155,19 @@ def run_many(
     1 Error code: 400 - no
     """
     shared = {"response_format": response_format} if response_format is not omit else {}
-    return Results(Plan(client, requests, call, shared, **options), requests)
+    return Results(Scheduler(client, requests, call, shared, **options), requests)
 
 
 class _Workers:
     """The threads of a run, one for each request."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
         self._ended: SimpleQueue[tuple[int, Result[Any] | BaseException]] = SimpleQueue()
         self._threads: dict[int, threading.Thread] = {}
         # Which of them have not ended: no lock guards it, as each operation on it is atomic.
         self._busy: set[int] = set()
-        self._is_left = False
+        self._is_released = False
 
     def start(self, job: Job) -> None:
         """Make a request, in a thread of its own."""
@@ -185,17 +185,17 @@ class _Workers:
 
     def _work(self, job: Job) -> None:
         try:
-            self._ended.put((job.index, _perform(self._plan, job)))
+            self._ended.put((job.index, _perform(self._scheduler, job)))
         except BaseException as error:
             self._ended.put((job.index, error))
         self._busy.discard(job.index)
-        self._close_if_left()
+        self._release_if_done()
 
-    def some_have_ended(self) -> bool:
-        """Whether :meth:`next_ended` would not wait."""
+    def has_finished(self) -> bool:
+        """Whether :meth:`next_finished` would not wait."""
         return not self._ended.empty()
 
-    def next_ended(self) -> Result[Any]:
+    def next_finished(self) -> Result[Any]:
         """The result of the next request that has ended.
 
         Raises:
@@ -212,42 +212,42 @@ class _Workers:
         while self._threads:
             self._threads.popitem()[1].join()
 
-    def forget(self) -> None:
+    def abandon(self) -> None:
         """Leave the threads to themselves; what they still bring is lost."""
         self._threads.clear()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Have the last of the threads close the file, without waiting."""
-        self._is_left = True
-        self._plan.leave(self._threads.values())
-        self._close_if_left()
+        self._is_released = True
+        self._scheduler.release(self._threads.values())
+        self._release_if_done()
 
-    def _close_if_left(self) -> None:
+    def _release_if_done(self) -> None:
         # Noted before it is looked at, both here and there: so one of two threads closes the file.
-        if self._is_left and not self._busy:
-            self._plan.leave()
+        if self._is_released and not self._busy:
+            self._scheduler.release()
 
 
 def _results(
-    plan: Plan, workers: _Workers, requests: Iterable[Mapping[str, object]]
+    scheduler: Scheduler, workers: _Workers, requests: Iterable[Mapping[str, object]]
 ) -> Generator[Result[Any], None, None]:
-    flow = plan.flow
+    window = scheduler.window
     try:
-        plan.start()
+        scheduler.start()
         source = iter(requests)
         while True:
-            while workers.some_have_ended():
-                plan.finish(workers.next_ended())
-            while flow.may_begin():
+            while workers.has_finished():
+                scheduler.finish(workers.next_finished())
+            while window.can_start():
                 request = next(source, _END)
                 if request is _END:
-                    flow.ended = True
-                elif (job := plan.take(request)) is not None:
+                    window.ended = True
+                elif (job := scheduler.take(request)) is not None:
                     workers.start(job)
-            if (result := flow.pop()) is not None:
+            if (result := window.pop()) is not None:
                 yield result
-            elif flow.running:
-                plan.finish(workers.next_ended())
+            elif window.running:
+                scheduler.finish(workers.next_finished())
             else:
                 break
     except GeneratorExit:  # whoever closed or dropped the results sees to what runs
@@ -257,19 +257,19 @@ def _results(
             if isinstance(error, Exception):
                 workers.wait()
             else:
-                workers.forget()
+                workers.abandon()
         finally:
-            plan.close()
+            scheduler.close()
         raise
-    plan.close()
+    scheduler.close()
 
 
-def _perform(plan: Plan, job: Job) -> Result[Any]:
+def _perform(scheduler: Scheduler, job: Job) -> Result[Any]:
     try:
-        answer = plan.call(**job.params)
+        answer = scheduler.call(**job.params)
     except Exception as error:
-        return plan.failed(job, error)
+        return scheduler.record_error(job, error)
     if isinstance(answer, Awaitable):
         getattr(answer, "close", lambda: None)()
         raise TypeError("the call is asynchronous, and gives no answer here: use arun_many()")
-    return plan.answered(job, answer)
+    return scheduler.record_answer(job, answer)

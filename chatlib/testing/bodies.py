@@ -68,51 +68,53 @@ def steps_of(body: bytes | Iterable[bytes] | AsyncIterable[bytes]) -> Iterator[S
     return iter(body)
 
 
-class Watcher:
+class BodyObserver:
     """Somebody who is told what passes through a body."""
 
-    def piece(self, piece: bytes) -> None:
+    def on_piece(self, piece: bytes) -> None:
         """A piece has come, and is about to be given to the reader."""
 
-    def ended(self, error: TransportError | None) -> None:
+    def on_end(self, error: TransportError | None) -> None:
         """The body has ended: well, or in this error."""
 
-    def left(self) -> None:
+    def on_close(self) -> None:
         """The reader is gone, whether the body had ended or not. May be told twice."""
 
 
-def watch(response: HttpResponse, watcher: Watcher) -> HttpResponse:
+def observe(response: HttpResponse, observer: BodyObserver) -> HttpResponse:
     """The response, with somebody watching its body. Its pauses stay what they are."""
     if isinstance(response.body, bytes):
-        watcher.piece(response.body)
-        watcher.ended(None)
-        watcher.left()
+        observer.on_piece(response.body)
+        observer.on_end(None)
+        observer.on_close()
         return response
     inner = response.on_close
 
     def closed() -> object:
-        watcher.left()
+        observer.on_close()
         return inner() if inner is not None else None
 
-    return attrs.evolve(response, body=_Watched(response.body, watcher), on_close=closed)
+    return attrs.evolve(response, body=_ObservedBody(response.body, observer), on_close=closed)
 
 
-class _Watched(Body):
-    def __init__(self, body: Iterable[bytes] | AsyncIterable[bytes], watcher: Watcher) -> None:
-        self._body, self._watcher = body, watcher
+class _ObservedBody(Body):
+    def __init__(
+        self, body: Iterable[bytes] | AsyncIterable[bytes], observer: BodyObserver
+    ) -> None:
+        self._body, self._observer = body, observer
 
     def steps(self) -> Iterator[Step]:
-        with _watched_by(self._watcher):
+        with _observed_by(self._observer):
             for step in steps_of(self._body):
                 if isinstance(step, bytes):
-                    self._watcher.piece(step)
+                    self._observer.on_piece(step)
                 yield step
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if isinstance(self._body, AsyncIterable) and not isinstance(self._body, Body):
-            with _watched_by(self._watcher):
+            with _observed_by(self._observer):
                 async for piece in self._body:
-                    self._watcher.piece(piece)
+                    self._observer.on_piece(piece)
                     yield piece
         else:
             async for piece in super().__aiter__():
@@ -120,12 +122,12 @@ class _Watched(Body):
 
 
 @contextlib.contextmanager
-def _watched_by(watcher: Watcher) -> Iterator[None]:
+def _observed_by(observer: BodyObserver) -> Iterator[None]:
     try:
         yield
-        watcher.ended(None)
+        observer.on_end(None)
     except TransportError as error:
-        watcher.ended(error)
+        observer.on_end(error)
         raise
     finally:
-        watcher.left()
+        observer.on_close()

@@ -21,20 +21,20 @@ _OF_THE_WIRE = frozenset(
 )
 
 
-def request_value(request: HttpRequest, eraser: Eraser) -> dict[str, Any]:
+def encode_request(request: HttpRequest, redactor: Redactor) -> dict[str, Any]:
     """A request as the file has it."""
     return {
         "method": request.method,
-        "url": eraser.text(redact_url(request.url)),
-        "headers": {k: eraser.text(v) for k, v in request.headers.redacted().items()},
-        **(body_value(request.content, eraser) if request.content else {}),
+        "url": redactor.redact_text(redact_url(request.url)),
+        "headers": {k: redactor.redact_text(v) for k, v in request.headers.redacted().items()},
+        **(encode_body(request.content, redactor) if request.content else {}),
     }
 
 
-def headers_value(headers: Headers, eraser: Eraser) -> dict[str, str]:
+def encode_headers(headers: Headers, redactor: Redactor) -> dict[str, str]:
     """The headers of a response as the file has them."""
     return {
-        name: eraser.text(redact_url(value) if name.lower() in _URLS else value)
+        name: redactor.redact_text(redact_url(value) if name.lower() in _URLS else value)
         for name, value in headers.redacted().items()
         if name.lower() not in _OF_THE_WIRE
     }
@@ -43,39 +43,39 @@ def headers_value(headers: Headers, eraser: Eraser) -> dict[str, str]:
 _URLS = ("location", "content-location")
 
 
-def error_value(error: TransportError, eraser: Eraser) -> dict[str, Any]:
+def encode_error(error: TransportError, redactor: Redactor) -> dict[str, Any]:
     """A failure of the connection as the file has it."""
     return {
         "kind": "timeout" if isinstance(error, TransportTimeout) else "connection",
-        "message": eraser.text(str(error)),
+        "message": redactor.redact_text(str(error)),
         "retryable": error.retryable,
     }
 
 
-def error_of(value: Mapping[str, Any]) -> TransportError:
+def decode_error(value: Mapping[str, Any]) -> TransportError:
     """The exception that the file has in this form."""
     kind = TransportTimeout if value["kind"] == "timeout" else TransportError
     return kind(value["message"], retryable=value.get("retryable", True))
 
 
-def body_value(body: bytes, eraser: Eraser) -> dict[str, Any]:
+def encode_body(body: bytes, redactor: Redactor) -> dict[str, Any]:
     """A whole body as the file has it: JSON as JSON, so that people can read it."""
     try:
-        value = eraser.value(json.loads(body, parse_constant=_no_constant))
+        value = redactor.redact_value(json.loads(body, parse_constant=_no_constant))
         json.dumps(value, allow_nan=False)  # a number too large for it was read as infinite
         return {"json": value}
     except (ValueError, RecursionError):
-        return bytes_value(eraser.pieces([body])[0])
+        return encode_bytes(redactor.redact_pieces([body])[0])
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def bytes_value(content: bytes) -> dict[str, str]:
+def encode_bytes(content: bytes) -> dict[str, str]:
     """Bytes as the file has them: as text, where they are UTF-8.
 
-    >>> bytes_value("日本".encode()), bytes_value("日本".encode()[:4])
+    >>> encode_bytes("日本".encode()), encode_bytes("日本".encode()[:4])
     ({'text': '日本'}, {'base64': '5pel5g=='})
     """
     try:
@@ -84,7 +84,7 @@ def bytes_value(content: bytes) -> dict[str, str]:
         return {"base64": base64.b64encode(content).decode()}
 
 
-def bytes_of(value: Mapping[str, Any]) -> bytes:
+def decode_bytes(value: Mapping[str, Any]) -> bytes:
     """The bytes that the file has in one of these forms."""
     if "json" in value:
         return json.dumps(value["json"]).encode()
@@ -99,11 +99,11 @@ SHORTEST_SECRET = 6
 """A key of fewer characters is none, but a word such as ``test``, and is left where it stands."""
 
 
-class Eraser:
+class Redactor:
     """Strikes the secrets of a request out of whatever echoes them.
 
     >>> request = HttpRequest("GET", "http://any", {"Authorization": "Bearer sk-secret"})
-    >>> Eraser(request).text("sk-secret is wrong")
+    >>> Redactor(request).redact_text("sk-secret is wrong")
     '*** is wrong'
     """
 
@@ -118,21 +118,21 @@ class Eraser:
         self._in_text = re.compile(pattern)
         self._in_bytes = re.compile(pattern.encode())
 
-    def text(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """A text without them."""
         return self._in_text.sub(HIDDEN, text)
 
-    def value(self, value: Any) -> Any:
+    def redact_value(self, value: Any) -> Any:
         """A JSON value without them."""
         if isinstance(value, str):
-            return self.text(value)
+            return self.redact_text(value)
         if isinstance(value, list):
-            return [self.value(item) for item in value]
+            return [self.redact_value(item) for item in value]
         if isinstance(value, dict):
-            return {self.text(name): self.value(item) for name, item in value.items()}
+            return {self.redact_text(name): self.redact_value(item) for name, item in value.items()}
         return value
 
-    def pieces(self, pieces: list[bytes]) -> list[bytes]:
+    def redact_pieces(self, pieces: list[bytes]) -> list[bytes]:
         """Bytes in pieces without them, also where one begins in a piece and ends in the next."""
         whole = b"".join(pieces)
         found = [match.span() for match in self._in_bytes.finditer(whole)]

@@ -11,15 +11,15 @@ import attrs
 
 from chatlib.headers import RateLimits
 
-MINUTE = 60.0
+DEFAULT_WINDOW = 60.0
 
-GENEROUS = RateLimits(limit_requests=10_000, limit_tokens=2_000_000)
+DEFAULT_LIMITS = RateLimits(limit_requests=10_000, limit_tokens=2_000_000)
 """What the headers speak of where no limits were asked for: counted, and never enforced."""
 
 Kind = Literal["requests", "tokens"]
 
 
-class Meter:
+class RateLimiter:
     """Counts requests and tokens against limits.
 
     Each limit has a window that begins with the first use and lasts as long as ``reset_requests``
@@ -33,13 +33,15 @@ class Meter:
 
     def __init__(self, limits: RateLimits | None, clock: Callable[[], float]) -> None:
         self._enforced = limits is not None
-        of = limits or GENEROUS
+        of = limits or DEFAULT_LIMITS
         given = {
             "requests": (of.limit_requests, of.remaining_requests, of.reset_requests),
             "tokens": (of.limit_tokens, of.remaining_tokens, of.reset_tokens),
         }
         self._windows = {
-            kind: _Window(limit, MINUTE if lasts is None else lasts, limit - _left(limit, left))
+            kind: _Window(
+                limit, DEFAULT_WINDOW if lasts is None else lasts, limit - _left(limit, left)
+            )
             for kind, (limit, left, lasts) in given.items()
             if limit is not None
         }
@@ -48,12 +50,12 @@ class Meter:
             if window.used:
                 window.since = clock()
 
-    def use(self, kind: Kind, count: int) -> None:
+    def consume(self, kind: Kind, count: int) -> None:
         """Take so many of them."""
         if kind in self._windows and count:
             self._windows[kind].use(count, self._clock())
 
-    def refused(self) -> tuple[str, float, int] | None:
+    def exceeded(self) -> tuple[str, float, int] | None:
         """What is used up, how many seconds that lasts, and its limit; None if nothing is."""
         now = self._clock()
         for kind, window in self._windows.items():
@@ -70,7 +72,7 @@ class Meter:
         for kind, window in self._windows.items():
             yield f"x-ratelimit-limit-{kind}", str(window.limit)
             yield f"x-ratelimit-remaining-{kind}", str(window.left(now))
-            yield f"x-ratelimit-reset-{kind}", duration(window.reset(now))
+            yield f"x-ratelimit-reset-{kind}", format_duration(window.reset(now))
 
 
 def _left(limit: int, left: int | None) -> int:
@@ -103,10 +105,10 @@ class _Window:
             self.since, self.used = None, 0
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds as OpenAI's headers write them; rounded up, to whole seconds from one on.
 
-    >>> [duration(n) for n in (0, 0.02, 1.5, 60, 360, 3600)]
+    >>> [format_duration(n) for n in (0, 0.02, 1.5, 60, 360, 3600)]
     ['0s', '20ms', '2s', '1m0s', '6m0s', '1h0m0s']
     """
     if 0 < seconds <= 0.999:

@@ -15,10 +15,18 @@ import attrs
 from chatlib.headers import Headers, RateLimits
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.redaction import private_frames
-from chatlib.testing.bodies import Watcher, watch
-from chatlib.testing.limits import Meter, TokenCounter
-from chatlib.testing.replies import Reply, answer, answering_as
-from chatlib.testing.store import Keeper, Name, Operation, Refusal, Store, body_of, operation_of
+from chatlib.testing.bodies import BodyObserver, observe
+from chatlib.testing.limits import RateLimiter, TokenCounter
+from chatlib.testing.replies import Reply, answer, use_completion_id
+from chatlib.testing.store import (
+    ErrorReply,
+    Name,
+    Route,
+    Store,
+    StoringObserver,
+    json_body,
+    match_route,
+)
 
 ReplyLike: TypeAlias = (
     "str | Mapping[str, Any] | HttpResponse | BaseException | Callable[[HttpRequest], object]"
@@ -74,12 +82,12 @@ class InMemoryServer:
         self.slept: list[float] = []
         """How long :meth:`sleep` was told to wait, call by call."""
         self._replies: deque[ReplyLike] = deque(replies)
-        self._others: dict[str, deque[ReplyLike]] = {}
+        self._scripts: dict[str, deque[ReplyLike]] = {}
         self._default = default
         self._stored = stored
         self._given = 0
-        self._ahead = 0.0
-        self._meter = Meter(limits, lambda: time.monotonic() + self._ahead)
+        self._skipped_seconds = 0.0
+        self._limiter = RateLimiter(limits, lambda: time.monotonic() + self._skipped_seconds)
         self._lock = threading.Lock()
         self._open: set[object] = set()
 
@@ -91,7 +99,7 @@ class InMemoryServer:
     @property
     def replies_left(self) -> int:
         """How many scripted replies are still to be given."""
-        return len(self._replies) + sum(map(len, self._others.values()))
+        return len(self._replies) + sum(map(len, self._scripts.values()))
 
     def add(self, *replies: ReplyLike, to: Name = "create") -> None:
         """Script more replies.
@@ -100,76 +108,76 @@ class InMemoryServer:
             to: The operation that they answer. Those to ``"retrieve"``, ``"update"``, ``"list"``,
                 ``"delete"`` and ``"messages"`` are given before the store is asked.
         """
-        script = self._replies if to == "create" else self._others.setdefault(to, deque())
+        script = self._replies if to == "create" else self._scripts.setdefault(to, deque())
         script.extend(replies)
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Keep the request and give the next reply; see :class:`chatlib.http.Transport`."""
         with private_frames():
-            call = self._came(request)
+            call = self._accept(request)
         with call:
             while not isinstance(call.reply, HttpResponse):
-                call.reply = _next_of(call.reply, request)
+                call.reply = _resolve_reply(call.reply, request)
                 if isinstance(call.reply, Coroutine):
                     call.reply.close()
                     raise TypeError("a reply that is a coroutine function needs asend()")
-        return self._answered(call, call.reply)
+        return self._finish(call, call.reply)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
         """:meth:`send`, awaited: pauses inside a reply are awaited too, and stop nobody else."""
         with private_frames():
-            call = self._came(request)
+            call = self._accept(request)
         with call:
             while not isinstance(call.reply, HttpResponse):
-                call.reply = _next_of(call.reply, request)
+                call.reply = _resolve_reply(call.reply, request)
                 if isinstance(call.reply, Coroutine):
                     call.reply = await call.reply
-        return self._answered(call, call.reply)
+        return self._finish(call, call.reply)
 
     def sleep(self, seconds: float) -> None:
         """Let time pass for the rate limits, without waiting: a client's ``sleep=``."""
         with self._lock:
             self.slept.append(seconds)
-            self._ahead += seconds
+            self._skipped_seconds += seconds
 
-    def _came(self, request: HttpRequest) -> _Call:
+    def _accept(self, request: HttpRequest) -> _Exchange:
         """A request has come: count it, and look up how it is answered."""
-        operation = operation_of(request)
+        operation = match_route(request)
         with self._lock:
             self.requests.append(request)
-            call = _Call(len(self.requests))
+            call = _Exchange(len(self.requests))
             try:
-                self._refuse()
-                call.keeper = self._keeper(operation, request)
+                self._check_rate_limits()
+                call.storing = self._make_storing_observer(operation, request)
                 call.reply, call.is_scripted = self._next(operation, request)
-            except Refusal as refusal:
-                call.reply = refusal.reply
-        if call.keeper is not None:
-            call.scope = answering_as(self.store.new_id())
+            except ErrorReply as failure:
+                call.reply = failure.reply
+        if call.storing is not None:
+            call.scope = use_completion_id(self.store.new_id())
         return call
 
-    def _answered(self, call: _Call, response: HttpResponse) -> HttpResponse:
+    def _finish(self, call: _Exchange, response: HttpResponse) -> HttpResponse:
         """The response as it is given: with its headers, and watched."""
         if call.is_scripted:
-            keeper = call.keeper if 200 <= response.status <= 299 else None
-            response = watch(response, _Reader(self._count, keeper))
+            storing = call.storing if 200 <= response.status <= 299 else None
+            response = observe(response, _ResponseObserver(self._count, storing))
         with self._lock:
-            own = {"x-request-id": f"req_scripted_{call.number}", **self._meter.headers()}
+            own = {"x-request-id": f"req_scripted_{call.number}", **self._limiter.headers()}
         headers = Headers(own).merged(response.headers)
         response = attrs.evolve(response, headers=headers)
         if not isinstance(response.body, bytes):
-            self._watch(response)
+            self._track_open(response)
         return response
 
-    def _refuse(self) -> None:
+    def _check_rate_limits(self) -> None:
         """Count the request, or refuse it, where it is one too many."""
-        used_up = self._meter.refused()
+        used_up = self._limiter.exceeded()
         if used_up is None:
-            self._meter.use("requests", 1)
+            self._limiter.consume("requests", 1)
             return
         kind, seconds, limit = used_up
         wait = max(math.ceil(round(seconds, 3)), 1)
-        raise Refusal(
+        raise ErrorReply(
             f"Rate limit reached for {kind}: the limit is {limit}. Please try again in {wait}s.",
             code="rate_limit_exceeded",
             status=429,
@@ -177,19 +185,21 @@ class InMemoryServer:
             headers={"retry-after": str(wait)},
         )
 
-    def _keeper(self, operation: Operation | None, request: HttpRequest) -> Keeper | None:
+    def _make_storing_observer(
+        self, operation: Route | None, request: HttpRequest
+    ) -> StoringObserver | None:
         """Who stores the answer, where the request wants that."""
         if not self._stored or operation is None or operation.name != "create":
             return None
         if b'"store"' not in request.content:
             return None
-        body = body_of(request)
-        return Keeper(self.store, body) if body.get("store") is True else None
+        body = json_body(request)
+        return StoringObserver(self.store, body) if body.get("store") is True else None
 
-    def _next(self, operation: Operation | None, request: HttpRequest) -> tuple[Any, bool]:
+    def _next(self, operation: Route | None, request: HttpRequest) -> tuple[Any, bool]:
         """The reply, and whether it is one to a request for a completion."""
         if operation is not None and operation.name != "create":
-            script = self._others.get(operation.name)
+            script = self._scripts.get(operation.name)
             if script:
                 return script.popleft(), False
             if self._stored:
@@ -206,9 +216,9 @@ class InMemoryServer:
 
     def _count(self, tokens: int) -> None:
         with self._lock:
-            self._meter.use("tokens", tokens)
+            self._limiter.consume("tokens", tokens)
 
-    def _watch(self, response: HttpResponse) -> None:
+    def _track_open(self, response: HttpResponse) -> None:
         inner: Callable[[], object] | None = response.on_close
         key = object()
 
@@ -221,14 +231,14 @@ class InMemoryServer:
 
 
 @attrs.define
-class _Call:
+class _Exchange:
     """One request while it is answered; entered, its reply is made."""
 
     number: int
     reply: Any = None
     is_scripted: bool = False
     """Whether the reply is one to a request for a completion."""
-    keeper: Keeper | None = None
+    storing: StoringObserver | None = None
     """Who stores the answer."""
     scope: contextlib.AbstractContextManager[None] = attrs.field(factory=contextlib.nullcontext)
 
@@ -239,26 +249,26 @@ class _Call:
         self.scope.__exit__(*raised)
 
 
-class _Reader(Watcher):
+class _ResponseObserver(BodyObserver):
     """Reads along: counts the tokens, and stores the completion."""
 
-    def __init__(self, count: Callable[[int], None], keeper: Keeper | None) -> None:
-        self._count, self._keeper = count, keeper
+    def __init__(self, count: Callable[[int], None], storing: StoringObserver | None) -> None:
+        self._count, self._storing = count, storing
         self._tokens = TokenCounter()
 
-    def piece(self, piece: bytes) -> None:
+    def on_piece(self, piece: bytes) -> None:
         more = self._tokens.feed(piece)
         if more:
             self._count(more)
-        if self._keeper is not None:
-            self._keeper.piece(piece)
+        if self._storing is not None:
+            self._storing.on_piece(piece)
 
-    def ended(self, error: Any) -> None:
-        if self._keeper is not None:
-            self._keeper.ended(error)
+    def on_end(self, error: Any) -> None:
+        if self._storing is not None:
+            self._storing.on_end(error)
 
 
-def _next_of(reply: object, request: HttpRequest) -> object:
+def _resolve_reply(reply: object, request: HttpRequest) -> object:
     """What a reply that is no response yet comes to next."""
     if isinstance(reply, BaseException):
         raise reply

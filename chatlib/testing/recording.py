@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from chatlib.http import AsyncTransport, HttpRequest, HttpResponse, Transport, TransportError
 from chatlib.redaction import private_frames
-from chatlib.testing.bodies import Watcher, watch
+from chatlib.testing.bodies import BodyObserver, observe
 from chatlib.testing.exchanges import (
     VERSION,
-    Eraser,
-    body_value,
-    bytes_value,
-    error_value,
-    headers_value,
-    request_value,
+    Redactor,
+    encode_body,
+    encode_bytes,
+    encode_error,
+    encode_headers,
+    encode_request,
 )
 from chatlib.testing.replaying import ReplayTransport
 
@@ -99,7 +99,7 @@ class RecordingTransport:
         self._transport = transport
         self._threads: ThreadTransport | None = None
         self._clock = clock
-        self._takes: list[_Take] = []
+        self._exchanges: list[_RecordedExchange] = []
         self._lock = threading.Lock()
         self._writing, self._changed = threading.Lock(), False
 
@@ -108,16 +108,16 @@ class RecordingTransport:
         carrier = self._carrier()
         if inspect.iscoroutinefunction(carrier.send):
             raise TypeError(f"{type(carrier).__name__} is awaited: use asend()")
-        with self._take(request) as take:
+        with self._recording(request) as recorded_exchange:
             response = carrier.send(request)
-        return take.of(response)
+        return recorded_exchange.record_response(response)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
         """:meth:`send`, awaited."""
-        send = self._awaited()
-        with self._take(request) as take:
+        send = self._async_send()
+        with self._recording(request) as recorded_exchange:
             response = await send(request)
-        return take.of(response)
+        return recorded_exchange.record_response(response)
 
     def close(self) -> None:
         """Close the transport that carries the requests, unless that must be awaited."""
@@ -141,7 +141,7 @@ class RecordingTransport:
                 self._transport = RequestsTransport()
             return self._transport
 
-    def _awaited(self) -> Any:
+    def _async_send(self) -> Any:
         carrier = self._carrier()
         send = getattr(carrier, "asend", None) or carrier.send
         if inspect.iscoroutinefunction(send):
@@ -154,13 +154,13 @@ class RecordingTransport:
             return self._threads.send
 
     @contextlib.contextmanager
-    def _take(self, request: HttpRequest) -> Iterator[_Take]:
-        take = _Take(request, self._clock, self._write)
-        self._takes.append(take)
+    def _recording(self, request: HttpRequest) -> Iterator[_RecordedExchange]:
+        recorded_exchange = _RecordedExchange(request, self._clock, self._write)
+        self._exchanges.append(recorded_exchange)
         try:
-            yield take
+            yield recorded_exchange
         except TransportError as error:
-            take.failed(error)
+            recorded_exchange.record_failure(error)
             raise
 
     def _write(self) -> None:
@@ -175,7 +175,7 @@ class RecordingTransport:
                 self._writing.release()
 
     def _write_now(self) -> None:
-        made = [take.exchange for take in self._takes if take.exchange is not None]
+        made = [each.exchange for each in self._exchanges if each.exchange is not None]
         whole = {"version": VERSION, "exchanges": made}
         try:
             content = (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
@@ -188,7 +188,7 @@ class RecordingTransport:
         part.replace(self.path)
 
 
-class _Take(Watcher):
+class _RecordedExchange(BodyObserver):
     """One exchange while it is recorded."""
 
     def __init__(
@@ -196,8 +196,8 @@ class _Take(Watcher):
     ) -> None:
         self.exchange: dict[str, Any] | None = None
         """What goes into the file; None until it is complete."""
-        self._eraser = Eraser(request)
-        self._request = request_value(request, self._eraser)
+        self._redactor = Redactor(request)
+        self._request = encode_request(request, self._redactor)
         self._clock, self._write = clock, write
         self._since = clock()
         self._response: dict[str, Any] = {}
@@ -205,49 +205,55 @@ class _Take(Watcher):
         self._pieces: list[bytes] = []
         self._waits: list[float] = []
 
-    def failed(self, error: TransportError) -> None:
+    def record_failure(self, error: TransportError) -> None:
         """No response came."""
-        self._done({"after": self._passed(), "error": error_value(error, self._eraser)})
+        self._finish(
+            {"after": self._seconds_since_last(), "error": encode_error(error, self._redactor)}
+        )
 
-    def of(self, response: HttpResponse) -> HttpResponse:
+    def record_response(self, response: HttpResponse) -> HttpResponse:
         """The response, which is recorded while it is read."""
-        shown = headers_value(response.headers, self._eraser)
-        self._response = {"after": self._passed(), "status": response.status, "headers": shown}
+        shown = encode_headers(response.headers, self._redactor)
+        self._response = {
+            "after": self._seconds_since_last(),
+            "status": response.status,
+            "headers": shown,
+        }
         self._streamed = response.headers.get("content-type", "").startswith("text/event-stream")
-        return watch(response, self)
+        return observe(response, self)
 
-    def piece(self, piece: bytes) -> None:
-        self._waits.append(self._passed())
+    def on_piece(self, piece: bytes) -> None:
+        self._waits.append(self._seconds_since_last())
         self._pieces.append(piece)
 
-    def ended(self, error: TransportError | None) -> None:
+    def on_end(self, error: TransportError | None) -> None:
         if error is not None:
-            self._done(
-                {"response": {**self._in_pieces(), "error": error_value(error, self._eraser)}}
+            self._finish(
+                {"response": {**self._with_pieces(), "error": encode_error(error, self._redactor)}}
             )
         elif self._streamed:
-            self._done({"response": self._in_pieces()})
+            self._finish({"response": self._with_pieces()})
         else:
-            body = body_value(b"".join(self._pieces), self._eraser)
-            self._done({"response": {**self._response, **body}})
+            body = encode_body(b"".join(self._pieces), self._redactor)
+            self._finish({"response": {**self._response, **body}})
 
-    def left(self) -> None:
+    def on_close(self) -> None:
         if self.exchange is None:
-            self._done({"response": {**self._in_pieces(), "closed": True}})
+            self._finish({"response": {**self._with_pieces(), "closed": True}})
 
-    def _in_pieces(self) -> dict[str, Any]:
-        pieces = self._eraser.pieces(self._pieces)
+    def _with_pieces(self) -> dict[str, Any]:
+        pieces = self._redactor.redact_pieces(self._pieces)
         made = [
-            {"after": wait, **bytes_value(piece)}
+            {"after": wait, **encode_bytes(piece)}
             for wait, piece in zip(self._waits, pieces, strict=True)
         ]
         return {**self._response, "pieces": made}
 
-    def _passed(self) -> float:
+    def _seconds_since_last(self) -> float:
         now = self._clock()
         passed, self._since = now - self._since, now
         return round(passed, 6)
 
-    def _done(self, outcome: dict[str, Any]) -> None:
+    def _finish(self, outcome: dict[str, Any]) -> None:
         self.exchange = {"request": self._request, **outcome}
         self._write()

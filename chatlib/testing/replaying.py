@@ -15,7 +15,7 @@ from chatlib.headers import HIDDEN, Headers
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.redaction import private_frames
 from chatlib.testing.bodies import Body, Step
-from chatlib.testing.exchanges import VERSION, Eraser, bytes_of, error_of, request_value
+from chatlib.testing.exchanges import VERSION, Redactor, decode_bytes, decode_error, encode_request
 
 
 class NotRecorded(AssertionError):
@@ -58,8 +58,8 @@ class ReplayTransport:
         with private_frames():
             exchange = self._find(request)
         if self._timing:
-            time.sleep(_wait_of(exchange))
-        return _replayed(exchange, self._timing, self.path)
+            time.sleep(_delay_of(exchange))
+        return _replay(exchange, self._timing, self.path)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
         """:meth:`send`, awaited."""
@@ -68,11 +68,11 @@ class ReplayTransport:
         if self._timing:
             import asyncio
 
-            await asyncio.sleep(_wait_of(exchange))
-        return _replayed(exchange, self._timing, self.path)
+            await asyncio.sleep(_delay_of(exchange))
+        return _replay(exchange, self._timing, self.path)
 
     def _find(self, request: HttpRequest) -> dict[str, Any]:
-        asked = _identity(request_value(request, Eraser()))
+        asked = _identity(encode_request(request, Redactor()))
         with self._lock:
             same = [
                 at
@@ -83,16 +83,18 @@ class ReplayTransport:
                 if not self._used[at]:
                     self._used[at] = True
                     return self._exchanges[at]
-        eraser = Eraser(request)
-        what = eraser.text(f"{asked['method']} {asked['url']}")
+        redactor = Redactor(request)
+        what = redactor.redact_text(f"{asked['method']} {asked['url']}")
         if same:
             times = "once" if len(same) == 1 else f"{len(same)} times"
             raise NotRecorded(
                 f"{what} is asked for once more than it was recorded, {times}, in {self.path}"
             )
-        raise NotRecorded(f"{what} was not recorded in {self.path}.{self._nearest(asked, eraser)}")
+        raise NotRecorded(
+            f"{what} was not recorded in {self.path}.{self._nearest(asked, redactor)}"
+        )
 
-    def _nearest(self, asked: dict[str, Any], eraser: Eraser) -> str:
+    def _nearest(self, asked: dict[str, Any], redactor: Redactor) -> str:
         if not self._exchanges:
             return " Nothing was."
         compared = [
@@ -101,7 +103,7 @@ class ReplayTransport:
         ]
         found, number = min(compared, key=lambda pair: _distance(pair[0]))
         lines = [
-            f"{path}: {_shown(was, eraser)} was recorded, {_shown(now, eraser)} was asked for"
+            f"{path}: {_format_value(was, redactor)} was recorded, {_format_value(now, redactor)} was asked for"
             for path, was, now in found[:MOST_LINES]
         ]
         if len(found) > MOST_LINES:
@@ -127,16 +129,16 @@ def _differences(was: Any, now: Any, path: str = "") -> Iterator[Difference]:
     if isinstance(was, dict) and isinstance(now, dict):
         for name in {**was, **now}:
             under = f"{path}.{name}" if path else name
-            yield from _differences(was.get(name, _NOTHING), now.get(name, _NOTHING), under)
+            yield from _differences(was.get(name, _MISSING), now.get(name, _MISSING), under)
     elif isinstance(was, list) and isinstance(now, list):
         for at in range(max(len(was), len(now))):
-            one, other = (items[at] if at < len(items) else _NOTHING for items in (was, now))
+            one, other = (items[at] if at < len(items) else _MISSING for items in (was, now))
             yield from _differences(one, other, f"{path}[{at}]")
-    elif was != now and not _struck_from(was, now):
+    elif was != now and not _matches_redacted(was, now):
         yield path, was, now
 
 
-def _struck_from(was: Any, now: Any) -> bool:
+def _matches_redacted(was: Any, now: Any) -> bool:
     """Whether they differ only by what was struck out of the recorded one."""
     if not (isinstance(was, str) and isinstance(now, str) and HIDDEN in was):
         return False
@@ -148,39 +150,39 @@ def _distance(found: list[Difference]) -> tuple[int, int]:
     return sum(path in ("method", "url") for path, _, _ in found), len(found)
 
 
-_NOTHING = object()
+_MISSING = object()
 
 
-def _shown(value: Any, eraser: Eraser) -> str:
-    if value is _NOTHING:
+def _format_value(value: Any, redactor: Redactor) -> str:
+    if value is _MISSING:
         return "nothing"
-    text = json.dumps(eraser.value(value), ensure_ascii=False)
+    text = json.dumps(redactor.redact_value(value), ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _wait_of(exchange: Mapping[str, Any]) -> float:
+def _delay_of(exchange: Mapping[str, Any]) -> float:
     return float(exchange.get("response", exchange).get("after", 0))
 
 
-def _replayed(exchange: Mapping[str, Any], timing: bool, path: Path) -> HttpResponse:
+def _replay(exchange: Mapping[str, Any], timing: bool, path: Path) -> HttpResponse:
     if "error" in exchange:
-        raise error_of(exchange["error"])
+        raise decode_error(exchange["error"])
     response = exchange["response"]
-    body = _in_steps(response, timing, path) if "pieces" in response else bytes_of(response)
+    body = _replay_body(response, timing, path) if "pieces" in response else decode_bytes(response)
     return HttpResponse(response["status"], Headers(response["headers"]), body)
 
 
-def _in_steps(response: Mapping[str, Any], timing: bool, path: Path) -> Body:
+def _replay_body(response: Mapping[str, Any], timing: bool, path: Path) -> Body:
     def steps() -> Iterator[Step]:
         seen = b""
         for piece in response["pieces"]:
             if timing and piece.get("after"):
                 yield float(piece["after"])
-            content = bytes_of(piece)
+            content = decode_bytes(piece)
             seen = seen[-_DONE_AT_MOST:] + content
             yield content
         if "error" in response:
-            raise error_of(response["error"])
+            raise decode_error(response["error"])
         if response.get("closed") and not _DONE.search(seen):
             raise NotRecorded(
                 f"the answer was closed at this place when it was recorded in {path}; "

@@ -23,7 +23,7 @@ _id: ContextVar[str] = ContextVar("_id", default=ID)
 
 
 @contextlib.contextmanager
-def answering_as(completion_id: str) -> Iterator[None]:
+def use_completion_id(completion_id: str) -> Iterator[None]:
     """While this is entered, replies that have no id of their own answer by this one."""
     before = _id.set(completion_id)
     try:
@@ -32,7 +32,7 @@ def answering_as(completion_id: str) -> Iterator[None]:
         _id.reset(before)
 
 
-def _named(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_current_id(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**body, "id": _id.get()} if body.get("id") == ID else body
 
 
@@ -142,7 +142,7 @@ def raw(
     sent = {"content-type": kind, **(headers or {})}
 
     def reply(request: HttpRequest) -> HttpResponse:
-        named = _named(body) if isinstance(body, Mapping) else body
+        named = _with_current_id(body) if isinstance(body, Mapping) else body
         return HttpResponse(status, sent, content if named is body else json.dumps(named).encode())
 
     return reply
@@ -238,7 +238,8 @@ def _stream(
     events: Iterable[Any], headers: Mapping[str, str] | None, cut: Cut, pause: float, *, done: bool
 ) -> HttpResponse:
     pieces = [
-        e if isinstance(e, bytes) else f"data: {json.dumps(_named(e))}\n\n".encode() for e in events
+        e if isinstance(e, bytes) else f"data: {json.dumps(_with_current_id(e))}\n\n".encode()
+        for e in events
     ]
     if done:
         pieces.append(b"data: [DONE]\n\n")

@@ -16,7 +16,7 @@ from chatlib.http import (
 )
 from chatlib.testing.bodies import Step, steps_of
 from chatlib.testing.replies import error
-from chatlib.testing.store import operation_of
+from chatlib.testing.store import match_route
 
 if TYPE_CHECKING:
     from chatlib.testing.loopback import Reply, Request
@@ -30,7 +30,7 @@ def serve(server: Transport, *, port: int = 0) -> Iterator[str]:
     """Serve a server in memory over HTTP/1.1 on loopback; entered, it gives the base URL.
 
     Everything is on the wire as the script says: the pieces of a stream with their pauses, and
-    failures of the connection: a refusal or a reset as a reset, a timeout as an hour of silence.
+    failures of the connection: a failure or a reset as a reset, a timeout as an hour of silence.
     What the server can't answer, because no reply is left or a scripted function fails, is a 500
     with the words of the exception, which clients don't try again.
 
@@ -52,39 +52,39 @@ def serve(server: Transport, *, port: int = 0) -> Iterator[str]:
     from chatlib.testing import loopback  # here, as it loads sockets
 
     def play(request: Request) -> Reply:
-        return _played(server, sockets.origin, request)
+        return _reply_to(server, sockets.origin, request)
 
     with loopback.Server(play, port=port) as sockets:
         yield sockets.url
 
 
-def _played(server: Transport, origin: str, came: Request) -> Reply:
+def _reply_to(server: Transport, origin: str, came: Request) -> Reply:
     """The reply of the server in memory to a request on the wire."""
     from chatlib.testing import loopback
 
     url = came.target if "://" in came.target else origin + came.target
     request = HttpRequest(came.method, url, came.headers, came.body)
     try:
-        known = operation_of(request) is not None
-        response = server.send(request) if known else _unknown(request)
+        known = match_route(request) is not None
+        response = server.send(request) if known else _not_found(request)
     except TransportTimeout:
         return loopback.Reply(raw=b"", hold=SILENCE)
     except TransportError:
         return loopback.Reply.nothing(abort="rst")
     except BaseException as failed:  # whatever it is, the client must not wait for ever
-        response = _failed(failed, request)
+        response = _server_error(failed, request)
     headers = list(response.headers.items())
     if isinstance(response.body, bytes):
         return loopback.Reply(response.status, headers, response.body)
     return loopback.Reply(
         response.status,
         headers,
-        _Served(response),
+        _ServedBody(response),
         framing="length" if "content-length" in response.headers else "chunked",
     )
 
 
-class _Served:
+class _ServedBody:
     """The body of a response as a server on sockets sends it, and closes it."""
 
     def __init__(self, response: HttpResponse) -> None:
@@ -102,7 +102,7 @@ class _Served:
             raise loopback.ResetConnection(str(failed)) from failed
 
 
-def _unknown(request: HttpRequest) -> HttpResponse:
+def _not_found(request: HttpRequest) -> HttpResponse:
     path = redact_url(request.url)
     return error(
         404,
@@ -111,7 +111,7 @@ def _unknown(request: HttpRequest) -> HttpResponse:
     )(request)
 
 
-def _failed(failed: BaseException, request: HttpRequest) -> HttpResponse:
+def _server_error(failed: BaseException, request: HttpRequest) -> HttpResponse:
     words = f"{type(failed).__name__}: {failed}"
     return error(
         500, words, headers={"x-should-retry": "false"}, type="server_error", code="scripted"

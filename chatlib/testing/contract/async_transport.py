@@ -24,19 +24,19 @@ from chatlib.http import (
     Transport,
     TransportError,
 )
-from chatlib.testing.contract.blocking import Blocking
+from chatlib.testing.contract.blocking import BlockingTransport
 from chatlib.testing.contract.scenarios import (
-    LONGEST,
     OK,
-    Silent,
+    TIME_LIMIT,
+    SilentListener,
     aclose,
-    becomes,
-    body_of,
-    cancelled,
-    nothing_left,
+    cancel_when,
+    elapsed_within,
+    eventually,
+    no_leaks,
+    read_body,
     request_to,
     run,
-    taking,
 )
 from chatlib.testing.contract.transport import TransportContract
 from chatlib.testing.loopback import (
@@ -62,96 +62,96 @@ class AsyncTransportContract(TransportContract):
 
     def make(self, **settings: Any) -> Transport:
         """The transport, with an event loop of its own to run on."""
-        return Blocking(self.make_async(**settings), longest=LONGEST)
+        return BlockingTransport(self.make_async(**settings), timeout=TIME_LIMIT)
 
     # Cancellation ---------------------------------------------------------------------------
 
     def test_cancelled_while_connecting(self) -> None:
         """The caller is free at once, and no thread or task goes on trying."""
-        with Unreachable() as url, nothing_left():
+        with Unreachable() as url, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:
-                with taking(0, 4.0):
-                    await cancelled(transport.send(request_to(url)), lambda: True)
+                with elapsed_within(0, 4.0):
+                    await cancel_when(transport.send(request_to(url)), lambda: True)
                 await aclose(transport)
 
             run(main())
 
     def test_cancelled_while_tls_is_begun(self) -> None:
         """So it is when the server accepts, but does not answer."""
-        with Silent() as silent, nothing_left():
+        with SilentListener() as silent, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:
                 url = f"https://{silent.address}/"
-                with taking(0, 4.0):
-                    await cancelled(transport.send(request_to(url)), silent.is_reached)
+                with elapsed_within(0, 4.0):
+                    await cancel_when(transport.send(request_to(url)), silent.is_reached)
                     await aclose(transport)
-                    assert await becomes(lambda: silent.is_left(0))
+                    assert await eventually(lambda: silent.is_left(0))
 
             run(main())
 
     def test_cancelled_while_waiting_for_headers(self) -> None:
         """The connection is closed at once; the transport goes on working."""
-        with self.serve(Reply(delay=30), OK) as server, nothing_left():
+        with self.serve(Reply(delay=30), OK) as server, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:
-                with taking(0, 4.0):
-                    await cancelled(transport.send(request_to(server)), lambda: server.requests)
-                    assert await becomes(lambda: server.open == 0)
-                assert b"ok" in await body_of(transport, request_to(server))
+                with elapsed_within(0, 4.0):
+                    await cancel_when(transport.send(request_to(server)), lambda: server.requests)
+                    assert await eventually(lambda: server.open == 0)
+                assert b"ok" in await read_body(transport, request_to(server))
                 await aclose(transport)
 
             run(main())
 
     def test_cancelled_inside_the_body(self) -> None:
         """So it is when the next piece was waited for."""
-        self.need("streams")
-        with self.serve(Reply.stream([b"a"], hold=30), OK) as server, nothing_left():
+        self.require("streams")
+        with self.serve(Reply.stream([b"a"], hold=30), OK) as server, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:
                 response = await transport.send(request_to(server))
                 pieces = aiter(response)
                 assert await anext(pieces) == b"a"
-                with taking(0, 4.0):
-                    await cancelled(anext(pieces), lambda: True)
-                    assert await becomes(lambda: server.open == 0)
+                with elapsed_within(0, 4.0):
+                    await cancel_when(anext(pieces), lambda: True)
+                    assert await eventually(lambda: server.open == 0)
                 await response.aclose()
-                assert b"ok" in await body_of(transport, request_to(server))
+                assert b"ok" in await read_body(transport, request_to(server))
                 await aclose(transport)
 
             run(main())
 
     def test_cancelled_while_sending(self) -> None:
         """So it is when the server does not read."""
-        with self.serve(Reply(slow_read=30)) as server, nothing_left():
+        with self.serve(Reply(slow_read=30)) as server, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:
                 request = HttpRequest("POST", server.url, {}, b"x" * 20_000_000, Timeout(9))
-                with taking(0, 4.0):
-                    await cancelled(transport.send(request), lambda: server.requests)
+                with elapsed_within(0, 4.0):
+                    await cancel_when(transport.send(request), lambda: server.requests)
                 await aclose(transport)
 
             run(main())
 
     def test_a_time_limit_of_the_caller(self) -> None:
         """``asyncio.wait_for`` bounds a call, and leaves nothing behind."""
-        with self.serve(Reply(delay=30)) as server, nothing_left():
+        with self.serve(Reply(delay=30)) as server, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:
                 try:
-                    with taking(0.2, 4.0):
+                    with elapsed_within(0.2, 4.0):
                         await asyncio.wait_for(transport.send(request_to(server)), 0.2)
                 except asyncio.TimeoutError:
                     pass
                 else:
                     raise AssertionError("no TimeoutError was raised")
-                assert await becomes(lambda: server.open == 0)
+                assert await eventually(lambda: server.open == 0)
                 await aclose(transport)
 
             run(main())
@@ -164,15 +164,15 @@ class AsyncTransportContract(TransportContract):
         def echo(request: Any) -> Reply:
             return Reply(200, body=request.body, delay=0.3)
 
-        with self.serve(echo) as server, nothing_left():
+        with self.serve(echo) as server, no_leaks():
             transport = self.make_async()
 
             async def one(number: int) -> bytes:
                 request = HttpRequest("POST", server.url, {}, b"%d" % number, Timeout(9))
-                return await body_of(transport, request)
+                return await read_body(transport, request)
 
             async def main() -> None:
-                with taking(0.3, 10.0):
+                with elapsed_within(0.3, 10.0):
                     got = await asyncio.gather(*map(one, range(100)))
                 assert [b"%d" % number for number in range(100)] == got
                 await aclose(transport)
@@ -182,11 +182,11 @@ class AsyncTransportContract(TransportContract):
     def test_many_streams_at_once(self) -> None:
         """Two hundred streams on one loop all come to their ends."""
         pieces: list[bytes | float] = [b"a", 0.05, b"b", 0.05, b"c"]
-        with self.serve(Reply.stream(pieces)) as server, nothing_left():
+        with self.serve(Reply.stream(pieces)) as server, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:
-                calls = (body_of(transport, request_to(server)) for _ in range(200))
+                calls = (read_body(transport, request_to(server)) for _ in range(200))
                 assert await asyncio.gather(*calls) == [b"abc"] * 200
                 await aclose(transport)
 
@@ -196,12 +196,12 @@ class AsyncTransportContract(TransportContract):
 
     def test_loop_after_loop(self) -> None:
         """One transport serves the loops of several ``asyncio.run``, and leaks no connection."""
-        with self.serve(OK) as server, nothing_left():
+        with self.serve(OK) as server, no_leaks():
             transport = self.make_async()
 
             async def main(last: bool) -> None:
                 for _ in range(2):
-                    assert b"ok" in await body_of(transport, request_to(server))
+                    assert b"ok" in await read_body(transport, request_to(server))
                 if last:
                     await aclose(transport)
 
@@ -212,8 +212,8 @@ class AsyncTransportContract(TransportContract):
 
     def test_a_stream_that_its_loop_leaves_open(self) -> None:
         """The next loop works all the same."""
-        self.need("streams")
-        with self.serve(Reply.stream([b"a"], hold=30), OK) as server, nothing_left():
+        self.require("streams")
+        with self.serve(Reply.stream([b"a"], hold=30), OK) as server, no_leaks():
             transport = self.make_async()
 
             async def left() -> None:
@@ -221,7 +221,7 @@ class AsyncTransportContract(TransportContract):
                 assert await anext(aiter(response)) == b"a"
 
             async def main() -> None:
-                assert b"ok" in await body_of(transport, request_to(server))
+                assert b"ok" in await read_body(transport, request_to(server))
                 await aclose(transport)
 
             run(left())
@@ -231,12 +231,12 @@ class AsyncTransportContract(TransportContract):
 
     def test_closing_while_a_body_is_read(self) -> None:
         """Whoever reads it is told, or gets the rest of it; nobody waits for ever."""
-        with self.serve(Reply.stream([b"a", 0.3, b"b"])) as server, nothing_left():
+        with self.serve(Reply.stream([b"a", 0.3, b"b"])) as server, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:
-                reading = asyncio.ensure_future(body_of(transport, request_to(server)))
-                assert await becomes(lambda: server.requests)
+                reading = asyncio.ensure_future(read_body(transport, request_to(server)))
+                assert await eventually(lambda: server.requests)
                 await asyncio.sleep(0.1)
                 await aclose(transport)
                 await asyncio.wait([reading], timeout=5)
@@ -247,8 +247,8 @@ class AsyncTransportContract(TransportContract):
 
     def test_a_response_that_is_dropped(self) -> None:
         """Its connection is closed, though nobody did so."""
-        self.need("streams")
-        with self.serve(Reply.stream([b"a"], hold=30)) as server, nothing_left():
+        self.require("streams")
+        with self.serve(Reply.stream([b"a"], hold=30)) as server, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:
@@ -258,14 +258,14 @@ class AsyncTransportContract(TransportContract):
                         assert await anext(aiter(response)) == b"a"
                     del response
                     gc.collect()
-                    assert await becomes(lambda: server.open == 0)
+                    assert await eventually(lambda: server.open == 0)
                 await aclose(transport)
 
             run(main())
 
     def test_reading_whole(self) -> None:
         """``aread`` gives the whole body, again and again, and frees the connection."""
-        with self.serve(Reply.stream([b"a", 0.01, b"b"])) as server, nothing_left():
+        with self.serve(Reply.stream([b"a", 0.01, b"b"])) as server, no_leaks():
             transport = self.make_async()
 
             async def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from unittest import SkipTest
 
 from chatlib.http import Transport
-from chatlib.testing.contract.scenarios import LONGEST, close
+from chatlib.testing.contract.scenarios import TIME_LIMIT, close
 from chatlib.testing.loopback import Script, Server
 
 
@@ -42,10 +42,10 @@ class ContractBase:
         tunnel: ssl.SSLContext | None = None,
     ) -> AbstractContextManager[Any]:
         """A server that plays replies, and that the transport can reach."""
-        return Server(*replies, tls=tls, tunnel=tunnel, patience=LONGEST)
+        return Server(*replies, tls=tls, tunnel=tunnel, patience=TIME_LIMIT)
 
     @contextmanager
-    def made(self, **settings: Any) -> Iterator[Transport]:
+    def open_transport(self, **settings: Any) -> Iterator[Transport]:
         """A transport that is closed in the end."""
         try:
             transport = self.make(**settings)
@@ -56,7 +56,7 @@ class ContractBase:
         finally:
             close(transport)
 
-    def need(self, *features: str) -> None:
+    def require(self, *features: str) -> None:
         """Skip the test unless the transport has these: ``sockets``, ``pools``, ``streams``."""
         for feature in features:
             if not getattr(self, feature):

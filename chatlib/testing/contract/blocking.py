@@ -14,27 +14,27 @@ from chatlib.http import AsyncTransport, HttpRequest, HttpResponse
 T = TypeVar("T")
 
 
-class Blocking:
+class BlockingTransport:
     """A plain transport over an asynchronous one, which lives on an event loop of its own.
 
     Args:
         transport: The asynchronous transport.
-        longest: The seconds that a step of it may take.
+        timeout: The seconds that a step of it may take.
 
     >>> from chatlib.http import HttpResponse
     >>> class Always:
     ...     async def send(self, request):
     ...         return HttpResponse(200, {}, b"ok")
-    >>> blocking = Blocking(Always())
+    >>> blocking = BlockingTransport(Always())
     >>> blocking.send(HttpRequest("GET", "http://any.test/")).read()
     b'ok'
     >>> blocking.close()
     """
 
-    def __init__(self, transport: AsyncTransport, longest: float = 600.0) -> None:
+    def __init__(self, transport: AsyncTransport, timeout: float = 600.0) -> None:
         self.transport = transport
         """The asynchronous transport."""
-        self._longest = longest
+        self._timeout = timeout
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
 
@@ -61,7 +61,7 @@ class Blocking:
             self.run(closing())
         loop, self._loop = self._loop, None
         loop.call_soon_threadsafe(loop.stop)
-        self._thread.join(self._longest)
+        self._thread.join(self._timeout)
         loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -71,10 +71,10 @@ class Blocking:
             AssertionError: it has not come to an end in time.
         """
         running = asyncio.run_coroutine_threadsafe(work, self._running())
-        wait([running], self._longest)
+        wait([running], self._timeout)
         if not running.done():
             running.cancel()
-            raise AssertionError(f"it has not come to an end after {self._longest:g} s")
+            raise AssertionError(f"it has not come to an end after {self._timeout:g} s")
         return running.result()
 
     def _running(self) -> asyncio.AbstractEventLoop:

@@ -8,12 +8,12 @@ from typing import Any
 
 from chatlib.http import HttpRequest, Timeout, TransportError, TransportTimeout
 from chatlib.testing.contract.base import ContractBase
-from chatlib.testing.contract.malformed import BREAKS
+from chatlib.testing.contract.malformed import BROKEN
 from chatlib.testing.contract.scenarios import (
-    LONGEST,
     OK,
+    TIME_LIMIT,
     close,
-    raising,
+    expect_error,
     request_to,
 )
 from chatlib.testing.loopback import Reply, closed_port
@@ -24,9 +24,9 @@ class ConnectionContract(ContractBase):
 
     def test_nobody_listens(self) -> None:
         """A refused connection is an error that names the address and may be tried again."""
-        self.need("sockets")
+        self.require("sockets")
         port = closed_port()
-        with self.made() as transport, raising() as caught:
+        with self.open_transport() as transport, expect_error() as caught:
             transport.send(request_to(f"http://127.0.0.1:{port}/v1"))
         assert TransportError is type(caught[0])
         assert str(port) in str(caught[0])
@@ -35,24 +35,24 @@ class ConnectionContract(ContractBase):
 
     def test_a_name_that_does_not_exist(self) -> None:
         """A host that can't be found is named."""
-        self.need("sockets")
-        with self.made() as transport, raising() as caught:
+        self.require("sockets")
+        with self.open_transport() as transport, expect_error() as caught:
             transport.send(request_to("http://nowhere.invalid/v1"))
         assert "nowhere.invalid" in str(caught[0])
 
     def test_urls_that_are_none(self) -> None:
         """Where nothing can be sent to, trying again does not help."""
-        self.need("sockets")
+        self.require("sockets")
         for url in ("ftp://127.0.0.1/", "nonsense", "http://", "http://a..b/", "http://a:x/"):
-            with self.made() as transport, raising() as caught:
+            with self.open_transport() as transport, expect_error() as caught:
                 transport.send(request_to(url))
             assert not caught[0].retryable, url
 
     def test_connections_that_break(self) -> None:
         """Wherever it breaks, that is an error, which may be tried again; half a body is none."""
-        for name, reply in BREAKS.items():
-            with self.serve(reply) as server, self.made() as transport:
-                with raising() as caught:
+        for name, reply in BROKEN.items():
+            with self.serve(reply) as server, self.open_transport() as transport:
+                with expect_error() as caught:
                     transport.send(request_to(server)).read()
                 assert not isinstance(caught[0], TransportTimeout), name
                 assert caught[0].retryable, name
@@ -60,12 +60,12 @@ class ConnectionContract(ContractBase):
 
     def test_what_came_before_the_break(self) -> None:
         """What had come of a body is given before the error is raised."""
-        self.need("streams")
+        self.require("streams")
         got: list[bytes] = []
         with self.serve(Reply.stream([b"a", 0.05, b"b", 0.05], abort="fin")) as server:
-            with self.made() as transport:
+            with self.open_transport() as transport:
                 response = transport.send(request_to(server))
-                with raising():
+                with expect_error():
                     for piece in response:
                         got.append(piece)
                 response.close()
@@ -73,8 +73,11 @@ class ConnectionContract(ContractBase):
 
     def test_an_idle_connection_that_the_server_has_closed(self) -> None:
         """It is replaced, and nobody notices."""
-        self.need("sockets")
-        with self.serve(Reply(200, body=b"a", hang_up=True)) as server, self.made() as transport:
+        self.require("sockets")
+        with (
+            self.serve(Reply(200, body=b"a", hang_up=True)) as server,
+            self.open_transport() as transport,
+        ):
             for number in (1, 2, 3):
                 assert transport.send(request_to(server)).read() == b"a"
                 assert number == server.connections
@@ -82,9 +85,9 @@ class ConnectionContract(ContractBase):
 
     def test_an_idle_connection_that_ends_when_it_is_used_again(self) -> None:
         """The request is sent once more over a fresh one, and nobody notices."""
-        self.need("sockets", "pools")
+        self.require("sockets", "pools")
         for end in (Reply.nothing(), Reply.nothing(abort="rst")):
-            with self.serve(OK, end, OK) as server, self.made() as transport:
+            with self.serve(OK, end, OK) as server, self.open_transport() as transport:
                 for connections in (1, 2):
                     assert b"ok" in transport.send(request_to(server)).read()
                     assert connections == server.connections
@@ -92,17 +95,17 @@ class ConnectionContract(ContractBase):
 
     def test_a_new_connection_that_ends_at_once(self) -> None:
         """It was not idle: the request is not sent again."""
-        self.need("sockets")
-        with self.serve(Reply.nothing()) as server, self.made() as transport:
-            with raising():
+        self.require("sockets")
+        with self.serve(Reply.nothing()) as server, self.open_transport() as transport:
+            with expect_error():
                 transport.send(request_to(server))
             assert len(server.requests) == 1
 
     def test_a_thousand_calls_share_a_connection(self) -> None:
         """One after the other, whichever way their bodies are framed."""
-        self.need("sockets", "pools")
+        self.require("sockets", "pools")
         replies = [OK, Reply.stream([b"a", b"b"]), Reply(500, body=b"no"), Reply(204)]
-        with self.serve(*replies * 250) as server, self.made() as transport:
+        with self.serve(*replies * 250) as server, self.open_transport() as transport:
             for _ in range(1000):
                 transport.send(request_to(server)).read()
             assert (len(server.requests), server.connections) == (1000, 1)
@@ -127,13 +130,13 @@ class ConnectionContract(ContractBase):
                     if got != body:
                         failed.append((body, got))
 
-        with self.serve(echo) as server, self.made() as transport:
+        with self.serve(echo) as server, self.open_transport() as transport:
             threads = [
                 threading.Thread(target=work, args=(number,), daemon=True) for number in range(16)
             ]
             for thread in threads:
                 thread.start()
-            end = time.monotonic() + LONGEST
+            end = time.monotonic() + TIME_LIMIT
             for thread in threads:
                 thread.join(max(end - time.monotonic(), 0))
             assert [thread for thread in threads if thread.is_alive()] == []
@@ -144,8 +147,11 @@ class ConnectionContract(ContractBase):
 
     def test_a_response_that_is_closed_early(self) -> None:
         """Closed before its end, a body lets go of its connection."""
-        self.need("streams")
-        with self.serve(Reply.stream([b"a"], hold=30)) as server, self.made() as transport:
+        self.require("streams")
+        with (
+            self.serve(Reply.stream([b"a"], hold=30)) as server,
+            self.open_transport() as transport,
+        ):
             for count in (0, 1):
                 response = transport.send(request_to(server))
                 for _ in zip(range(count), response, strict=False):
@@ -156,7 +162,10 @@ class ConnectionContract(ContractBase):
 
     def test_a_response_that_is_closed_at_any_time(self) -> None:
         """Unread, half read or read, and more than once; the next call is not harmed."""
-        with self.serve(Reply.stream([b"a", 0.01, b"b"])) as server, self.made() as transport:
+        with (
+            self.serve(Reply.stream([b"a", 0.01, b"b"])) as server,
+            self.open_transport() as transport,
+        ):
             for count in range(4):
                 response = transport.send(request_to(server))
                 pieces = iter(response)
@@ -169,7 +178,7 @@ class ConnectionContract(ContractBase):
 
     def test_closing_closes_idle_connections(self) -> None:
         """After ``close`` nothing is open; then it works again, or says that it does not."""
-        with self.serve(OK) as server, self.made() as transport:
+        with self.serve(OK) as server, self.open_transport() as transport:
             transport.send(request_to(server)).read()
             close(transport)
             assert server.wait(lambda: server.open == 0)

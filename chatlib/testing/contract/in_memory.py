@@ -1,4 +1,4 @@
-"""The replies of a loopback server, played in memory: for transports that have no sockets.
+"""Replies of a loopback server, played in memory, for transports without sockets.
 
 What a reply does to a socket becomes what a transport makes of it: a pause beyond the read timeout
 is a :class:`~chatlib.http.TransportTimeout`, an end without the end of the body a
@@ -15,12 +15,12 @@ from chatlib.testing.loopback import Reply, Request, Script
 from chatlib.testing.memory_server import InMemoryServer
 
 
-class InMemoryWire:
+class InMemoryLoopback:
     """Looks like a :class:`~chatlib.testing.loopback.Server`, and is reached by ``transport`` only.
 
     >>> from chatlib import OpenAI
     >>> from chatlib.testing.loopback import Reply, completion
-    >>> with InMemoryWire(Reply.json(completion("Hello!"))) as server:
+    >>> with InMemoryLoopback(Reply.json(completion("Hello!"))) as server:
     ...     client = OpenAI(api_key="test", base_url=server.url, transport=server.transport)
     ...     client.chat.completions.create(model="any", messages=[]).text
     'Hello!'
@@ -36,7 +36,7 @@ class InMemoryWire:
         """What came, in order."""
         self._replies = replies or (Reply(),)
 
-    def __enter__(self) -> InMemoryWire:
+    def __enter__(self) -> InMemoryLoopback:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,7 +59,7 @@ class InMemoryWire:
     def _answer(self, request: HttpRequest) -> HttpResponse:
         self.requests.append(self._arrived(request))
         script = self._replies[min(len(self.requests), len(self._replies)) - 1]
-        return played(script if isinstance(script, Reply) else script(self.last), request)
+        return play(script if isinstance(script, Reply) else script(self.last), request)
 
     def _arrived(self, request: HttpRequest) -> Request:
         headers = {name.lower(): text for name, text in request.headers.reveal().items()}
@@ -69,7 +69,7 @@ class InMemoryWire:
         return Request(request.method, target, headers, request.content, 1, time.monotonic())
 
 
-def played(reply: Reply, request: HttpRequest) -> HttpResponse:
+def play(reply: Reply, request: HttpRequest) -> HttpResponse:
     """What a transport makes of a reply.
 
     Raises:

@@ -12,7 +12,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 DRIBBLE: list[bytes | float] = [b"x", 0.05] * 400
 
-BREAKS = {
+BROKEN = {
     "before the headers, closed": Reply.nothing(),
     "before the headers, reset": Reply.nothing(abort="rst"),
     "inside the headers, reset": Reply(raw=[b"HTTP/1.1 200 OK\r\nContent-Ty", 0.05], abort="rst"),
@@ -43,7 +43,7 @@ def _said(*lines: str | bytes, status: str = "HTTP/1.1 200 OK", end: bytes = b"\
     return end.join([first, *rest, b"", b""])
 
 
-LAX: dict[str, bytes] = {
+TOLERATED: dict[str, bytes] = {
     "a length beside chunks": _said("Content-Length: 9999", "Transfer-Encoding: chunked")
     + _IN_CHUNKS,
     "a length behind chunks": _said("Transfer-Encoding: chunked", "Content-Length: 3") + _IN_CHUNKS,
@@ -105,7 +105,7 @@ LAX: dict[str, bytes] = {
 }
 """Responses that break the rules of HTTP, or use rare ones, and can be understood: as ``whole``."""
 
-UNREADABLE: dict[str, bytes] = {
+INVALID: dict[str, bytes] = {
     "another protocol": b"SSH-2.0-OpenSSH_9.9\r\n",
     "another protocol, without a line end": b"+OK",
     "JSON": b'{"a": 1}',
@@ -135,7 +135,7 @@ UNREADABLE: dict[str, bytes] = {
 }
 """Responses that can't be understood, and that never end."""
 
-SLOW: dict[str, tuple[bytes, bytes]] = {
+DRIPPING: dict[str, tuple[bytes, bytes]] = {
     "a status line": (b"HTTP/1.1 200 ", b"x"),
     "a header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
     "headers": (b"HTTP/1.1 200 OK\r\n", b"X: 1\r\n"),

@@ -9,15 +9,15 @@ from unittest import SkipTest
 
 from chatlib.http import HttpRequest, Timeout, TransportTimeout
 from chatlib.testing.contract.base import ContractBase
-from chatlib.testing.contract.malformed import CHUNKED, LAX, UNREADABLE
+from chatlib.testing.contract.malformed import CHUNKED, INVALID, TOLERATED
 from chatlib.testing.contract.scenarios import (
     KEY,
-    LONGEST,
     OK,
-    as_asked,
-    raising,
+    TIME_LIMIT,
+    compress_if_accepted,
+    elapsed_within,
+    expect_error,
     request_to,
-    taking,
 )
 from chatlib.testing.loopback import Reply
 
@@ -28,7 +28,7 @@ class MessageContract(ContractBase):
     def test_any_status_is_an_answer(self) -> None:
         """Whatever status comes is given back, and none is an exception."""
         statuses = (200, 201, 204, 304, 400, 401, 404, 429, 500, 503, 599)
-        with self.serve(*map(Reply, statuses)) as server, self.made() as transport:
+        with self.serve(*map(Reply, statuses)) as server, self.open_transport() as transport:
             for status in statuses:
                 response = transport.send(request_to(server))
                 assert status == response.status
@@ -44,7 +44,7 @@ class MessageContract(ContractBase):
             "User-Agent": "me/1",
         }
         body = '{"text": "日本 ✅"}'.encode()
-        with self.serve(OK) as server, self.made() as transport:
+        with self.serve(OK) as server, self.open_transport() as transport:
             url = f"{server.origin}/v1/a%20b/c?d=e%26f&g=h"
             transport.send(HttpRequest("POST", url, headers, body, Timeout(5))).read()
             came = server.last
@@ -58,7 +58,7 @@ class MessageContract(ContractBase):
 
     def test_a_request_without_a_body(self) -> None:
         """A GET and a DELETE say nothing of a body; a POST says that it is empty."""
-        with self.serve(OK) as server, self.made() as transport:
+        with self.serve(OK) as server, self.open_transport() as transport:
             for method in ("GET", "DELETE", "POST"):
                 request = HttpRequest(method, f"{server.url}/x?y=1", {}, b"", Timeout(5))
                 transport.send(request).read()
@@ -82,7 +82,7 @@ class MessageContract(ContractBase):
             ("X-Name", "caf\xe9"),
             ("X-Empty", ""),
         ]
-        with self.serve(Reply(200, headers)) as server, self.made() as transport:
+        with self.serve(Reply(200, headers)) as server, self.open_transport() as transport:
             response = transport.send(request_to(server))
             response.read()
         assert "r1" == response.request_id == response.headers["x-request-id"]
@@ -93,8 +93,8 @@ class MessageContract(ContractBase):
 
     def test_an_address_with_odd_characters(self) -> None:
         """What no URL may hold is percent-encoded; what is encoded already stays."""
-        self.need("sockets")
-        with self.serve(OK) as server, self.made() as transport:
+        self.require("sockets")
+        with self.serve(OK) as server, self.open_transport() as transport:
             for path, arrived in {
                 "/my path": "/my%20path",
                 "/日?q=%C3%A9": "/%E6%97%A5?q=%C3%A9",
@@ -105,7 +105,7 @@ class MessageContract(ContractBase):
     def test_a_long_header(self) -> None:
         """Policies and cookies of several kilobytes are no reason to fail."""
         headers = {"content-security-policy": "a" * 20_000}
-        with self.serve(Reply(200, headers, b"ok")) as server, self.made() as transport:
+        with self.serve(Reply(200, headers, b"ok")) as server, self.open_transport() as transport:
             response = transport.send(request_to(server))
             assert (
                 response.read(),
@@ -114,36 +114,36 @@ class MessageContract(ContractBase):
 
     def test_hints_before_the_answer(self) -> None:
         """What comes early is not the answer."""
-        self.need("sockets")
+        self.require("sockets")
         hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-        with self.serve(Reply(raw=hints + answer)) as server, self.made() as transport:
+        with self.serve(Reply(raw=hints + answer)) as server, self.open_transport() as transport:
             response = transport.send(request_to(server))
             assert (response.status, response.read()) == (200, b"ok")
 
     def test_responses_that_break_rules(self) -> None:
         """What can be understood is taken, by each transport alike."""
-        self.need("sockets")
-        for name, raw in LAX.items():
-            with self.serve(Reply(raw=raw)) as server, self.made() as transport:
+        self.require("sockets")
+        for name, raw in TOLERATED.items():
+            with self.serve(Reply(raw=raw)) as server, self.open_transport() as transport:
                 response = transport.send(request_to(server))
                 assert (name, 200, b"whole") == (name, response.status, response.read())
 
     def test_headers_that_break_rules(self) -> None:
         """The other headers are read, and long lines are joined."""
-        self.need("sockets")
+        self.require("sockets")
         lines = b"X-A: 1\r\nnonsense\r\n continued\r\nX-B: 2\r\n  3\r\nX-C: 4\x01\r\n"
         raw = b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 0\r\n\r\n"
-        with self.serve(Reply(raw=raw)) as server, self.made() as transport:
+        with self.serve(Reply(raw=raw)) as server, self.open_transport() as transport:
             headers = transport.send(request_to(server)).headers
         assert headers == {"X-A": "1", "X-B": "2 3", "X-C": "4\x01", "Content-Length": "0"}
 
     def test_responses_that_can_not_be_read(self) -> None:
         """The error comes at once, though the connection stays open, and is short."""
-        self.need("sockets")
-        for name, raw in UNREADABLE.items():
-            with self.serve(Reply(raw=raw, hold=30)) as server, self.made() as transport:
-                with taking(0, 4.0), raising() as caught:
+        self.require("sockets")
+        for name, raw in INVALID.items():
+            with self.serve(Reply(raw=raw, hold=30)) as server, self.open_transport() as transport:
+                with elapsed_within(0, 4.0), expect_error() as caught:
                     transport.send(request_to(server)).read()
                 assert not isinstance(caught[0], TransportTimeout), name
                 assert len(str(caught[0])) < 1500, name
@@ -152,7 +152,7 @@ class MessageContract(ContractBase):
     def test_cookies_are_not_sent_back(self) -> None:
         """Nothing that a response says is part of the next request."""
         with self.serve(Reply(200, {"set-cookie": "a=1; path=/"})) as server:
-            with self.made() as transport:
+            with self.open_transport() as transport:
                 for _ in range(2):
                     transport.send(request_to(server)).read()
             assert "cookie" not in server.last.headers
@@ -166,44 +166,47 @@ class MessageContract(ContractBase):
             for framing in ("length", "chunked", "close"):
                 for gzip in (False, True):
                     reply = Reply(200, body=body, framing=framing, gzip=gzip)
-                    with self.serve(as_asked(reply)) as server, self.made() as transport:
+                    with (
+                        self.serve(compress_if_accepted(reply)) as server,
+                        self.open_transport() as transport,
+                    ):
                         assert whole == transport.send(request_to(server)).read()
 
     def test_an_encoding_that_was_not_asked_for(self) -> None:
         """What can't be decoded is an error, not a body."""
-        self.need("sockets")
+        self.require("sockets")
         with self.serve(Reply(200, {"content-encoding": "x-own"}, b"?")) as server:
-            with self.made() as transport, raising() as caught:
+            with self.open_transport() as transport, expect_error() as caught:
                 transport.send(request_to(server)).read()
         assert "x-own" in str(caught[0])
 
     def test_a_broken_encoding(self) -> None:
         """A body that is not what its encoding says is an error."""
-        self.need("sockets")
+        self.require("sockets")
         reply = Reply(200, {"content-encoding": "gzip"}, b"this is no gzip at all")
-        with self.serve(OK, reply) as server, self.made() as transport:
+        with self.serve(OK, reply) as server, self.open_transport() as transport:
             transport.send(request_to(server)).read()
             if "gzip" not in server.last.headers.get("accept-encoding", ""):
                 raise SkipTest("it asks for no such encoding")
-            with raising():
+            with expect_error():
                 transport.send(request_to(server)).read()
 
     def test_a_large_answer(self) -> None:
         """Ten megabytes come whole."""
         body = os.urandom(1 << 20) * 10
-        with self.serve(Reply(200, body=body)) as server, self.made() as transport:
+        with self.serve(Reply(200, body=body)) as server, self.open_transport() as transport:
             assert body == transport.send(request_to(server)).read()
 
     def test_a_large_request(self) -> None:
         """Ten megabytes arrive whole."""
         body = os.urandom(1 << 20) * 10
-        with self.serve(OK) as server, self.made() as transport:
+        with self.serve(OK) as server, self.open_transport() as transport:
             transport.send(HttpRequest("POST", server.url, {}, body, Timeout(9))).read()
             assert body == server.last.body
 
     def test_pieces_as_they_come(self) -> None:
         """Each piece can be read as soon as it was sent, however the body is framed or packed."""
-        self.need("streams")
+        self.require("streams")
         ways: list[dict[str, Any]] = [
             {},
             {"gzip": True},
@@ -212,13 +215,16 @@ class MessageContract(ContractBase):
         ]
         for options in ways:
             reply = Reply.stream([b"data: 1\n\n", 0.05, b"data: 2\n\n", 30.0, b"3"], **options)
-            with self.serve(as_asked(reply)) as server, self.made() as transport:
+            with (
+                self.serve(compress_if_accepted(reply)) as server,
+                self.open_transport() as transport,
+            ):
                 start = time.monotonic()
                 response = transport.send(request_to(server))
                 got = b""
                 for piece in response:
                     got += piece
-                    if len(got) >= 18 or time.monotonic() - start > LONGEST:
+                    if len(got) >= 18 or time.monotonic() - start > TIME_LIMIT:
                         break
                 assert got == b"data: 1\n\ndata: 2\n\n"
                 assert time.monotonic() - start < 4
@@ -226,12 +232,12 @@ class MessageContract(ContractBase):
 
     def test_pieces_inside_a_chunk(self) -> None:
         """A chunk is not waited for: what came of it can be read."""
-        self.need("sockets", "streams")
+        self.require("sockets", "streams")
         reply = Reply(raw=[CHUNKED + b"1000\r\ndata: 1\n\n", 0.05, b"data: 2\n\n", 30.0])
-        with self.serve(reply) as server, self.made() as transport:
+        with self.serve(reply) as server, self.open_transport() as transport:
             response = transport.send(request_to(server))
             pieces, got = iter(response), b""
-            with taking(0, 4.0):
+            with elapsed_within(0, 4.0):
                 while len(got) < 18:
                     got += next(pieces)
             assert got == b"data: 1\n\ndata: 2\n\n"

@@ -10,12 +10,12 @@ from chatlib.testing.contract.scenarios import (
     KEY,
     OK,
     PASSWORD,
-    Authority,
-    client_of,
+    CertificateAuthority,
     environment,
-    raising,
+    expect_error,
+    find_secret,
+    make_client,
     request_to,
-    shown_in,
     with_password,
 )
 from chatlib.testing.loopback import Reply, closed_port
@@ -28,7 +28,7 @@ class RoutingContract(ContractBase):
         """A redirect is an answer like any other."""
         statuses = (301, 302, 303, 307, 308)
         replies = [Reply(status, {"location": "/elsewhere"}) for status in statuses]
-        with self.serve(*replies) as server, self.made() as transport:
+        with self.serve(*replies) as server, self.open_transport() as transport:
             for status in statuses:
                 response = transport.send(request_to(server))
                 response.read()
@@ -38,8 +38,8 @@ class RoutingContract(ContractBase):
     def test_redirects_by_a_client(self) -> None:
         """Within the origin a client follows, with method and body kept."""
         redirect = Reply(307, {"location": "/v2/there"})
-        with self.serve(redirect, OK) as server, self.made() as transport:
-            assert client_of(server.url, transport).chat.completions.create(**ASK).text == "ok"
+        with self.serve(redirect, OK) as server, self.open_transport() as transport:
+            assert make_client(server.url, transport).chat.completions.create(**ASK).text == "ok"
             first, second = server.requests
             assert (second.method, second.target) == ("POST", "/v2/there")
             assert first.body == second.body
@@ -47,11 +47,11 @@ class RoutingContract(ContractBase):
 
     def test_redirects_to_another_host_by_a_client(self) -> None:
         """Nothing is sent there, and the error names it."""
-        self.need("sockets")
-        with self.serve(OK) as other, self.made() as transport:
+        self.require("sockets")
+        with self.serve(OK) as other, self.open_transport() as transport:
             with self.serve(Reply(307, {"location": f"{other.url}/x"})) as server:
                 try:
-                    client_of(server.url, transport).chat.completions.create(**ASK)
+                    make_client(server.url, transport).chat.completions.create(**ASK)
                 except APIStatusError as error:
                     assert f"{other.url}/x" in error.message
                 else:
@@ -60,9 +60,9 @@ class RoutingContract(ContractBase):
 
     def test_a_proxy(self) -> None:
         """A proxy that is given gets the whole URL, and the user and password that are its own."""
-        self.need("sockets")
+        self.require("sockets")
         with self.serve(OK) as proxy:
-            with self.made(proxies={"http": with_password(proxy.origin)}) as transport:
+            with self.open_transport(proxies={"http": with_password(proxy.origin)}) as transport:
                 for _ in range(2):
                     transport.send(request_to(f"{ELSEWHERE}/a?b=c")).read()
             assert f"{ELSEWHERE}/a?b=c" == proxy.last.target
@@ -72,40 +72,40 @@ class RoutingContract(ContractBase):
 
     def test_a_proxy_of_the_environment(self) -> None:
         """Each variable that may name a proxy does, in capitals or not."""
-        self.need("sockets")
+        self.require("sockets")
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             with self.serve(OK) as proxy, environment({name: with_password(proxy.origin)}):
-                with self.made(trust_env=True) as transport:
+                with self.open_transport(trust_env=True) as transport:
                     transport.send(request_to(ELSEWHERE)).read()
                 assert proxy.last.target == ELSEWHERE
                 assert "Basic" in proxy.last.headers["proxy-authorization"]
 
     def test_hosts_without_a_proxy(self) -> None:
         """``NO_PROXY`` names hosts that are asked directly."""
-        self.need("sockets")
+        self.require("sockets")
         for name in ("NO_PROXY", "no_proxy"):
             with self.serve(OK) as proxy, self.serve(OK) as server:
                 with environment({"HTTP_PROXY": proxy.origin, name: "a.test,127.0.0.1"}):
-                    with self.made(trust_env=True) as transport:
+                    with self.open_transport(trust_env=True) as transport:
                         transport.send(request_to(server)).read()
                 assert (proxy.connections, len(server.requests)) == (0, 1)
 
     def test_an_environment_that_is_ignored(self) -> None:
         """With ``trust_env=False`` its proxies do not count."""
-        self.need("sockets")
+        self.require("sockets")
         with self.serve(OK) as proxy, self.serve(OK) as server:
             with environment({"HTTP_PROXY": proxy.origin}):
-                with self.made(trust_env=False) as transport:
+                with self.open_transport(trust_env=False) as transport:
                     transport.send(request_to(server)).read()
             assert (proxy.connections, len(server.requests)) == (0, 1)
 
     def test_a_proxy_for_tls(self) -> None:
         """Through a tunnel, TLS is spoken with the server: the proxy learns only its name."""
-        self.need("sockets")
-        authority, url = Authority.one(), "https://api.example.test/v1"
+        self.require("sockets")
+        authority, url = CertificateAuthority.shared(), "https://api.example.test/v1"
         with self.serve(OK, tunnel=authority.context("api.example.test")) as proxy:
             settings = {"ca": authority.bundle, "proxies": {"https": with_password(proxy.origin)}}
-            with self.made(**settings) as transport:
+            with self.open_transport(**settings) as transport:
                 for _ in range(2):
                     assert b"ok" in transport.send(request_to(url)).read()
             connect, *inside = proxy.requests
@@ -118,23 +118,23 @@ class RoutingContract(ContractBase):
 
     def test_a_proxy_that_is_not_there(self) -> None:
         """The error speaks of the proxy, without its password."""
-        self.need("sockets")
+        self.require("sockets")
         proxy = with_password(f"http://127.0.0.1:{closed_port()}")
-        with self.made(proxies={"all": proxy}) as transport:
+        with self.open_transport(proxies={"all": proxy}) as transport:
             for url in (ELSEWHERE, ELSEWHERE.replace("http", "https")):
-                with raising() as caught:
+                with expect_error() as caught:
                     transport.send(request_to(url))
                 assert "proxy" in str(caught[0]).lower()
-                assert shown_in(caught[0], PASSWORD) == []
+                assert find_secret(caught[0], PASSWORD) == []
 
     def test_a_proxy_that_refuses(self) -> None:
         """Its refusal of a request is an answer; that of a tunnel is an error with its status."""
-        self.need("sockets")
+        self.require("sockets")
         with self.serve(Reply(407, body=b"who are you?")) as proxy:
-            with self.made(proxies={"all": with_password(proxy.origin)}) as transport:
+            with self.open_transport(proxies={"all": with_password(proxy.origin)}) as transport:
                 response = transport.send(request_to(ELSEWHERE))
                 assert (response.status, response.read()) == (407, b"who are you?")
-                with raising() as caught:
+                with expect_error() as caught:
                     transport.send(request_to(ELSEWHERE.replace("http", "https")))
                 assert "407" in str(caught[0])
-                assert shown_in(caught[0], PASSWORD) == []
+                assert find_secret(caught[0], PASSWORD) == []

@@ -66,7 +66,7 @@ def request_to(where: Any, **limits: float) -> HttpRequest:
     return HttpRequest("POST", url, headers, b'{"a": 1}', Timeout(8, **limits))
 
 
-def as_asked(reply: Reply) -> Script:
+def compress_if_accepted(reply: Reply) -> Script:
     """The reply, compressed only for who can read that."""
 
     def script(request: Any) -> Reply:
@@ -76,19 +76,19 @@ def as_asked(reply: Reply) -> Script:
     return script
 
 
-def client_of(url: str, transport: Transport) -> OpenAI:
+def make_client(url: str, transport: Transport) -> OpenAI:
     """A client that tries once."""
     from chatlib.client.openai import OpenAI  # here, as it lives on the same floor
 
     return OpenAI(api_key=KEY, base_url=url, transport=transport, max_retries=0)
 
 
-async def body_of(transport: AsyncTransport, request: HttpRequest) -> bytes:
+async def read_body(transport: AsyncTransport, request: HttpRequest) -> bytes:
     """The whole body of what a server answers."""
     return await (await transport.send(request)).aread()
 
 
-LONGEST = 60.0
+TIME_LIMIT = 60.0
 """The seconds that a scenario may take: what does not come to an end in them fails."""
 
 
@@ -96,7 +96,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on an event loop of its own, on a thread that nobody waits for too long.
 
     Raises:
-        AssertionError: it has not come to an end after :data:`LONGEST` seconds.
+        AssertionError: it has not come to an end after :data:`TIME_LIMIT` seconds.
     """
     ended: Future[T] = Future()
 
@@ -108,8 +108,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
     thread = threading.Thread(target=main, daemon=True)
     thread.start()
-    thread.join(LONGEST)
-    assert not thread.is_alive(), f"it has not come to an end after {LONGEST:g} s"
+    thread.join(TIME_LIMIT)
+    assert not thread.is_alive(), f"it has not come to an end after {TIME_LIMIT:g} s"
     return ended.result(0)
 
 
@@ -118,30 +118,30 @@ async def aclose(transport: object) -> None:
     closing = getattr(transport, "aclose", None)
     if closing is not None:
         await closing()
-    assert await becomes(lambda: {asyncio.current_task()} == asyncio.all_tasks())
+    assert await eventually(lambda: {asyncio.current_task()} == asyncio.all_tasks())
 
 
-async def becomes(true: Callable[[], object], seconds: float = 2.0) -> bool:
-    """Whether something becomes true before some seconds are over."""
+async def eventually(true: Callable[[], object], seconds: float = 2.0) -> bool:
+    """Whether something eventually true before some seconds are over."""
     end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:
         await asyncio.sleep(0.005)
     return bool(true())
 
 
-async def cancelled(work: Awaitable[Any], when: Callable[[], object]) -> None:
+async def cancel_when(work: Awaitable[Any], when: Callable[[], object]) -> None:
     """Start some work, and cancel it a moment after something has become true."""
     task = asyncio.ensure_future(work)
-    assert await becomes(when)
+    assert await eventually(when)
     await asyncio.sleep(0.1)
     task.cancel()
-    await asyncio.wait([task], timeout=LONGEST)
+    await asyncio.wait([task], timeout=TIME_LIMIT)
     assert task.done(), "the cancellation did not end it"
     assert task.cancelled(), "the cancellation was swallowed"
 
 
 @contextmanager
-def nothing_left() -> Iterator[None]:
+def no_leaks() -> Iterator[None]:
     """Require that no thread and no warning of something unclosed is left over."""
     before = set(threading.enumerate())
 
@@ -149,7 +149,7 @@ def nothing_left() -> Iterator[None]:
         return [
             thread
             for thread in set(threading.enumerate()) - before
-            if "_converse" not in thread.name and "_accept" not in thread.name
+            if "_serve_connection" not in thread.name and "_accept" not in thread.name
         ]
 
     with warnings.catch_warnings(record=True) as caught:
@@ -171,7 +171,7 @@ def close(transport: object) -> None:
 
 
 @contextmanager
-def raising(kind: type[TransportError] = TransportError) -> Iterator[list[TransportError]]:
+def expect_error(kind: type[TransportError] = TransportError) -> Iterator[list[TransportError]]:
     """Require that a transport's exception is raised inside; it is in the list afterwards."""
     caught: list[TransportError] = []
     try:
@@ -183,7 +183,7 @@ def raising(kind: type[TransportError] = TransportError) -> Iterator[list[Transp
 
 
 @contextmanager
-def taking(least: float, most: float) -> Iterator[None]:
+def elapsed_within(least: float, most: float) -> Iterator[None]:
     """Require that what is inside takes about so many seconds."""
     start = time.monotonic()
     yield
@@ -200,7 +200,7 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
         yield
 
 
-def shown_in(error: BaseException, secret: str) -> list[str]:
+def find_secret(error: BaseException, secret: str) -> list[str]:
     """Where a log, a crash report or a message queue would see a secret of an exception."""
     detailed = traceback.TracebackException.from_exception(error, capture_locals=True)
     # The variables of the tests themselves may hold the secret.
@@ -221,7 +221,7 @@ def shown_in(error: BaseException, secret: str) -> list[str]:
     return [name for name, text in shown.items() if secret in text]
 
 
-class Silent:
+class SilentListener:
     """An address that accepts one connection, never says a word, and hangs up in the end.
 
     Args:
@@ -232,10 +232,10 @@ class Silent:
         self._seconds = seconds
         self._reached, self._left = threading.Event(), threading.Event()
 
-    def __enter__(self) -> Silent:
+    def __enter__(self) -> SilentListener:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        self._stop, self._bell = socket.socketpair()
+        self._stop, self._stop_signal = socket.socketpair()
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
         return self
@@ -243,7 +243,7 @@ class Silent:
     def __exit__(self, *_: object) -> None:
         self._stop.close()
         self._thread.join(self._seconds)
-        for owned in (self._listener, self._bell):
+        for owned in (self._listener, self._stop_signal):
             owned.close()
 
     def is_reached(self) -> bool:
@@ -259,7 +259,7 @@ class Silent:
 
         def comes(what: socket.socket) -> bool:
             with selectors.DefaultSelector() as selector:
-                for watched in (what, self._bell):
+                for watched in (what, self._stop_signal):
                     selector.register(watched, selectors.EVENT_READ)
                 ready = selector.select(max(end - time.monotonic(), 0))
             return [what] == [key.fileobj for key, _ in ready]
@@ -277,7 +277,7 @@ class Silent:
             self._left.set()
 
 
-class Authority:
+class CertificateAuthority:
     """A certificate authority of one's own, by the package trustme."""
 
     def __init__(self) -> None:
@@ -293,9 +293,9 @@ class Authority:
 
     @staticmethod
     @lru_cache(maxsize=1)
-    def one() -> Authority:
+    def shared() -> CertificateAuthority:
         """One for all tests: to make it takes a while."""
-        return Authority()
+        return CertificateAuthority()
 
     def context(self, *names: str) -> ssl.SSLContext:
         """What a server with a certificate for these names speaks; loopback's, unless given."""

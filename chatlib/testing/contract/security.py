@@ -5,18 +5,18 @@ from __future__ import annotations
 from chatlib.errors import APIConnectionError
 from chatlib.http import TransportTimeout
 from chatlib.testing.contract.base import ContractBase
-from chatlib.testing.contract.malformed import BREAKS
+from chatlib.testing.contract.malformed import BROKEN
 from chatlib.testing.contract.scenarios import (
     ASK,
     KEY,
     OK,
-    Authority,
-    client_of,
+    CertificateAuthority,
+    elapsed_within,
     environment,
-    raising,
+    expect_error,
+    find_secret,
+    make_client,
     request_to,
-    shown_in,
-    taking,
     with_password,
 )
 from chatlib.testing.loopback import Reply, closed_port
@@ -27,24 +27,24 @@ class SecurityContract(ContractBase):
 
     def test_an_authority_of_ones_own(self) -> None:
         """A server that a given authority vouches for is trusted; its connection is kept."""
-        self.need("sockets")
-        authority = Authority.one()
+        self.require("sockets")
+        authority = CertificateAuthority.shared()
         with self.serve(OK, tls=authority.context()) as server:
-            with self.made(ca=authority.bundle) as transport:
+            with self.open_transport(ca=authority.bundle) as transport:
                 for _ in range(3):
                     assert b"ok" in transport.send(request_to(server)).read()
             assert not self.pools or server.connections == 1
 
     def test_streams_over_tls(self) -> None:
         """Pieces come as they are sent, a pause is noticed, and closing closes."""
-        self.need("sockets", "streams")
-        authority = Authority.one()
+        self.require("sockets", "streams")
+        authority = CertificateAuthority.shared()
         with self.serve(Reply.stream([b"a", 30.0]), tls=authority.context()) as server:
-            with self.made(ca=authority.bundle) as transport:
+            with self.open_transport(ca=authority.bundle) as transport:
                 response = transport.send(request_to(server, read=0.3))
                 pieces = iter(response)
                 assert next(pieces) == b"a"
-                with taking(0, 4.0), raising(TransportTimeout):
+                with elapsed_within(0, 4.0), expect_error(TransportTimeout):
                     next(pieces)
                 response.close()
                 response = transport.send(request_to(server))
@@ -53,21 +53,21 @@ class SecurityContract(ContractBase):
 
     def test_an_authority_of_the_environment(self) -> None:
         """Each variable that may name an authority does, unless the environment is ignored."""
-        self.need("sockets")
-        authority = Authority.one()
+        self.require("sockets")
+        authority = CertificateAuthority.shared()
         with self.serve(OK, tls=authority.context()) as server:
             for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
                 with environment({name: authority.bundle}):
-                    with self.made(trust_env=True) as transport:
+                    with self.open_transport(trust_env=True) as transport:
                         assert b"ok" in transport.send(request_to(server)).read()
-                    with self.made(trust_env=False) as transport, raising():
+                    with self.open_transport(trust_env=False) as transport, expect_error():
                         transport.send(request_to(server))
 
     def test_an_authority_that_nobody_knows(self) -> None:
         """It is refused for good: the message says why, and nothing was sent."""
-        self.need("sockets")
-        with self.serve(OK, tls=Authority.one().context()) as server:
-            with environment({}), self.made() as transport, raising() as caught:
+        self.require("sockets")
+        with self.serve(OK, tls=CertificateAuthority.shared().context()) as server:
+            with environment({}), self.open_transport() as transport, expect_error() as caught:
                 transport.send(request_to(server))
             assert "certificate" in str(caught[0]).lower()
             assert not caught[0].retryable
@@ -75,10 +75,10 @@ class SecurityContract(ContractBase):
 
     def test_a_certificate_for_another_name(self) -> None:
         """It is refused for good: the message names the host, and nothing was sent."""
-        self.need("sockets")
-        authority = Authority.one()
+        self.require("sockets")
+        authority = CertificateAuthority.shared()
         with self.serve(OK, tls=authority.context("other.test")) as server:
-            with self.made(ca=authority.bundle) as transport, raising() as caught:
+            with self.open_transport(ca=authority.bundle) as transport, expect_error() as caught:
                 transport.send(request_to(server))
             assert "certificate" in str(caught[0]).lower()
             assert "127.0.0.1" in str(caught[0])
@@ -87,30 +87,30 @@ class SecurityContract(ContractBase):
 
     def test_secrets_are_not_shown(self) -> None:
         """No message, traceback with its variables, or pickle of a failure holds a key."""
-        failing = {**BREAKS, "timeout": Reply(delay=30), "slow body": Reply(body=[b"a", 30.0])}
+        failing = {**BROKEN, "timeout": Reply(delay=30), "slow body": Reply(body=[b"a", 30.0])}
         for name, reply in failing.items():
-            with self.serve(reply) as server, self.made() as transport:
+            with self.serve(reply) as server, self.open_transport() as transport:
                 url = f"{server.url}/x?api-key={KEY}"
-                with raising() as caught:
+                with expect_error() as caught:
                     transport.send(request_to(url, read=0.2)).read()
-                assert shown_in(caught[0], KEY) == [], name
+                assert find_secret(caught[0], KEY) == [], name
 
     def test_secrets_are_not_shown_where_nobody_listens(self) -> None:
         """Nor of a failure to connect."""
-        self.need("sockets")
+        self.require("sockets")
         url = with_password(f"http://127.0.0.1:{closed_port()}/x?api-key={KEY}")
-        with self.made() as transport, raising() as caught:
+        with self.open_transport() as transport, expect_error() as caught:
             transport.send(request_to(url))
-        assert shown_in(caught[0], KEY) == []
-        assert shown_in(caught[0], "%2Fsecret") == []
+        assert find_secret(caught[0], KEY) == []
+        assert find_secret(caught[0], "%2Fsecret") == []
 
     def test_client_errors_carry_what_the_transport_says(self) -> None:
         """A client's error has the transport's words, and its cause."""
-        with self.serve(Reply.nothing()) as server, self.made() as transport:
-            with raising() as caught:
+        with self.serve(Reply.nothing()) as server, self.open_transport() as transport:
+            with expect_error() as caught:
                 transport.send(request_to(server))
             try:
-                client_of(server.url, transport).chat.completions.create(**ASK)
+                make_client(server.url, transport).chat.completions.create(**ASK)
             except APIConnectionError as error:
                 assert str(caught[0]) in error.message
                 assert type(caught[0].__cause__) is type(error.__cause__)

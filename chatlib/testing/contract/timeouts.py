@@ -6,13 +6,13 @@ from unittest import SkipTest
 
 from chatlib.http import HttpRequest, Timeout, TransportTimeout
 from chatlib.testing.contract.base import ContractBase
-from chatlib.testing.contract.malformed import DRIBBLE, SLOW
+from chatlib.testing.contract.malformed import DRIBBLE, DRIPPING
 from chatlib.testing.contract.scenarios import (
     OK,
-    Silent,
-    raising,
+    SilentListener,
+    elapsed_within,
+    expect_error,
     request_to,
-    taking,
 )
 from chatlib.testing.loopback import Reply, Unreachable
 
@@ -22,30 +22,30 @@ class TimeoutContract(ContractBase):
 
     def test_connect_timeout(self) -> None:
         """A host that neither accepts nor refuses is given up after the connect timeout."""
-        self.need("sockets")
-        with Unreachable() as url, self.made() as transport:
-            with taking(0.2, 4.0), raising(TransportTimeout):
+        self.require("sockets")
+        with Unreachable() as url, self.open_transport() as transport:
+            with elapsed_within(0.2, 4.0), expect_error(TransportTimeout):
                 transport.send(request_to(url, connect=0.2))
 
     def test_connect_timeout_of_tls(self) -> None:
         """So is one that accepts, but does not answer when TLS is begun."""
-        self.need("sockets")
-        with Silent() as silent, self.made() as transport:
-            with taking(0.2, 4.0), raising(TransportTimeout):
+        self.require("sockets")
+        with SilentListener() as silent, self.open_transport() as transport:
+            with elapsed_within(0.2, 4.0), expect_error(TransportTimeout):
                 transport.send(request_to(f"https://{silent.address}/", connect=0.2))
             assert silent.is_left()
 
     def test_read_timeout_before_the_headers(self) -> None:
         """A server that does not answer is given up after the read timeout, and left."""
-        with self.serve(Reply(delay=30)) as server, self.made() as transport:
-            with taking(0, 4.0), raising(TransportTimeout):
+        with self.serve(Reply(delay=30)) as server, self.open_transport() as transport:
+            with elapsed_within(0, 4.0), expect_error(TransportTimeout):
                 transport.send(request_to(server, read=0.2))
             assert server.wait(lambda: server.open == 0)
 
     def test_read_timeout_inside_the_body(self) -> None:
         """A body that stops coming is given up after the read timeout, and its server left."""
-        with self.serve(Reply.stream([b"a", 30.0])) as server, self.made() as transport:
-            with taking(0, 4.0), raising(TransportTimeout):
+        with self.serve(Reply.stream([b"a", 30.0])) as server, self.open_transport() as transport:
+            with elapsed_within(0, 4.0), expect_error(TransportTimeout):
                 response = transport.send(request_to(server, read=0.2))
                 try:
                     response.read()
@@ -56,62 +56,65 @@ class TimeoutContract(ContractBase):
     def test_the_read_timeout_is_for_each_read(self) -> None:
         """A body may take far longer than the read timeout, as long as something comes."""
         slow = Reply.stream([b"a", 0.25, b"a", 0.25, b"a", 0.25, b"a", 0.25, b"a"])
-        with self.serve(slow) as server, self.made() as transport:
+        with self.serve(slow) as server, self.open_transport() as transport:
             assert transport.send(request_to(server, read=0.7)).read() == b"aaaaa"
 
     def test_write_timeout(self) -> None:
         """A server that does not read is given up after the write timeout."""
-        self.need("sockets")
-        with self.serve(Reply(slow_read=30)) as server, self.made() as transport:
+        self.require("sockets")
+        with self.serve(Reply(slow_read=30)) as server, self.open_transport() as transport:
             request = HttpRequest("POST", server.url, {}, b"x" * 20_000_000, Timeout(9, write=0.3))
-            with taking(0.2, 4.0), raising(TransportTimeout):
+            with elapsed_within(0.2, 4.0), expect_error(TransportTimeout):
                 transport.send(request)
 
     def test_sending_may_take_longer_than_connecting(self) -> None:
         """The connect timeout is not for sending, and the read timeout not either."""
-        self.need("sockets")
-        with self.serve(Reply(slow_read=1.6)) as server, self.made() as transport:
+        self.require("sockets")
+        with self.serve(Reply(slow_read=1.6)) as server, self.open_transport() as transport:
             limits = Timeout(20, connect=1.0, read=1.0)
             request = HttpRequest("POST", server.url, {}, b"x" * 20_000_000, limits)
             assert transport.send(request).status == 200
 
     def test_total_bounds_the_headers(self) -> None:
         """Headers that come letter by letter are given up when the whole time is over."""
-        self.need("sockets")
+        self.require("sockets")
         dribbling = Reply(raw=[b"HTTP/1.1 200 OK\r\nX: ", *DRIBBLE])
-        with self.serve(dribbling) as server, self.made() as transport:
-            with taking(0.3, 4.0), raising(TransportTimeout):
+        with self.serve(dribbling) as server, self.open_transport() as transport:
+            with elapsed_within(0.3, 4.0), expect_error(TransportTimeout):
                 transport.send(request_to(server, total=0.4))
             assert server.wait(lambda: server.open == 0)
 
     def test_total_bounds_all_of_a_response(self) -> None:
         """Whatever comes drop by drop is given up when the whole time is over."""
-        self.need("sockets")
-        for name, (start, drop) in SLOW.items():
+        self.require("sockets")
+        for name, (start, drop) in DRIPPING.items():
             drops: list[bytes | float] = [drop, 0.05]
-            with self.serve(Reply(raw=[start, *drops * 400])) as server, self.made() as transport:
-                with taking(0.2, 4.0), raising(TransportTimeout):
+            with (
+                self.serve(Reply(raw=[start, *drops * 400])) as server,
+                self.open_transport() as transport,
+            ):
+                with elapsed_within(0.2, 4.0), expect_error(TransportTimeout):
                     transport.send(request_to(server, total=0.3)).read()
                 assert server.wait(lambda server=server: server.open == 0), name
 
     def test_no_limit(self) -> None:
         """None is no limit."""
         with self.serve(Reply.stream([b"a", 0.05, b"b"], delay=0.05)) as server:
-            with self.made() as transport:
+            with self.open_transport() as transport:
                 request = HttpRequest("POST", server.url, {}, b"{}", Timeout(None))
                 assert transport.send(request).read() == b"ab"
 
     def test_the_limits_of_one_call_are_not_those_of_the_next(self) -> None:
         """Also where both share a connection."""
         with self.serve(OK, Reply(200, body=[b"a", 0.7, b"b"], delay=0.7)) as server:
-            with self.made() as transport:
+            with self.open_transport() as transport:
                 transport.send(request_to(server, read=0.5, write=0.5, connect=0.5)).read()
                 assert transport.send(request_to(server)).read() == b"ab"
 
     def test_limit_wait(self) -> None:
         """Where a response can change the time for its next piece, it does."""
-        self.need("streams")
-        with self.serve(Reply.stream([b"a", 30.0])) as server, self.made() as transport:
+        self.require("streams")
+        with self.serve(Reply.stream([b"a", 30.0])) as server, self.open_transport() as transport:
             response = transport.send(request_to(server))
             if response.limit_wait is None:
                 response.close()
@@ -119,6 +122,6 @@ class TimeoutContract(ContractBase):
             pieces = iter(response)
             assert next(pieces) == b"a"
             response.limit_wait(0.1)
-            with taking(0, 4.0), raising(TransportTimeout):
+            with elapsed_within(0, 4.0), expect_error(TransportTimeout):
                 next(pieces)
             response.close()

@@ -109,9 +109,9 @@ class Reply:
             if not self.gzip:
                 return [body]
             body = [event + b"\n\n" for event in body.split(b"\n\n") if event]
-        return _packed(body) if self.gzip else body
+        return _compress(body) if self.gzip else body
 
-    def how(self) -> str:
+    def body_framing(self) -> str:
         """The framing of the body."""
         if self.framing is not None:
             return self.framing
@@ -119,7 +119,7 @@ class Reply:
         return "length" if whole else "chunked"
 
 
-def _packed(pieces: Iterable[Piece]) -> Iterator[Piece]:
+def _compress(pieces: Iterable[Piece]) -> Iterator[Piece]:
     packer = zlib.compressobj(wbits=31)
     for piece in pieces:
         if isinstance(piece, bytes):

@@ -69,7 +69,7 @@ class Server:
         # Small, so that a slow reader is felt by the sender; a connection inherits it.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
         self._listener.setblocking(False)  # a client that is gone again must not stop it
-        self._bell, self._wake = socket.socketpair()  # readable once the server stops
+        self._stop_signal, self._wake = socket.socketpair()  # readable once the server stops
         self.port: int = self._listener.getsockname()[1]
 
     @property
@@ -103,11 +103,11 @@ class Server:
         self._wake.send(b"!")
         with self._changed:
             for held in self._sockets:
-                _shut(held)
+                _shut_down(held)
         end = time.monotonic() + EXIT_SECONDS
         while self._threads:
             self._threads.pop().join(max(end - time.monotonic(), 0))
-        for owned in (self._listener, self._bell, self._wake):
+        for owned in (self._listener, self._stop_signal, self._wake):
             owned.close()
 
     def _start(self, work: Callable[..., None], *args: Any) -> None:
@@ -115,7 +115,7 @@ class Server:
         thread.start()
         self._threads.append(thread)
 
-    def _note(self, **changes: int) -> None:
+    def _count(self, **changes: int) -> None:
         with self._changed:
             for name, change in changes.items():
                 setattr(self, name, getattr(self, name) + change)
@@ -123,7 +123,7 @@ class Server:
 
     def _accept(self) -> None:
         while True:
-            if self._bell in _readable([self._listener, self._bell], None):
+            if self._stop_signal in _wait_readable([self._listener, self._stop_signal], None):
                 return
             try:
                 conn, _ = self._listener.accept()
@@ -133,16 +133,16 @@ class Server:
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._changed:
                 self._sockets.add(conn)
-            self._note(connections=1, open=1)
+            self._count(connections=1, open=1)
             if self._stopped.is_set():
-                _shut(conn)
-            self._start(self._converse, conn, self.connections)
+                _shut_down(conn)
+            self._start(self._serve_connection, conn, self.connections)
 
-    def _converse(self, conn: socket.socket, number: int) -> None:
+    def _serve_connection(self, conn: socket.socket, number: int) -> None:
         first = conn
         try:
             if self._tls is not None:
-                conn = self._secured(conn, self._tls)
+                conn = self._start_tls(conn, self._tls)
             pending = b""
             while not self._stopped.is_set():
                 request, pending = read_head(conn, pending, number)
@@ -152,7 +152,7 @@ class Server:
                     with self._changed:
                         self.requests.append(request)
                     conn.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-                    conn = self._secured(conn, self._tunnel)
+                    conn = self._start_tls(conn, self._tunnel)
                     continue
                 script = self._next(request)
                 plan = script if isinstance(script, Reply) else Reply()
@@ -170,9 +170,9 @@ class Server:
             first.close()
             with self._changed:
                 self._sockets -= {first, conn}
-            self._note(open=-1)
+            self._count(open=-1)
 
-    def _secured(self, conn: socket.socket, context: ssl.SSLContext) -> socket.socket:
+    def _start_tls(self, conn: socket.socket, context: ssl.SSLContext) -> socket.socket:
         secured = context.wrap_socket(conn, server_side=True)
         with self._changed:
             self._sockets.add(secured)
@@ -215,21 +215,23 @@ class Server:
             raise ConnectionError("the server stops")
         end = time.monotonic() + seconds
         watched = (
-            [self._bell] if conn is None or isinstance(conn, ssl.SSLSocket) else [self._bell, conn]
+            [self._stop_signal]
+            if conn is None or isinstance(conn, ssl.SSLSocket)
+            else [self._stop_signal, conn]
         )
         while (left := end - time.monotonic()) > 0:
-            ready = _readable(watched, min(left, 3600))
-            if self._bell in ready:
+            ready = _wait_readable(watched, min(left, 3600))
+            if self._stop_signal in ready:
                 raise ConnectionError("the server stops")
             if ready and conn is not None:
                 if not conn.recv(1, socket.MSG_PEEK):
                     raise ConnectionError("the client closed")
-                watched = [self._bell]  # its next request waits
+                watched = [self._stop_signal]  # its next request waits
 
     def _send(self, conn: socket.socket, reply: Reply, request: Request) -> bool:
         """Play a reply; False where that was the connection's last."""
         self._pause(conn, reply.delay)
-        how = reply.how()
+        how = reply.body_framing()
         if reply.raw is not None:
             for piece in [reply.raw] if isinstance(reply.raw, bytes) else reply.raw:
                 if isinstance(piece, bytes):
@@ -237,10 +239,12 @@ class Server:
                 else:
                     self._pause(conn, piece)
         else:
-            with contextlib.closing(self._wire(conn, reply, how, request.method)) as parts:
+            with contextlib.closing(
+                self._encode_response(conn, reply, how, request.method)
+            ) as parts:
                 for part in parts:
                     conn.sendall(part)
-        self._hold(conn, reply, how)
+        self._hold_open(conn, reply, how)
         if reply.abort is not None:
             if reply.abort == "rst":
                 _reset_when_closed(conn)
@@ -250,7 +254,7 @@ class Server:
         asked = request.headers.get("connection", "").lower() == "close"
         return not (reply.hang_up or asked or how == "close" or reply.raw is not None)
 
-    def _wire(
+    def _encode_response(
         self, conn: socket.socket, reply: Reply, how: str, method: str
     ) -> Generator[bytes, None, None]:
         pieces = reply.pieces()
@@ -274,14 +278,14 @@ class Server:
                 if not isinstance(piece, bytes):
                     self._pause(conn, piece)
                 elif piece:
-                    self._note(sent=len(piece))
+                    self._count(sent=len(piece))
                     yield frame_piece(piece, how)
         finally:
             close = getattr(pieces, "close", None)
             if close is not None:
                 close()
 
-    def _hold(self, conn: socket.socket, reply: Reply, how: str) -> None:
+    def _hold_open(self, conn: socket.socket, reply: Reply, how: str) -> None:
         end = time.monotonic() + reply.hold
         if reply.trickle is None:
             self._pause(conn, reply.hold)
@@ -295,7 +299,7 @@ def _reset_when_closed(conn: socket.socket) -> None:
     conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _readable(watched: list[socket.socket], seconds: float | None) -> list[socket.socket]:
+def _wait_readable(watched: list[socket.socket], seconds: float | None) -> list[socket.socket]:
     """Those of some sockets from which something can be read, now or in so many seconds."""
     with selectors.DefaultSelector() as selector:  # select.select knows no more than 1,024 files
         for sock in watched:
@@ -303,7 +307,7 @@ def _readable(watched: list[socket.socket], seconds: float | None) -> list[socke
         return [key.fileobj for key, _ in selector.select(seconds)]  # type: ignore[misc]
 
 
-def _shut(conn: socket.socket) -> None:
+def _shut_down(conn: socket.socket) -> None:
     with contextlib.suppress(OSError):
         # Of the socket below, as a TLS socket's own shutdown would wait for its peer.
         socket.socket.shutdown(conn, socket.SHUT_RDWR)

@@ -6,29 +6,29 @@ from typing import Generic, TypeVar
 
 R = TypeVar("R")
 
-AHEAD_IN_ORDER = 8
-AHEAD = 2
+ORDERED_LOOKAHEAD = 8
+UNORDERED_LOOKAHEAD = 2
 """How many requests, for each that may run at once, are begun and not yet handed over.
 
 In order, a slow request holds back the results of those after it, which must go on meanwhile.
 Out of order, results only wait for whoever takes them."""
 
 
-class Flow(Generic[R]):
+class ResultWindow(Generic[R]):
     """Counts what was begun, and holds what has come until it is its turn.
 
     Args:
         concurrency: How many requests may run at once.
         ordered: Whether results are handed over in the order of the requests, or as they come.
 
-    >>> flow = Flow(2, ordered=True)
-    >>> flow.begin(), flow.begin(), flow.may_begin()
+    >>> window = ResultWindow(2, ordered=True)
+    >>> window.start(), window.start(), window.can_start()
     (None, None, False)
-    >>> flow.finish(1, "second")
-    >>> flow.pop(), flow.may_begin()
+    >>> window.finish(1, "second")
+    >>> window.pop(), window.can_start()
     (None, True)
-    >>> flow.finish(0, "first")
-    >>> flow.pop(), flow.pop(), flow.pop()
+    >>> window.finish(0, "first")
+    >>> window.pop(), window.pop(), window.pop()
     ('first', 'second', None)
     """
 
@@ -38,12 +38,12 @@ class Flow(Generic[R]):
         self.ended = False
         """Whether there are no more requests; the loop sets it."""
         self._concurrency = concurrency
-        self._window = concurrency * (AHEAD_IN_ORDER if ordered else AHEAD)
+        self._window = concurrency * (ORDERED_LOOKAHEAD if ordered else UNORDERED_LOOKAHEAD)
         self._ordered = ordered
         self._ready: dict[int, R] = {}
         self._next = 0
 
-    def may_begin(self) -> bool:
+    def can_start(self) -> bool:
         """Whether another request may be taken now."""
         return (
             not self.ended
@@ -51,7 +51,7 @@ class Flow(Generic[R]):
             and self.running + len(self._ready) < self._window
         )
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """A request runs."""
         self.running += 1
 
