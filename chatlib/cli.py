@@ -1,4 +1,4 @@
-"""The command: ``chatlib "What is the capital of France?"``."""
+"""The ``chatlib`` command: ``chatlib "What is the capital of France?"``."""
 
 from __future__ import annotations
 
@@ -27,21 +27,28 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "gpt-4o-mini"
 
 PATIENCE = 2.0
-"""Seconds to wait for stdin before going on without it, or before saying what is waited for."""
+"""Seconds to wait for stdin before ignoring it, or before printing that it is waited for."""
 
 NOTES = {
-    "length": "the answer was cut at the token limit",
-    "content_filter": "the answer was held back by the content filter",
+    "length": "the answer was truncated at the token limit",
+    "content_filter": "the answer was blocked by the content filter",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
+    """Run the command.
+
+    Args:
+        argv: The arguments; by default those of the process.
+
+    Returns:
+        The exit code: 0, 1 for an error, 2 for invalid arguments, 130 for an interrupt.
+    """
     arguments = _parsed(sys.argv[1:] if argv is None else argv)
-    if sys.stdout is None:  # closed by whoever started the command
+    if sys.stdout is None:  # closed by the parent process
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal that can't show a character shows "?"
+        if isinstance(stream, io.TextIOWrapper):  # print "?" for characters outside the encoding
             stream.reconfigure(errors="replace")
     try:
         _run(arguments)
@@ -50,14 +57,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.suppress(OSError):
             print(flush=True)
         return 130
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         _discard_output()
         return 0
-    except Exception as error:  # a traceback helps nobody who only typed a command
+    except Exception as error:  # print the message without a traceback
         _note(_line(error))
         try:
             sys.stdout.flush()
-        except OSError:  # a full disk: the interpreter would report it once more at its end
+        except OSError:  # disk full: avoid a second error at exit
             _discard_output()
         return 1
     return 0
@@ -65,18 +72,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:
     parser = _parser()
-    # Options may stand between the words, as in `chatlib Summarise --json -`; but argparse loses
-    # what comes after "--" then.
+    # Options may stand between words, as in `chatlib Summarise --json -`, but parse_intermixed_args
+    # drops the arguments after "--".
     return (parser.parse_args if "--" in argv else parser.parse_intermixed_args)(argv)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="chatlib",
-        description="Ask a model. The answer is printed as it comes.",
-        epilog="The key is read from OPENAI_API_KEY, the address from OPENAI_BASE_URL. With "
-        "neither and no --base-url, a small scripted model inside the package answers, on a "
-        "terminal or with --demo.",
+        description="Ask a model and print its answer while it is generated.",
+        epilog="The API key is read from OPENAI_API_KEY, the base URL from OPENAI_BASE_URL. With "
+        "neither and no --base-url, a scripted model inside the package answers, in a terminal or "
+        "with --demo.",
     )
     parser.add_argument(
         "prompt",
@@ -147,7 +154,7 @@ def _run(arguments: argparse.Namespace) -> None:
                 for chunk in chunks:
                     for piece in chunk.choices[:1]:
                         text = half + (piece.delta.text or piece.delta.refusal or "")
-                        # Servers may cut an emoji between its two UTF-16 code units.
+                        # Servers may split an emoji between its two UTF-16 code units.
                         half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
                         sys.stdout.write(_paired(text[: len(text) - len(half)]))
                         sys.stdout.flush()
@@ -158,19 +165,19 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _paired(text: str) -> str:
-    """Return a text in which two halves of a surrogate pair are one character."""
+    """Return text in which surrogate pairs are joined into characters."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-# What is asked --------------------------------------------------------------------------------
+# Read the prompt -------------------------------------------------------------------------------
 
 
 def _prompt(words: Sequence[str]) -> str:
-    """Return the question: the words of the command line, and what was read from stdin.
+    """Return the prompt made of the arguments and stdin.
 
-    With no words, stdin is the question. ``-``, as the first or the last word, reads stdin and puts
-    it there (elsewhere it is a minus sign). Any other prompt is complete in itself, and takes stdin
-    only where that is clearly meant for this command, see :func:`_piped`.
+    Without arguments, stdin is the prompt. ``-`` as the first or last argument is replaced by stdin
+    (elsewhere it is a minus sign). Any other prompt reads stdin only if it is clearly meant for
+    this command, see :func:`_piped`.
     """
     if not words and sys.stdin is not None and sys.stdin.isatty():
         return ""
@@ -188,7 +195,7 @@ def _question(words: Sequence[str]) -> str:
 
 
 def _argument(text: str) -> str:
-    """Return an argument as text, though its bytes were not in the encoding of the locale."""
+    """Return an argument as text, even if it was not in the encoding of the locale."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -197,29 +204,29 @@ def _argument(text: str) -> str:
 
 
 def _stdin() -> str:
-    """Read stdin to its end, as long as that takes."""
+    """Read stdin to its end, without a time limit."""
     if sys.stdin is None:
         raise ValueError("nothing to ask: stdin is closed")
     try:
         fd = sys.stdin.fileno()
-    except OSError:  # no file at all, where main() is called as a function
+    except OSError:  # not a file: main() was called with a replaced stdin
         return sys.stdin.read().removeprefix("\ufeff").strip()
     return _read(fd) or ""
 
 
 def _piped() -> str:
-    """Return what was piped or redirected into this command beside a prompt, or "".
+    """Return the text piped or redirected into this command besides a prompt, or "".
 
-    A prompt on the command line doesn't need stdin, and stdin may be anybody's: the rest of the
-    lines of a ``while read`` loop, or a pipe that an editor, a CI runner or ssh opened and never
-    writes to. So it is read only where it is
+    With a prompt in the arguments, stdin may be meant for another program: the remaining lines of a
+    ``while read`` loop, or a pipe that an editor, a CI runner or ssh opened and never writes to. So
+    it is read only if it is
 
-    - a regular file of which nothing has been read yet, as a loop has; it is read without moving
-      the position in it, which the calling program may share;
-    - a pipe that is not also the stdin of the calling program, as that of a loop or of a script is,
-      and in which something arrives within :data:`PATIENCE` seconds.
+    - a regular file at position 0 (a loop has moved it); it is read without moving the position,
+      which the calling program may share;
+    - a pipe that is not the stdin of the calling program, as that of a loop or a script is, and
+      that has data within :data:`PATIENCE` seconds.
 
-    Where something was there and was not read, a line on stderr says so.
+    If data was available and not read, a note is printed to stderr.
     """
     if sys.stdin is None:
         return ""
@@ -241,32 +248,33 @@ def _piped() -> str:
             text = _read(fd, is_optional=True)
             if stat.S_ISREG(mode):
                 os.lseek(fd, 0, os.SEEK_SET)
-        except OSError:  # open for writing only
+        except OSError:  # write-only
             return ""
         if text is None:
-            _note(f"nothing came on stdin within {PATIENCE:g} s, so it is left out; - waits for it")
+            _note(f"no data on stdin within {PATIENCE:g} s, so it is ignored; - waits for it")
         return text or ""
     if _unread(fd):
         _note(
             "stdin was not read, since the calling program may read it too; - as the last argument "
-            "reads it, < /dev/null leaves it out"
+            "reads it, < /dev/null ignores it"
         )
     return ""
 
 
 def _is_shared(fd: int, process: int) -> bool:
-    """Return whether a pipe may also be read by a process that led to this one.
+    """Return whether a pipe may also be read by a parent process.
 
     Args:
-        fd: The pipe.
-        process: The parent process; or its parent, where that one only started this one.
+        fd: The file descriptor of the pipe.
+        process: The id of the parent process, or of an ancestor if the processes between only
+            start this one.
     """
     proc = Path(f"/proc/{process}")
     try:
         name = (proc / "comm").read_text().strip()
         arguments = (proc / "cmdline").read_text("utf-8", "replace").split("\0")[:-1]
         parent = re.search(r"^PPid:\s*(\d+)", (proc / "status").read_text(), re.MULTILINE)
-        # fish doesn't move the input of a block to descriptor 0, as other shells do.
+        # fish does not move the input of a block to descriptor 0 as other shells do.
         held = [other for other in (proc / "fd").iterdir() if name == "fish" or other.name == "0"]
     except FileNotFoundError:
         if process == 0 and Path("/proc/self").exists():  # started from outside of a container
@@ -279,25 +287,25 @@ def _is_shared(fd: int, process: int) -> bool:
         if parent is not None and _only_starts(name, arguments):
             return _is_shared(fd, int(parent[1]))
         return True
-    # Without /proc there is only one sign: interactive shells and sshd start a command in a process
-    # group of its own. Scripts don't, nor do loops.
+    # Without /proc, use the process group: interactive shells and sshd start a command in its own,
+    # scripts and loops do not.
     try:
         return os.getpgid(process) == os.getpgrp()
-    except OSError:  # it has gone
+    except OSError:  # it has exited
         return True
     except AttributeError:  # Windows, whose shells have no such loops
         return False
 
 
 def _only_starts(name: str, arguments: Sequence[str]) -> bool:
-    """Return whether a process starts one command, and doesn't read stdin itself."""
+    """Return whether a process only starts one command and does not read stdin."""
     if name in ("timeout", "time", "uv"):
         return True
     if not name.endswith("sh") or len(arguments) != 3 or arguments[1] != "-c":
         return False
     import shlex
 
-    # As subprocess.run("chatlib Summarise", shell=True) starts it: one command, no list of them.
+    # As started by subprocess.run("chatlib Summarise", shell=True): a single command.
     lexer = shlex.shlex(arguments[2].strip(), posix=True, punctuation_chars=";&|()")
     lexer.whitespace_split, lexer.commenters = True, ""
     try:
@@ -315,7 +323,7 @@ def _is_same(fd: int, other: Path) -> bool:
 
 
 def _unread(fd: int) -> int:
-    """Return how many bytes could be read now, 0 where the system can't tell."""
+    """Return the number of bytes that can be read now, 0 if the system does not tell."""
     try:
         import fcntl
         import termios
@@ -326,11 +334,14 @@ def _unread(fd: int) -> int:
 
 
 def _read(fd: int, *, is_optional: bool = False) -> str | None:
-    """Read a descriptor to its end and return its text; say on stderr if that takes long.
+    """Read a file descriptor to its end; print a note to stderr if that takes long.
 
     Args:
-        fd: What to read. A buffer over it would wait for more than there is.
-        is_optional: Whether to give up, and return None, if nothing comes for a while.
+        fd: The file descriptor. A buffered reader would wait for more data than available.
+        is_optional: Whether to return None if there is no data within :data:`PATIENCE` seconds.
+
+    Returns:
+        The decoded text, or None.
     """
     pieces: list[bytes] = []
     is_told = os.isatty(fd)
@@ -342,7 +353,7 @@ def _read(fd: int, *, is_optional: bool = False) -> str | None:
         if is_ready:
             try:
                 piece = os.read(fd, 1 << 16)
-            except BlockingIOError:  # somebody else was faster, or select() was wrong
+            except BlockingIOError:  # another reader was faster, or a spurious wakeup
                 continue
             if not piece:
                 return _decoded(b"".join(pieces)).strip()
@@ -354,7 +365,7 @@ def _read(fd: int, *, is_optional: bool = False) -> str | None:
             _note("waiting for the end of stdin")
 
 
-_MARKS = {  # The longer ones first: that of UTF-32 begins as that of UTF-16 does.
+_MARKS = {  # The byte order mark of UTF-32 starts with that of UTF-16.
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
     codecs.BOM_UTF32_BE: "utf-32-be",
@@ -364,7 +375,7 @@ _MARKS = {  # The longer ones first: that of UTF-32 begins as that of UTF-16 doe
 
 
 def _decoded(content: bytes) -> str:
-    """Return bytes as text: by their byte order mark, which is removed, as UTF-8, or as stdin's."""
+    """Decode bytes by their byte order mark, which is removed, as UTF-8, or as stdin."""
     for mark, encoding in _MARKS.items():
         if content.startswith(mark):
             text = content[len(mark) :].decode(encoding, "replace")
@@ -377,7 +388,7 @@ def _decoded(content: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-# Who answers ----------------------------------------------------------------------------------
+# Create the client -----------------------------------------------------------------------------
 
 
 def _client(base_url: str | None, is_demo: bool) -> OpenAI:
@@ -422,7 +433,7 @@ CAPITALS = {
 
 
 def _scripted_model(request: HttpRequest) -> HttpResponse:
-    """The model that answers where there is no other. It knows ten capitals."""
+    """Answer a request as the scripted model of --demo, which knows ten capitals."""
     from chatlib.testing import answer
 
     question = str(request.json()["messages"][-1]["content"])
@@ -438,11 +449,11 @@ def _scripted_model(request: HttpRequest) -> HttpResponse:
     return answer(text, pause=0.02)(request)
 
 
-# What is said besides -------------------------------------------------------------------------
+# Messages on stderr ----------------------------------------------------------------------------
 
 
 def _line(error: Exception) -> str:
-    """Return what an exception says on one line, without what would steer a terminal."""
+    """Return the message of an exception on one line, without control characters."""
     said = "".join(letter if letter.isprintable() else " " for letter in str(error))
     words = said.split()
     if not words or not isinstance(error, (OpenAIError, ValueError, TypeError, OSError)):
@@ -451,10 +462,10 @@ def _line(error: Exception) -> str:
 
 
 def _note(text: str) -> None:
-    if sys.stderr is not None:  # closed by whoever started the command; print() would take stdout
+    if sys.stderr is not None:  # closed by the parent process; print() would use stdout
         print(f"chatlib: {text}", file=sys.stderr)
 
 
 def _discard_output() -> None:
-    """Give what stdout still holds nowhere to fail."""
+    """Redirect stdout to the null device, so that flushing it at exit cannot fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

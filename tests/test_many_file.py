@@ -122,7 +122,7 @@ async def test_full_disk(form: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", full)
-        with pytest.raises(OSError, match="part of a result") as caught:
+        with pytest.raises(OSError, match="only partly written") as caught:
             await collect(form.many(echoing()[0], REQUESTS, results=path))
     assert errno.ENOSPC == caught.value.errno
     await form.settle()
@@ -190,7 +190,7 @@ async def test_changed_request(form: Any, tmp_path: Path) -> None:
     await collect(form.many(echoing()[0], [ask("old", custom_id="a")], results=path))
     client, server = echoing()
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="'a': what it asks has changed"):
+    with pytest.raises(ValueError, match="'a': the request has changed"):
         await collect(form.many(client, [ask("new", custom_id="a")], results=path))
     assert ([], before) == (server.requests, path.read_bytes())
     same = ask("old", custom_id="a", timeout=3, max_retries=9)
@@ -293,7 +293,7 @@ def test_file_of_something_else(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "questions.txt"
     path.write_bytes(content)
     client, server = echoing()
-    with pytest.raises(ValueError, match=r"questions\.txt: line 1 is not the result"):
+    with pytest.raises(ValueError, match=r"questions\.txt: line 1 is not a result"):
         run_many(client, REQUESTS, results=path)
     assert (content, [], []) == (path.read_bytes(), server.requests, descriptors(path))
 
@@ -338,7 +338,7 @@ async def test_two_runs_on_a_file(form: Any, tmp_path: Path) -> None:
     results = form.many(echoing()[0], REQUESTS, results=path)
     await anext(results)
     for _ in range(2):
-        with pytest.raises(OpenAIError, match=r"r\.jsonl is in use"):
+        with pytest.raises(OpenAIError, match=r"r\.jsonl is locked"):
             form.many(echoing()[0], REQUESTS, results=path)
     await results.aclose()
     assert 20 == len(await collect(form.many(echoing()[0], REQUESTS, results=path)))

@@ -85,7 +85,7 @@ def test_what_came_is_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / "r.jsonl"
     [result] = run_many(client, [ask("a")], results=path)
     assert isinstance(result.error, APIResponseValidationError)
-    assert "can't be written to the file of results: RecursionError" in str(result.error)
+    assert "cannot be written to the results file: RecursionError" in str(result.error)
     assert "Hi" == result.error.completion.text  # type: ignore[union-attr]
     [line] = lines_of(path)
     assert ("APIResponseValidationError", None) == (line["error"]["class"], line["response"])
@@ -151,7 +151,7 @@ def test_a_foreign_line_that_is_too_deep(tmp_path: Path) -> None:
     """It is no result."""
     path = tmp_path / "r.jsonl"
     path.write_bytes(b"[" * 5000 + b"]" * 5000 + b"\n")
-    with pytest.raises(ValueError, match="line 1 is not the result"):
+    with pytest.raises(ValueError, match="line 1 is not a result"):
         run_many(echoing()[0], [ask("a")], results=path)
 
 
@@ -219,7 +219,7 @@ def test_damaged_lines(tmp_path: Path) -> None:
         try:
             [result] = run_many(client, [ask("0", custom_id="c")], results=path, retry_failed=False)
         except ValueError as told:
-            assert "line 1 is not the result of a request" in str(told)  # noqa: PT017
+            assert "line 1 is not a result" in str(told)  # noqa: PT017
             refused += 1
             continue
         repr(result), str(result.error), repr(result.error)

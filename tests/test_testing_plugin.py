@@ -159,7 +159,9 @@ def test_recordings(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) 
     pytester.makepyfile(test_them=RECORDED)
     missing = run(pytester)
     missing.assert_outcomes(errors=3)
-    missing.stdout.fnmatch_lines(["*there is no recording *make it by pytest --chatlib-record=*"])
+    missing.stdout.fnmatch_lines(
+        ["*recording not found: *create it with pytest --chatlib-record=*"]
+    )
     assert set() == files(pytester)
 
     run(pytester, "--chatlib-record").assert_outcomes(passed=3)

@@ -195,7 +195,9 @@ def test_no_reply_left() -> None:
     server = InMemoryServer("a")
     server.send(create())
     server.send(HttpRequest("GET", URL))
-    with pytest.raises(NoReplyLeft, match=r"request 3 came, but only 1 "):
+    with pytest.raises(
+        NoReplyLeft, match=r"no scripted reply is left for request 3 \(1 were scripted"
+    ):
         server.send(create())
 
 
@@ -281,7 +283,7 @@ def test_coroutine_functions_are_replies() -> None:
 
 def test_what_is_no_reply() -> None:
     """Is told by its type."""
-    with pytest.raises(TypeError, match="int is no reply"):
+    with pytest.raises(TypeError, match="int is not a valid reply"):
         InMemoryServer(lambda request: 7).send(create())
 
 

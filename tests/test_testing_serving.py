@@ -278,7 +278,9 @@ def test_exceptions_are_told() -> None:
         with pytest.raises(InternalServerError, match="ZeroDivisionError: by nothing") as caught:
             client.chat.completions.create(**ASK)
         assert 1 == caught.value.attempts
-        with pytest.raises(InternalServerError, match="NoReplyLeft: request 2 came"):
+        with pytest.raises(
+            InternalServerError, match="NoReplyLeft: no scripted reply is left for request 2"
+        ):
             client.chat.completions.create(**ASK)
 
 

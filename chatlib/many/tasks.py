@@ -1,4 +1,4 @@
-"""Many requests at once, awaited: each is a task of asyncio."""
+"""Concurrent requests in asyncio tasks."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ _END: Any = object()
 
 
 class AsyncResults(Generic[R_co]):
-    """What :func:`arun_many` returns: iterate it, by ``async for``, for results as they come.
+    """The results of :func:`arun_many`, as an async iterator.
 
-    Nothing is sent before the first one is asked for. :meth:`aclose`, and the end of an ``async
-    with``, start no further request, cancel those that run, and wait for their end. Dropping it (a
-    ``break``, that is) does the same, without waiting.
+    Nothing is sent before the first iteration. :meth:`aclose` and the end of an ``async with``
+    block start no further requests, cancel running ones, and wait for them. Dropping the iterator,
+    by a ``break`` for example, does the same without waiting.
     """
 
     def __init__(self, scheduler: Scheduler, requests: Requests) -> None:
@@ -55,11 +55,11 @@ class AsyncResults(Generic[R_co]):
         return await anext(self._items)
 
     async def aclose(self) -> None:
-        """Stop; cancel the requests that run; close the file. May be called again."""
+        """Cancel running requests and close the file. May be called repeatedly."""
         self._scheduler.window.ended = True
         try:
             await self._items.aclose()
-        except RuntimeError:  # another task iterates it; nothing begins any more, and it ends there
+        except RuntimeError:  # another task is iterating, and will end the run
             return
         self._scheduler.close()
 
@@ -115,19 +115,24 @@ def arun_many(
     response_format: Any = omit,
     **options: Unpack[ManyOptions],
 ) -> AsyncResults[Any]:
-    """:func:`~chatlib.many.threads.run_many`, awaited.
+    """Make many requests concurrently; the async form of :func:`~chatlib.many.threads.run_many`.
 
     Args:
-        client: A client whose ``chat.completions.create`` is awaited.
-        requests: As for :func:`~chatlib.many.threads.run_many`, or an asynchronous iterable.
-        call: What is called, and awaited, with the parameters of each request.
-        response_format: Of the requests that have none of their own.
-        options: See :class:`~chatlib.many.scheduler.ManyOptions`.
+        client: The async client.
+        requests: As for :func:`~chatlib.many.threads.run_many`, or an async iterable.
+        call: An async function that is called with the parameters of each request. By default
+            ``client.chat.completions.create``, or ``parse`` if ``response_format`` is a type.
+        response_format: The response format of requests without one of their own.
+        **options: See :class:`~chatlib.many.scheduler.ManyOptions`.
+
+    Returns:
+        An async iterator of results.
 
     Raises:
-        ValueError: an option, or the file of results, is not what it should be.
-        OpenAIError: another run writes the same file.
-        ImportError: a progress bar is asked for, and ``rich`` is not installed.
+        TypeError: If ``requests`` is not an iterable of dicts.
+        ValueError: If an option is invalid, or the results file contains anything else.
+        OpenAIError: If another run is writing to the results file.
+        ImportError: If ``progress`` is set and ``rich`` is not installed.
     """
     shared = {"response_format": response_format} if response_format is not omit else {}
     return AsyncResults(Scheduler(client, requests, call, shared, **options), requests)
@@ -202,5 +207,5 @@ async def _perform(scheduler: Scheduler, job: Job) -> Result[Any]:
     except Exception as error:
         return scheduler.record_error(job, error)
     if not awaited:
-        raise TypeError("the call is not asynchronous: use run_many()")
+        raise TypeError("the call is synchronous and returned no awaitable: use run_many()")
     return scheduler.record_answer(job, answer)

@@ -1,4 +1,4 @@
-"""Many requests at once, each in a thread of its own."""
+"""Concurrent requests, each in its own thread."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _END: Any = object()
 
 
 class Results(Closing, Generic[R_co]):
-    """What :func:`run_many` returns: iterate it for results as they come.
+    """The results of :func:`run_many`, as an iterator.
 
-    Nothing is sent before the first one is asked for. :meth:`close` and the end of a ``with`` start
-    no further request and wait for those that run: they are paid for, and their results are written
-    to the file. Dropping it (a ``break``, that is) does the same without waiting: the results are
-    written as they come, and the end of the program waits a few seconds for them. An interrupt
-    waits for nothing.
+    Nothing is sent before the first iteration. :meth:`close` and the end of a ``with`` block start
+    no further requests and wait for running ones, whose results are written to the file. Dropping
+    the iterator, by a ``break`` for example, does not wait: the results are written in the
+    background, and the end of the program waits a few seconds for them. An interrupt such as
+    KeyboardInterrupt does not wait at all.
     """
 
     def __init__(self, scheduler: Scheduler, requests: Iterable[Mapping[str, object]]) -> None:
@@ -51,7 +51,7 @@ class Results(Closing, Generic[R_co]):
         return next(self._items)
 
     def close(self) -> None:
-        """Stop; wait for the requests that run; close the file. May be called again."""
+        """Wait for running requests and close the file. May be called repeatedly."""
         if self._stop():
             try:
                 self._workers.wait()
@@ -66,19 +66,19 @@ class Results(Closing, Generic[R_co]):
     ) -> None:
         if kind is None or issubclass(kind, Exception):
             self.close()
-        elif issubclass(kind, GeneratorExit):  # which may come of a finalizer
+        elif issubclass(kind, GeneratorExit):  # may be raised in a finalizer
             self.__del__()
         elif self._stop():
             self._workers.abandon()
             self._scheduler.close()
 
     def __del__(self) -> None:
-        # It must wait for nothing.
+        # A finalizer must not wait.
         if hasattr(self, "_items") and self._stop():
             self._workers.release()
 
     def _stop(self) -> bool:
-        """Begin nothing any more; False where another thread iterates, and so will end the run."""
+        """Start no further requests; return False if another thread iterates and ends the run."""
         self._scheduler.window.ended = True
         try:
             self._items.close()
@@ -123,26 +123,29 @@ def run_many(
     response_format: Any = omit,
     **options: Unpack[ManyOptions],
 ) -> Results[Any]:
-    """Make many requests, some at once, and give the result of each.
+    """Make many requests concurrently and return an iterator of their results.
 
-    A request that fails is a result with an error. What is no failure of a request passes at once:
-    ``KeyboardInterrupt`` and the like, and what the iterable of requests raises.
+    A failed request is a result with an error. Other exceptions are raised while iterating:
+    ``KeyboardInterrupt`` and the like, and exceptions of the iterable of requests.
 
     Args:
-        client: A client, which threads may share.
-        requests: The parameters of each call, with a ``custom_id`` among them if it has one; or
-            lines of an input file of the Batch API. They are taken one by one, in the thread that
-            iterates the results, as there is room for them.
-        call: What is called with the parameters of each request. ``client.chat.completions.create``
-            unless given, or ``parse``, where the ``response_format`` is a type.
-        response_format: Of the requests that have none of their own.
-        options: How many at once, in which order, to which file: see
-            :class:`~chatlib.many.scheduler.ManyOptions`.
+        client: The client; it is used by several threads.
+        requests: Dicts of the parameters of each call, optionally with a ``custom_id``, or lines
+            of an input file of the Batch API. They are consumed lazily, in the thread that iterates
+            over the results.
+        call: A function that is called with the parameters of each request. By default
+            ``client.chat.completions.create``, or ``parse`` if ``response_format`` is a type.
+        response_format: The response format of requests without one of their own.
+        **options: See :class:`~chatlib.many.scheduler.ManyOptions`.
+
+    Returns:
+        An iterator of results, which is a context manager too.
 
     Raises:
-        ValueError: an option, or the file of results, is not what it should be.
-        OpenAIError: another run writes the same file.
-        ImportError: a progress bar is asked for, and ``rich`` is not installed.
+        TypeError: If ``requests`` is not an iterable of dicts.
+        ValueError: If an option is invalid, or the results file contains anything else.
+        OpenAIError: If another run is writing to the results file.
+        ImportError: If ``progress`` is set and ``rich`` is not installed.
 
     >>> from chatlib import OpenAI
     >>> from chatlib.testing import InMemoryServer, error
@@ -165,20 +168,20 @@ class _Workers:
         self._scheduler = scheduler
         self._ended: SimpleQueue[tuple[int, Result[Any] | BaseException]] = SimpleQueue()
         self._threads: dict[int, threading.Thread] = {}
-        # Which of them have not ended: no lock guards it, as each operation on it is atomic.
+        # The running ones. No lock: each operation on the set is atomic.
         self._busy: set[int] = set()
         self._is_released = False
 
     def start(self, job: Job) -> None:
-        """Make a request, in a thread of its own."""
-        # A daemon, so that no call can keep a program from ending.
+        """Start the thread of a request."""
+        # A daemon thread, so that no call keeps the program from exiting.
         name = f"chatlib-many-{job.index}"
         thread = threading.Thread(target=self._work, args=(job,), name=name, daemon=True)
         self._busy.add(job.index)
         self._threads[job.index] = thread
         try:
             thread.start()
-        except RuntimeError:  # the system starts no more threads
+        except RuntimeError:  # the system cannot start more threads
             self._busy.discard(job.index)
             del self._threads[job.index]
             raise
@@ -192,14 +195,14 @@ class _Workers:
         self._release_if_done()
 
     def has_finished(self) -> bool:
-        """Whether :meth:`next_finished` would not wait."""
+        """Return whether :meth:`next_finished` returns without waiting."""
         return not self._ended.empty()
 
     def next_finished(self) -> Result[Any]:
-        """The result of the next request that has ended.
+        """Wait for the next finished request and return its result.
 
         Raises:
-            BaseException: what is no failure of a request.
+            BaseException: An exception that is not a failed request.
         """
         index, outcome = self._ended.get()
         self._threads.pop(index).join()
@@ -208,22 +211,22 @@ class _Workers:
         return outcome
 
     def wait(self) -> None:
-        """Wait until all have ended."""
+        """Wait for all threads."""
         while self._threads:
             self._threads.popitem()[1].join()
 
     def abandon(self) -> None:
-        """Leave the threads to themselves; what they still bring is lost."""
+        """Stop tracking the threads; their results are lost."""
         self._threads.clear()
 
     def release(self) -> None:
-        """Have the last of the threads close the file, without waiting."""
+        """Let the last thread close the file, without waiting."""
         self._is_released = True
         self._scheduler.release(self._threads.values())
         self._release_if_done()
 
     def _release_if_done(self) -> None:
-        # Noted before it is looked at, both here and there: so one of two threads closes the file.
+        # Each side sets its flag before it reads the other, so one of them closes the file.
         if self._is_released and not self._busy:
             self._scheduler.release()
 
@@ -250,7 +253,7 @@ def _results(
                 scheduler.finish(workers.next_finished())
             else:
                 break
-    except GeneratorExit:  # whoever closed or dropped the results sees to what runs
+    except GeneratorExit:  # close() or the finalizer handles running requests
         return
     except BaseException as error:
         try:
@@ -271,5 +274,5 @@ def _perform(scheduler: Scheduler, job: Job) -> Result[Any]:
         return scheduler.record_error(job, error)
     if isinstance(answer, Awaitable):
         getattr(answer, "close", lambda: None)()
-        raise TypeError("the call is asynchronous, and gives no answer here: use arun_many()")
+        raise TypeError("the call is asynchronous and returned an awaitable: use arun_many()")
     return scheduler.record_answer(job, answer)

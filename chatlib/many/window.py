@@ -1,4 +1,4 @@
-"""When the next request may begin, and which result is next: the rule for both forms."""
+"""Decide when the next request may start and which result is next."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ R = TypeVar("R")
 
 ORDERED_LOOKAHEAD = 8
 UNORDERED_LOOKAHEAD = 2
-"""How many requests, for each that may run at once, are begun and not yet handed over.
+"""The factor of the concurrency that bounds requests started and not yet returned.
 
-In order, a slow request holds back the results of those after it, which must go on meanwhile.
-Out of order, results only wait for whoever takes them."""
+In order, a slow request holds back the results of later ones, which go on running meanwhile. Out of
+order, results only wait for the caller."""
 
 
 class ResultWindow(Generic[R]):
-    """Counts what was begun, and holds what has come until it is its turn.
+    """Counts running requests and holds results until they are returned.
 
     Args:
-        concurrency: How many requests may run at once.
-        ordered: Whether results are handed over in the order of the requests, or as they come.
+        concurrency: The maximum number of concurrent requests.
+        ordered: Whether results are returned in the order of the requests, or as they complete.
 
     >>> window = ResultWindow(2, ordered=True)
     >>> window.start(), window.start(), window.can_start()
@@ -34,9 +34,9 @@ class ResultWindow(Generic[R]):
 
     def __init__(self, concurrency: int, *, ordered: bool) -> None:
         self.running = 0
-        """How many requests have begun and not finished."""
+        """The number of running requests."""
         self.ended = False
-        """Whether there are no more requests; the loop sets it."""
+        """Whether there are no more requests; set by the loop."""
         self._concurrency = concurrency
         self._window = concurrency * (ORDERED_LOOKAHEAD if ordered else UNORDERED_LOOKAHEAD)
         self._ordered = ordered
@@ -44,7 +44,7 @@ class ResultWindow(Generic[R]):
         self._next = 0
 
     def can_start(self) -> bool:
-        """Whether another request may be taken now."""
+        """Return whether another request may be started."""
         return (
             not self.ended
             and self.running < self._concurrency
@@ -52,16 +52,16 @@ class ResultWindow(Generic[R]):
         )
 
     def start(self) -> None:
-        """A request runs."""
+        """Count a request that is started."""
         self.running += 1
 
     def finish(self, index: int, result: R) -> None:
-        """A request that ran has a result."""
+        """Add the result of a request that was started."""
         self.running -= 1
         self._ready[index] = result
 
     def pop(self) -> R | None:
-        """The result to hand over now; None where it has not come yet."""
+        """Remove and return the next result, or None if there is none yet."""
         if self._ordered:
             result = self._ready.pop(self._next, None)
             self._next += result is not None

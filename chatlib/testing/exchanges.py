@@ -1,4 +1,4 @@
-"""What a recording is made of: requests, responses and failures as JSON values, without keys."""
+"""Encode requests, responses and errors as the JSON values of a recording, without secrets."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from chatlib.headers import HIDDEN, Headers, redact_url
 from chatlib.http import HttpRequest, TransportError, TransportTimeout
 
 VERSION = 1
-"""The version of the file's form."""
+"""The version of the file format."""
 
-# Of a body as it was compressed and cut for the wire, not as it is recorded.
+# They describe the body as sent; the recorded body is decompressed and has no framing.
 _OF_THE_WIRE = frozenset(
     {"connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"}
 )
 
 
 def encode_request(request: HttpRequest, redactor: Redactor) -> dict[str, Any]:
-    """A request as the file has it."""
+    """Encode a request for the file."""
     return {
         "method": request.method,
         "url": redactor.redact_text(redact_url(request.url)),
@@ -32,7 +32,7 @@ def encode_request(request: HttpRequest, redactor: Redactor) -> dict[str, Any]:
 
 
 def encode_headers(headers: Headers, redactor: Redactor) -> dict[str, str]:
-    """The headers of a response as the file has them."""
+    """Encode the headers of a response for the file."""
     return {
         name: redactor.redact_text(redact_url(value) if name.lower() in _URLS else value)
         for name, value in headers.redacted().items()
@@ -44,7 +44,7 @@ _URLS = ("location", "content-location")
 
 
 def encode_error(error: TransportError, redactor: Redactor) -> dict[str, Any]:
-    """A failure of the connection as the file has it."""
+    """Encode a connection error for the file."""
     return {
         "kind": "timeout" if isinstance(error, TransportTimeout) else "connection",
         "message": redactor.redact_text(str(error)),
@@ -53,27 +53,27 @@ def encode_error(error: TransportError, redactor: Redactor) -> dict[str, Any]:
 
 
 def decode_error(value: Mapping[str, Any]) -> TransportError:
-    """The exception that the file has in this form."""
+    """Decode a connection error of the file."""
     kind = TransportTimeout if value["kind"] == "timeout" else TransportError
     return kind(value["message"], retryable=value.get("retryable", True))
 
 
 def encode_body(body: bytes, redactor: Redactor) -> dict[str, Any]:
-    """A whole body as the file has it: JSON as JSON, so that people can read it."""
+    """Encode a whole body for the file; JSON stays readable JSON."""
     try:
         value = redactor.redact_value(json.loads(body, parse_constant=_no_constant))
-        json.dumps(value, allow_nan=False)  # a number too large for it was read as infinite
+        json.dumps(value, allow_nan=False)  # a number out of range was decoded as infinity
         return {"json": value}
     except (ValueError, RecursionError):
         return encode_bytes(redactor.redact_pieces([body])[0])
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def encode_bytes(content: bytes) -> dict[str, str]:
-    """Bytes as the file has them: as text, where they are UTF-8.
+    """Encode bytes for the file: as text if they are UTF-8, else as base64.
 
     >>> encode_bytes("日本".encode()), encode_bytes("日本".encode()[:4])
     ({'text': '日本'}, {'base64': '5pel5g=='})
@@ -85,7 +85,7 @@ def encode_bytes(content: bytes) -> dict[str, str]:
 
 
 def decode_bytes(value: Mapping[str, Any]) -> bytes:
-    """The bytes that the file has in one of these forms."""
+    """Decode a body or a piece of the file."""
     if "json" in value:
         return json.dumps(value["json"]).encode()
     if "base64" in value:
@@ -96,11 +96,11 @@ def decode_bytes(value: Mapping[str, Any]) -> bytes:
 # Secrets --------------------------------------------------------------------------------------
 
 SHORTEST_SECRET = 6
-"""A key of fewer characters is none, but a word such as ``test``, and is left where it stands."""
+"""The minimum length of a secret, in characters; a shorter one is a word such as ``test``."""
 
 
 class Redactor:
-    """Strikes the secrets of a request out of whatever echoes them.
+    """Removes the secrets of a request from text, JSON values and bytes that repeat them.
 
     >>> request = HttpRequest("GET", "http://any", {"Authorization": "Bearer sk-secret"})
     >>> Redactor(request).redact_text("sk-secret is wrong")
@@ -111,7 +111,7 @@ class Redactor:
         written: set[str] = set()
         for secret in _secrets_of(request) if request is not None else ():
             if len(secret) >= SHORTEST_SECRET:
-                # As it is, within JSON, and within a URL.
+                # As it is, escaped in JSON, and percent-encoded.
                 written |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
         longest_first = sorted(written, key=len, reverse=True)
         pattern = "|".join(map(re.escape, longest_first)) or r"(?!)"
@@ -119,11 +119,11 @@ class Redactor:
         self._in_bytes = re.compile(pattern.encode())
 
     def redact_text(self, text: str) -> str:
-        """A text without them."""
+        """Return the text with each secret replaced."""
         return self._in_text.sub(HIDDEN, text)
 
     def redact_value(self, value: Any) -> Any:
-        """A JSON value without them."""
+        """Return the JSON value with each secret in it replaced."""
         if isinstance(value, str):
             return self.redact_text(value)
         if isinstance(value, list):
@@ -133,7 +133,7 @@ class Redactor:
         return value
 
     def redact_pieces(self, pieces: list[bytes]) -> list[bytes]:
-        """Bytes in pieces without them, also where one begins in a piece and ends in the next."""
+        """Return the pieces with each secret replaced, also one that spans several pieces."""
         whole = b"".join(pieces)
         found = [match.span() for match in self._in_bytes.finditer(whole)]
         if not found:
@@ -157,7 +157,7 @@ def _password_in(value: str) -> Iterator[str]:
     if kind.lower() == "basic":
         try:
             yield base64.b64decode(coded).decode().partition(":")[2]
-        except ValueError:  # it is none
+        except ValueError:  # not valid base64 or UTF-8
             return
 
 

@@ -1,4 +1,4 @@
-"""The server in memory: a transport whose answers are scripted and whose requests are kept."""
+"""The in-memory server: a transport with scripted replies that keeps its requests."""
 
 from __future__ import annotations
 
@@ -34,27 +34,26 @@ ReplyLike: TypeAlias = (
 
 
 class NoReplyLeft(AssertionError):
-    """More requests came than replies were scripted."""
+    """Raised for a request when no scripted reply is left."""
 
 
 class InMemoryServer:
-    """Answers requests by a script, in memory. Give it to a client as its ``transport``.
+    """A transport that returns scripted replies: pass it to a client as its ``transport``.
 
-    The script answers what asks for a completion. Completions that are asked for with ``store`` are
-    kept, and the operations on them (retrieve, update, list, delete, messages) are answered from
-    :attr:`store`, unless :meth:`add` scripted something for the operation.
+    The script answers requests for completions. Completions requested with ``store=True`` are
+    stored, and the operations on them (retrieve, update, list, delete, messages) are answered from
+    :attr:`store`, unless :meth:`add` scripted a reply for the operation.
 
     Args:
-        replies: One for each request for a completion. A text is the answer of the model, a dict
-            the whole body of a completion; :mod:`chatlib.testing` has functions for everything
-            else. A function is given the request and returns any of these, or is a coroutine
-            function for :meth:`asend`; an exception is raised.
-        default: The reply to all requests after those.
-        stored: False to let the script answer every request, whatever it asks for.
-        limits: The rate limits: how many requests and tokens there are in the seconds that
-            ``reset_requests`` and ``reset_tokens`` say (a minute, unless given). Once they are used
-            up, requests are refused. Unless given, the headers speak of generous limits, which
-            nobody enforces.
+        replies: One reply for each request for a completion. A str is the text of the answer, a
+            dict the whole body of a completion; :mod:`chatlib.testing` has functions for other
+            replies. A function is called with the request and returns any of these; it may be a
+            coroutine function for :meth:`asend`. An exception is raised.
+        default: The reply to all further requests.
+        stored: Whether to store completions; if False, the script answers every request.
+        limits: The requests and tokens allowed in ``reset_requests`` and ``reset_tokens`` seconds
+            (60 by default); further requests get status 429. By default, the headers show high
+            limits that are not enforced.
 
     >>> server = InMemoryServer("Hello!", default="Hello again!")
     >>> from chatlib import OpenAI
@@ -76,11 +75,11 @@ class InMemoryServer:
         limits: RateLimits | None = None,
     ) -> None:
         self.requests: list[HttpRequest] = []
-        """What was sent, oldest first."""
+        """The requests received, oldest first."""
         self.store = Store()
-        """The completions that were asked for with ``store``. ``store.keep()`` adds others."""
+        """The stored completions; ``store.keep()`` adds one."""
         self.slept: list[float] = []
-        """How long :meth:`sleep` was told to wait, call by call."""
+        """The seconds of each call of :meth:`sleep`."""
         self._replies: deque[ReplyLike] = deque(replies)
         self._scripts: dict[str, deque[ReplyLike]] = {}
         self._default = default
@@ -93,26 +92,27 @@ class InMemoryServer:
 
     @property
     def open_responses(self) -> int:
-        """How many responses have not been closed: connections that were not given back."""
+        """The number of responses that are not closed yet."""
         return len(self._open)
 
     @property
     def replies_left(self) -> int:
-        """How many scripted replies are still to be given."""
+        """The number of scripted replies that are left."""
         return len(self._replies) + sum(map(len, self._scripts.values()))
 
     def add(self, *replies: ReplyLike, to: Name = "create") -> None:
-        """Script more replies.
+        """Add replies to the script.
 
         Args:
-            to: The operation that they answer. Those to ``"retrieve"``, ``"update"``, ``"list"``,
-                ``"delete"`` and ``"messages"`` are given before the store is asked.
+            *replies: The replies, in order; as for the constructor.
+            to: The operation that they answer. Replies to ``"retrieve"``, ``"update"``,
+                ``"list"``, ``"delete"`` and ``"messages"`` take precedence over the store.
         """
         script = self._replies if to == "create" else self._scripts.setdefault(to, deque())
         script.extend(replies)
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Keep the request and give the next reply; see :class:`chatlib.http.Transport`."""
+        """Record the request and return the next reply; see :class:`chatlib.http.Transport`."""
         with private_frames():
             call = self._accept(request)
         with call:
@@ -120,11 +120,11 @@ class InMemoryServer:
                 call.reply = _resolve_reply(call.reply, request)
                 if isinstance(call.reply, Coroutine):
                     call.reply.close()
-                    raise TypeError("a reply that is a coroutine function needs asend()")
+                    raise TypeError("a reply is a coroutine function: use asend(), or AsyncOpenAI")
         return self._finish(call, call.reply)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
-        """:meth:`send`, awaited: pauses inside a reply are awaited too, and stop nobody else."""
+        """Record the request and return the next reply; pauses in a reply do not block the loop."""
         with private_frames():
             call = self._accept(request)
         with call:
@@ -135,13 +135,13 @@ class InMemoryServer:
         return self._finish(call, call.reply)
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass for the rate limits, without waiting: a client's ``sleep=``."""
+        """Advance the clock of the rate limits without waiting: for ``OpenAI(sleep=...)``."""
         with self._lock:
             self.slept.append(seconds)
             self._skipped_seconds += seconds
 
     def _accept(self, request: HttpRequest) -> _Exchange:
-        """A request has come: count it, and look up how it is answered."""
+        """Record a request and look up its reply."""
         operation = match_route(request)
         with self._lock:
             self.requests.append(request)
@@ -157,7 +157,7 @@ class InMemoryServer:
         return call
 
     def _finish(self, call: _Exchange, response: HttpResponse) -> HttpResponse:
-        """The response as it is given: with its headers, and watched."""
+        """Return the response with its headers and observers."""
         if call.is_scripted:
             storing = call.storing if 200 <= response.status <= 299 else None
             response = observe(response, _ResponseObserver(self._count, storing))
@@ -170,7 +170,11 @@ class InMemoryServer:
         return response
 
     def _check_rate_limits(self) -> None:
-        """Count the request, or refuse it, where it is one too many."""
+        """Count the request.
+
+        Raises:
+            ErrorReply: If a rate limit is exceeded.
+        """
         used_up = self._limiter.exceeded()
         if used_up is None:
             self._limiter.consume("requests", 1)
@@ -188,7 +192,7 @@ class InMemoryServer:
     def _make_storing_observer(
         self, operation: Route | None, request: HttpRequest
     ) -> StoringObserver | None:
-        """Who stores the answer, where the request wants that."""
+        """Return the observer that stores the answer, or None if it is not to be stored."""
         if not self._stored or operation is None or operation.name != "create":
             return None
         if b'"store"' not in request.content:
@@ -197,7 +201,7 @@ class InMemoryServer:
         return StoringObserver(self.store, body) if body.get("store") is True else None
 
     def _next(self, operation: Route | None, request: HttpRequest) -> tuple[Any, bool]:
-        """The reply, and whether it is one to a request for a completion."""
+        """Return the next reply, and whether it comes from the script of completions."""
         if operation is not None and operation.name != "create":
             script = self._scripts.get(operation.name)
             if script:
@@ -209,8 +213,8 @@ class InMemoryServer:
             return self._replies.popleft(), True
         if self._default is None:
             raise NoReplyLeft(
-                f"request {len(self.requests)} came, but only {self._given} replies were "
-                "scripted; add() more, or give the server a default="
+                f"no scripted reply is left for request {len(self.requests)} ({self._given} were "
+                "scripted): add() more, or pass default="
             )
         return self._default, True
 
@@ -223,7 +227,7 @@ class InMemoryServer:
         key = object()
 
         def closed() -> object:
-            self._open.discard(key)  # without a lock: finalizers close responses too
+            self._open.discard(key)  # no lock: finalizers may close responses
             return inner() if inner is not None else None
 
         self._open.add(key)
@@ -232,14 +236,14 @@ class InMemoryServer:
 
 @attrs.define
 class _Exchange:
-    """One request while it is answered; entered, its reply is made."""
+    """A request that is being answered; its reply is made inside of ``with``."""
 
     number: int
     reply: Any = None
     is_scripted: bool = False
-    """Whether the reply is one to a request for a completion."""
+    """Whether the reply comes from the script of completions."""
     storing: StoringObserver | None = None
-    """Who stores the answer."""
+    """The observer that stores the answer."""
     scope: contextlib.AbstractContextManager[None] = attrs.field(factory=contextlib.nullcontext)
 
     def __enter__(self) -> None:
@@ -250,7 +254,7 @@ class _Exchange:
 
 
 class _ResponseObserver(BodyObserver):
-    """Reads along: counts the tokens, and stores the completion."""
+    """Counts the tokens of an answer and passes it to the observer that stores it."""
 
     def __init__(self, count: Callable[[int], None], storing: StoringObserver | None) -> None:
         self._count, self._storing = count, storing
@@ -269,13 +273,13 @@ class _ResponseObserver(BodyObserver):
 
 
 def _resolve_reply(reply: object, request: HttpRequest) -> object:
-    """What a reply that is no response yet comes to next."""
+    """Return the next step from a scripted reply to a response."""
     if isinstance(reply, BaseException):
         raise reply
     if isinstance(reply, (str, Mapping)):
         return answer(reply)
     if not callable(reply):
-        raise TypeError(f"{type(reply).__name__} is no reply; see chatlib.testing")
+        raise TypeError(f"{type(reply).__name__} is not a valid reply: see chatlib.testing")
     return reply(request)
 
 

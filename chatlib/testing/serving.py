@@ -1,4 +1,4 @@
-"""A server in memory, served over real HTTP on loopback, for what can't be given a transport."""
+"""Serve an in-memory server over HTTP on loopback, for programs without a ``transport=``."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ if TYPE_CHECKING:
     from chatlib.testing.loopback import Reply, Request
 
 SILENCE = 3600.0
-"""The seconds of silence that stand for a timeout."""
+"""How long the server stays silent to cause a timeout, in seconds."""
 
 
 @contextlib.contextmanager
 def serve(server: Transport, *, port: int = 0) -> Iterator[str]:
-    """Serve a server in memory over HTTP/1.1 on loopback; entered, it gives the base URL.
+    """Serve an in-memory server over HTTP/1.1 on loopback, within the context.
 
-    Everything is on the wire as the script says: the pieces of a stream with their pauses, and
-    failures of the connection: a failure or a reset as a reset, a timeout as an hour of silence.
-    What the server can't answer, because no reply is left or a scripted function fails, is a 500
-    with the words of the exception, which clients don't try again.
+    Streams are sent piece by piece, with their pauses. A scripted ``"connect"`` or ``"reset"``
+    resets the connection; a timeout is an hour of silence. An exception of a scripted function,
+    or a missing reply, is a 500 with the message of the exception, which clients do not retry.
 
-    It runs on threads of its own, so it may be used in a program that awaits as well. Leaving the
-    ``with`` closes all connections at once.
+    The server runs in threads, so asynchronous programs can use it too. All connections are closed
+    at the end of the context.
 
     Args:
         server: An :class:`~chatlib.testing.InMemoryServer`, or any other transport.
-        port: Where to listen; any free port, unless given.
+        port: The port to listen on; by default any free port.
+
+    Yields:
+        The base URL.
 
     >>> from chatlib import OpenAI
     >>> from chatlib.testing import InMemoryServer
@@ -49,7 +51,7 @@ def serve(server: Transport, *, port: int = 0) -> Iterator[str]:
     ...     client.chat.completions.create(model="any", messages=[message]).text
     'Hello!'
     """
-    from chatlib.testing import loopback  # here, as it loads sockets
+    from chatlib.testing import loopback  # lazily: it imports socket
 
     def play(request: Request) -> Reply:
         return _reply_to(server, sockets.origin, request)
@@ -59,7 +61,7 @@ def serve(server: Transport, *, port: int = 0) -> Iterator[str]:
 
 
 def _reply_to(server: Transport, origin: str, came: Request) -> Reply:
-    """The reply of the server in memory to a request on the wire."""
+    """Return the reply of the in-memory server to a request over HTTP."""
     from chatlib.testing import loopback
 
     url = came.target if "://" in came.target else origin + came.target
@@ -71,7 +73,7 @@ def _reply_to(server: Transport, origin: str, came: Request) -> Reply:
         return loopback.Reply(raw=b"", hold=SILENCE)
     except TransportError:
         return loopback.Reply.nothing(abort="rst")
-    except BaseException as failed:  # whatever it is, the client must not wait for ever
+    except BaseException as failed:  # any exception: the client must get a response
         response = _server_error(failed, request)
     headers = list(response.headers.items())
     if isinstance(response.body, bytes):
@@ -85,7 +87,7 @@ def _reply_to(server: Transport, origin: str, came: Request) -> Reply:
 
 
 class _ServedBody:
-    """The body of a response as a server on sockets sends it, and closes it."""
+    """The body of a response as the loopback server sends and closes it."""
 
     def __init__(self, response: HttpResponse) -> None:
         self._response = response
@@ -98,7 +100,7 @@ class _ServedBody:
             yield from steps_of(self._response.body)
         except TransportTimeout:
             yield SILENCE
-        except Exception as failed:  # the headers are out: nothing else can tell the client
+        except Exception as failed:  # the headers are sent already
             raise loopback.ResetConnection(str(failed)) from failed
 
 

@@ -1,4 +1,4 @@
-"""Stored completions: what a server keeps of them, and its answers about them.
+"""Stored completions of the in-memory server, and the operations on them.
 
 https://platform.openai.com/docs/api-reference/chat/list
 """
@@ -27,15 +27,15 @@ from chatlib.wire.response import check_choices, read_object
 Name: TypeAlias = Literal["create", "retrieve", "update", "list", "delete", "messages"]
 
 MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
-"""What metadata may be: https://platform.openai.com/docs/api-reference/chat/update"""
+"""The limits of metadata: https://platform.openai.com/docs/api-reference/chat/update"""
 
 
-# What is asked for ----------------------------------------------------------------------------
+# Requests --------------------------------------------------------------------------------------
 
 
 @attrs.frozen
 class Route:
-    """An operation of the API, and the id of the completion that it is about."""
+    """The operation that a request asks for, and the id of the completion."""
 
     name: Name
     id: str = ""
@@ -53,7 +53,7 @@ _OPERATIONS: dict[tuple[str, bool, bool], Name] = {
 
 
 def match_route(request: HttpRequest) -> Route | None:
-    """Which operation a request asks for, whatever its base URL; None where it is none of them.
+    """Return the route of a request with any base URL, or None if there is none.
 
     >>> match_route(HttpRequest("GET", "http://any/v1/chat/completions/a%2Fb/messages"))
     Route(name='messages', id='a/b')
@@ -67,7 +67,7 @@ def match_route(request: HttpRequest) -> Route | None:
 
 
 class ErrorReply(Exception):
-    """A request that is wrong: what the server answers in place of doing it."""
+    """An invalid request, with the error that the server returns."""
 
     def __init__(
         self,
@@ -83,10 +83,10 @@ class ErrorReply(Exception):
         self.reply: Reply = error(
             status, message, headers=headers, type=kind, param=param, code=code
         )
-        """The reply that says so."""
+        """The reply with the error."""
 
 
-# The store ------------------------------------------------------------------------------------
+# The store -------------------------------------------------------------------------------------
 
 
 @attrs.frozen
@@ -109,7 +109,7 @@ class _StoredCompletion:
 
 
 class Store:
-    """Completions that were kept, and the operations on them. Threads may share it.
+    """Stored completions and the operations on them. It is thread-safe.
 
     >>> store = Store()
     >>> store.keep({"choices": []}, metadata={"topic": "tests"})
@@ -125,7 +125,7 @@ class Store:
 
     @property
     def completions(self) -> list[dict[str, Any]]:
-        """The completions that are stored, oldest first, as plain JSON values."""
+        """The stored completions, oldest first, as JSON values."""
         with self._lock:
             return [copy.deepcopy(kept.completion) for kept in self._kept.values()]
 
@@ -133,7 +133,7 @@ class Store:
         return len(self._kept)
 
     def new_id(self) -> str:
-        """An id that no completion has had."""
+        """Return an unused id."""
         with self._lock:
             return self._new_id()
 
@@ -152,15 +152,18 @@ class Store:
         metadata: Mapping[str, str] | None = None,
         model: str | None = None,
     ) -> str:
-        """Store a completion, and give the id that it has from now on.
+        """Store a completion.
 
         Args:
-            completion: Its body, as :func:`chatlib.testing.completion` makes it. An id of its own
-                stays; another completion of that id is replaced.
-            messages: The messages that it answered.
+            completion: Its body, as returned by :func:`chatlib.testing.completion`. It keeps an id
+                of its own, and replaces a stored completion with that id.
+            messages: The messages of the request.
             metadata: Its metadata.
-            model: The model that was asked for, where it is not the one that answered. It is found
+            model: The requested model, if it is not the one in the body. Lists find the completion
                 by either.
+
+        Returns:
+            The id of the stored completion.
         """
         if completion.get("id") == ID:
             completion = {**completion, "id": None}
@@ -173,7 +176,7 @@ class Store:
         metadata: Mapping[str, str] | None,
         model: str | None,
     ) -> str:
-        """:meth:`keep` for a completion that was sent already: any id in it stays."""
+        """Store a completion that was sent already; any id in it is kept. See :meth:`keep`."""
         body = copy.deepcopy(dict(completion))
         with self._lock:
             body["id"] = body.get("id") or self._new_id()
@@ -190,7 +193,7 @@ class Store:
         return made
 
     def answer(self, operation: Route, request: HttpRequest) -> Reply:
-        """The reply to an operation on what is stored."""
+        """Return the reply to an operation on stored completions."""
         with private_frames():
             query = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
         try:
@@ -262,7 +265,7 @@ def _stored_message(message: Mapping[str, Any], message_id: str) -> dict[str, An
 
 
 def _page(items: list[tuple[dict[str, Any], bool]], query: Mapping[str, str]) -> dict[str, Any]:
-    """A page of those items that match, after the one that the query names."""
+    """Return the page of matching items after the cursor of the query."""
     limit, order, after = _limit(query.get("limit")), query.get("order", "asc"), query.get("after")
     if order not in ("asc", "desc"):
         raise ErrorReply(
@@ -318,10 +321,10 @@ def _limit(text: str | None) -> int:
 
 
 def json_body(request: HttpRequest) -> dict[str, Any]:
-    """The JSON object that a request sends.
+    """Return the JSON object in the body of a request.
 
     Raises:
-        ErrorReply: it sends something else.
+        ErrorReply: If the body is not a JSON object.
     """
     try:
         body = request.json()
@@ -333,10 +336,10 @@ def json_body(request: HttpRequest) -> dict[str, Any]:
 
 
 def validate_metadata(metadata: object) -> dict[str, str]:
-    """Metadata that can be stored; None is none.
+    """Return metadata as a dict, an empty one for None.
 
     Raises:
-        ErrorReply: there is too much of it, or it is not made of texts.
+        ErrorReply: If it is not a dict of str, or exceeds a limit.
     """
     if metadata is None:
         return {}
@@ -369,14 +372,14 @@ def validate_metadata(metadata: object) -> dict[str, str]:
     return dict(metadata)
 
 
-# What is kept ---------------------------------------------------------------------------------
+# Observers -------------------------------------------------------------------------------------
 
 
 class StoringObserver(BodyObserver):
-    """Watches the answer to a create call, and stores it once all of it has come.
+    """Stores the answer to a ``create`` request when it is complete.
 
     Raises:
-        ErrorReply: the metadata of the call can't be stored.
+        ErrorReply: If the metadata of the request is invalid.
     """
 
     def __init__(self, store: Store, asked: Mapping[str, Any]) -> None:
@@ -391,7 +394,7 @@ class StoringObserver(BodyObserver):
         self._reader: ChunkReader | None = ChunkReader()
 
     def on_piece(self, piece: bytes) -> None:
-        """Take in a piece. With ``[DONE]``, all has come, as clients don't read further."""
+        """Handle a piece. ``[DONE]`` completes the answer: clients stop reading there."""
         reader = self._reader
         if reader is None:
             return
@@ -406,7 +409,7 @@ class StoringObserver(BodyObserver):
             self._store_accumulated(reader.joined)
 
     def on_end(self, error: TransportError | None) -> None:
-        """Take in that there is no more."""
+        """Handle the end of the body."""
         reader = self._reader
         if reader is None or error is not None:
             return
@@ -431,7 +434,7 @@ class StoringObserver(BodyObserver):
 
 
 def _whole_completion(body: bytes) -> dict[str, Any] | None:
-    """The completion that a body is, where it is no stream."""
+    """Return the completion in a body, or None if the body is a stream."""
     try:
         if not isinstance(json.loads(body), dict):
             return None

@@ -1,6 +1,6 @@
-"""What every transport must do, as tests that any transport can be run through.
+"""Tests that every transport must pass.
 
-Derive a class in a test module, and say how your transport is made; pytest does the rest::
+Derive a class in a test module and override ``make``; pytest collects the tests::
 
     from chatlib.testing.contract import TransportContract
 
@@ -8,17 +8,16 @@ Derive a class in a test module, and say how your transport is made; pytest does
         def make(self, **settings):
             return MyTransport(**settings)
 
-``make`` is given settings where a scenario needs them: ``ca``, the path of a file of CA
-certificates to trust, ``proxies``, as in requests, and ``trust_env``, whether the environment
-names proxies and certificates. For one that your transport does not have, raise
-:class:`Unsupported`: the scenario is skipped. So it is where one of the attributes of the class
-says that it has no meaning.
+``make`` gets the settings that a test needs: ``ca``, the path of a CA bundle to trust, ``proxies``,
+as in requests, and ``trust_env``, whether to read proxies and CA bundles from the environment. For
+a setting that your transport does not have, raise :class:`Unsupported`, which skips the test. Tests
+of features that the attributes of the class turn off are skipped too.
 
-An asynchronous transport is tested in the same way by
-:class:`chatlib.testing.async_contract.AsyncTransportContract`.
+For an asynchronous transport, derive from :class:`AsyncTransportContract` and override
+``make_async``.
 
-The server is :class:`chatlib.testing.loopback.Server`. pytest shows what was compared if it is told
-to before the import: ``pytest.register_assert_rewrite("chatlib.testing.contract")``.
+The server is :class:`chatlib.testing.loopback.Server`. For pytest to show the compared values, call
+``pytest.register_assert_rewrite("chatlib.testing.contract")`` before the first import.
 """
 
 from __future__ import annotations

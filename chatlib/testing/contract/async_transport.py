@@ -1,6 +1,6 @@
-"""What every asynchronous transport must do, beside what every transport must.
+"""Tests that every asynchronous transport must pass, besides those of all transports.
 
-Derive a class in a test module, and say how your transport is made; pytest does the rest::
+Derive a class in a test module and override ``make_async``; pytest collects the tests::
 
     from chatlib.testing.async_contract import AsyncTransportContract
 
@@ -46,28 +46,27 @@ from chatlib.testing.loopback import (
 
 
 class AsyncTransportContract(TransportContract):
-    """The same for an asynchronous transport, and what only such a one must do.
+    """All tests that an asynchronous transport must pass; override :meth:`make_async`.
 
-    Derive from it, and override :meth:`make_async`; ``make`` then gives the same as a plain one, so
-    that the scenarios of :class:`TransportContract` are run over it too.
+    The tests of :class:`TransportContract` run over it too, through a synchronous adapter.
     """
 
     def make_async(self, **settings: Any) -> AsyncTransport:
-        """The transport to be tested, made outside any event loop; a new one each time.
+        """Return a new transport to test; called outside any event loop.
 
         Raises:
-            Unsupported: it does not have one of these settings.
+            Unsupported: If it does not have one of the settings.
         """
-        raise NotImplementedError("override make_async(), so that it returns your transport")
+        raise NotImplementedError("override make_async() to return the transport to test")
 
     def make(self, **settings: Any) -> Transport:
-        """The transport, with an event loop of its own to run on."""
+        """Return the transport behind a synchronous adapter with its own event loop."""
         return BlockingTransport(self.make_async(**settings), timeout=TIME_LIMIT)
 
     # Cancellation ---------------------------------------------------------------------------
 
     def test_cancelled_while_connecting(self) -> None:
-        """The caller is free at once, and no thread or task goes on trying."""
+        """Cancelling returns at once, and no thread or task keeps connecting."""
         with Unreachable() as url, no_leaks():
             transport = self.make_async()
 
@@ -79,7 +78,7 @@ class AsyncTransportContract(TransportContract):
             run(main())
 
     def test_cancelled_while_tls_is_begun(self) -> None:
-        """So it is when the server accepts, but does not answer."""
+        """Cancelling during the TLS handshake closes the connection."""
         with SilentListener() as silent, no_leaks():
             transport = self.make_async()
 
@@ -93,7 +92,7 @@ class AsyncTransportContract(TransportContract):
             run(main())
 
     def test_cancelled_while_waiting_for_headers(self) -> None:
-        """The connection is closed at once; the transport goes on working."""
+        """Cancelling before the response closes the connection; the transport stays usable."""
         with self.serve(Reply(delay=30), OK) as server, no_leaks():
             transport = self.make_async()
 
@@ -107,7 +106,7 @@ class AsyncTransportContract(TransportContract):
             run(main())
 
     def test_cancelled_inside_the_body(self) -> None:
-        """So it is when the next piece was waited for."""
+        """Cancelling a read closes the connection; the transport stays usable."""
         self.require("streams")
         with self.serve(Reply.stream([b"a"], hold=30), OK) as server, no_leaks():
             transport = self.make_async()
@@ -126,7 +125,7 @@ class AsyncTransportContract(TransportContract):
             run(main())
 
     def test_cancelled_while_sending(self) -> None:
-        """So it is when the server does not read."""
+        """Cancelling while the request is sent returns at once."""
         with self.serve(Reply(slow_read=30)) as server, no_leaks():
             transport = self.make_async()
 
@@ -139,7 +138,7 @@ class AsyncTransportContract(TransportContract):
             run(main())
 
     def test_a_time_limit_of_the_caller(self) -> None:
-        """``asyncio.wait_for`` bounds a call, and leaves nothing behind."""
+        """``asyncio.wait_for`` bounds a call and leaks nothing."""
         with self.serve(Reply(delay=30)) as server, no_leaks():
             transport = self.make_async()
 
@@ -159,7 +158,7 @@ class AsyncTransportContract(TransportContract):
     # Many at once ---------------------------------------------------------------------------
 
     def test_many_calls_at_once(self) -> None:
-        """A hundred calls on one loop wait together, not one after the other."""
+        """A hundred calls on one loop run concurrently."""
 
         def echo(request: Any) -> Reply:
             return Reply(200, body=request.body, delay=0.3)
@@ -180,7 +179,7 @@ class AsyncTransportContract(TransportContract):
             run(main())
 
     def test_many_streams_at_once(self) -> None:
-        """Two hundred streams on one loop all come to their ends."""
+        """Two hundred concurrent streams on one loop are all read to the end."""
         pieces: list[bytes | float] = [b"a", 0.05, b"b", 0.05, b"c"]
         with self.serve(Reply.stream(pieces)) as server, no_leaks():
             transport = self.make_async()
@@ -195,7 +194,7 @@ class AsyncTransportContract(TransportContract):
     # Loops ----------------------------------------------------------------------------------
 
     def test_loop_after_loop(self) -> None:
-        """One transport serves the loops of several ``asyncio.run``, and leaks no connection."""
+        """One transport works in several ``asyncio.run`` calls and leaks no connection."""
         with self.serve(OK) as server, no_leaks():
             transport = self.make_async()
 
@@ -211,7 +210,7 @@ class AsyncTransportContract(TransportContract):
             assert server.wait(lambda: server.open == 0)
 
     def test_a_stream_that_its_loop_leaves_open(self) -> None:
-        """The next loop works all the same."""
+        """A stream left open by a loop that has ended does not break the next one."""
         self.require("streams")
         with self.serve(Reply.stream([b"a"], hold=30), OK) as server, no_leaks():
             transport = self.make_async()
@@ -230,7 +229,7 @@ class AsyncTransportContract(TransportContract):
             assert server.wait(lambda: server.open == 0)
 
     def test_closing_while_a_body_is_read(self) -> None:
-        """Whoever reads it is told, or gets the rest of it; nobody waits for ever."""
+        """Closing the transport ends a concurrent read with the rest of the body or an error."""
         with self.serve(Reply.stream([b"a", 0.3, b"b"])) as server, no_leaks():
             transport = self.make_async()
 
@@ -246,7 +245,7 @@ class AsyncTransportContract(TransportContract):
             run(main())
 
     def test_a_response_that_is_dropped(self) -> None:
-        """Its connection is closed, though nobody did so."""
+        """The connection of a response that is dropped unclosed is closed."""
         self.require("streams")
         with self.serve(Reply.stream([b"a"], hold=30)) as server, no_leaks():
             transport = self.make_async()
@@ -264,7 +263,7 @@ class AsyncTransportContract(TransportContract):
             run(main())
 
     def test_reading_whole(self) -> None:
-        """``aread`` gives the whole body, again and again, and frees the connection."""
+        """``aread`` returns the whole body each time and releases the connection."""
         with self.serve(Reply.stream([b"a", 0.01, b"b"])) as server, no_leaks():
             transport = self.make_async()
 

@@ -1,4 +1,4 @@
-"""How a contract gets its transport and its server: the part that its user overrides."""
+"""The base class of the contract: how a test gets its transport and its server."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from chatlib.testing.loopback import Script, Server
 
 
 class Unsupported(Exception):
-    """Raised by ``make`` for a setting that the transport does not have: the test is skipped."""
+    """Raise it in ``make`` for an unsupported setting: the test is skipped."""
 
 
 class ContractBase:
-    """Derive from it, and override :meth:`make`; see the top of the module."""
+    """Creates the transport and the server of a test; override :meth:`make`."""
 
     sockets = True
-    """Whether it opens sockets."""
+    """Whether the transport opens sockets."""
     pools = True
-    """Whether it keeps connections for later calls."""
+    """Whether the transport reuses connections."""
     streams = True
-    """Whether it brings a body in pieces as they come, not as a whole."""
+    """Whether the transport returns pieces of a body as they arrive."""
 
     def make(self, **settings: Any) -> Transport:
-        """The transport to be tested; a new one each time.
+        """Return a new transport to test.
 
         Raises:
-            Unsupported: it does not have one of these settings.
+            Unsupported: If it does not have one of the settings.
         """
-        raise NotImplementedError("override make(), so that it returns your transport")
+        raise NotImplementedError("override make() to return the transport to test")
 
     def serve(
         self,
@@ -41,12 +41,12 @@ class ContractBase:
         tls: ssl.SSLContext | None = None,
         tunnel: ssl.SSLContext | None = None,
     ) -> AbstractContextManager[Any]:
-        """A server that plays replies, and that the transport can reach."""
+        """Return a server with scripted replies that the transport can reach."""
         return Server(*replies, tls=tls, tunnel=tunnel, patience=TIME_LIMIT)
 
     @contextmanager
     def open_transport(self, **settings: Any) -> Iterator[Transport]:
-        """A transport that is closed in the end."""
+        """Create a transport and close it at the end; skip the test if a setting is unsupported."""
         try:
             transport = self.make(**settings)
         except Unsupported as error:
@@ -57,7 +57,7 @@ class ContractBase:
             close(transport)
 
     def require(self, *features: str) -> None:
-        """Skip the test unless the transport has these: ``sockets``, ``pools``, ``streams``."""
+        """Skip the test unless the transport has these features, named by attributes."""
         for feature in features:
             if not getattr(self, feature):
-                raise SkipTest(f"has no meaning without {feature}")
+                raise SkipTest(f"requires {feature}")

@@ -1,4 +1,4 @@
-"""Asynchronous transports as plain ones, so that one contract tests both."""
+"""A synchronous adapter for asynchronous transports, so that one contract tests both."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 
 class BlockingTransport:
-    """A plain transport over an asynchronous one, which lives on an event loop of its own.
+    """A synchronous transport that runs an asynchronous one on its own event loop.
 
     Args:
         transport: The asynchronous transport.
-        timeout: The seconds that a step of it may take.
+        timeout: The time limit of each call and each read, in seconds.
 
     >>> from chatlib.http import HttpResponse
     >>> class Always:
@@ -53,7 +53,7 @@ class BlockingTransport:
         )
 
     def close(self) -> None:
-        """Close the transport and the loop; a later call makes a new loop."""
+        """Close the transport and the loop; a later call creates a new loop."""
         if self._loop is None:
             return
         closing = getattr(self.transport, "aclose", None)
@@ -65,16 +65,16 @@ class BlockingTransport:
         loop.close()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine returns, run on the loop.
+        """Run a coroutine on the loop and return its result.
 
         Raises:
-            AssertionError: it has not come to an end in time.
+            AssertionError: If it exceeds the time limit.
         """
         running = asyncio.run_coroutine_threadsafe(work, self._running())
         wait([running], self._timeout)
         if not running.done():
             running.cancel()
-            raise AssertionError(f"it has not come to an end after {self._timeout:g} s")
+            raise AssertionError(f"not finished after {self._timeout:g} s")
         return running.result()
 
     def _running(self) -> asyncio.AbstractEventLoop:
@@ -86,7 +86,7 @@ class BlockingTransport:
             return self._loop
 
     def _close(self, response: HttpResponse) -> None:
-        """Close a response; without waiting, where the loop can't run meanwhile."""
+        """Close a response; do not wait for the loop on its own thread or in a finalizer."""
         if threading.current_thread() is self._thread or sys.is_finalizing():
             response.close()
         else:

@@ -23,7 +23,7 @@ class ConnectionContract(ContractBase):
     """Report broken connections, reuse open ones and close what is left."""
 
     def test_nobody_listens(self) -> None:
-        """A refused connection is an error that names the address and may be tried again."""
+        """A refused connection is a retryable error that names the address."""
         self.require("sockets")
         port = closed_port()
         with self.open_transport() as transport, expect_error() as caught:
@@ -34,14 +34,14 @@ class ConnectionContract(ContractBase):
         assert caught[0].__cause__ is not None
 
     def test_a_name_that_does_not_exist(self) -> None:
-        """A host that can't be found is named."""
+        """The error of a failed name resolution names the host."""
         self.require("sockets")
         with self.open_transport() as transport, expect_error() as caught:
             transport.send(request_to("http://nowhere.invalid/v1"))
         assert "nowhere.invalid" in str(caught[0])
 
     def test_urls_that_are_none(self) -> None:
-        """Where nothing can be sent to, trying again does not help."""
+        """The error for an invalid URL is not retryable."""
         self.require("sockets")
         for url in ("ftp://127.0.0.1/", "nonsense", "http://", "http://a..b/", "http://a:x/"):
             with self.open_transport() as transport, expect_error() as caught:
@@ -49,7 +49,7 @@ class ConnectionContract(ContractBase):
             assert not caught[0].retryable, url
 
     def test_connections_that_break(self) -> None:
-        """Wherever it breaks, that is an error, which may be tried again; half a body is none."""
+        """A broken connection is a retryable error, also inside the body."""
         for name, reply in BROKEN.items():
             with self.serve(reply) as server, self.open_transport() as transport:
                 with expect_error() as caught:
@@ -59,7 +59,7 @@ class ConnectionContract(ContractBase):
                 assert server.wait(lambda server=server: server.open == 0), name
 
     def test_what_came_before_the_break(self) -> None:
-        """What had come of a body is given before the error is raised."""
+        """The pieces received before the break are returned before the error is raised."""
         self.require("streams")
         got: list[bytes] = []
         with self.serve(Reply.stream([b"a", 0.05, b"b", 0.05], abort="fin")) as server:
@@ -72,7 +72,7 @@ class ConnectionContract(ContractBase):
         assert b"".join(got) == b"ab"
 
     def test_an_idle_connection_that_the_server_has_closed(self) -> None:
-        """It is replaced, and nobody notices."""
+        """An idle connection closed by the server is replaced without an error."""
         self.require("sockets")
         with (
             self.serve(Reply(200, body=b"a", hang_up=True)) as server,
@@ -84,7 +84,7 @@ class ConnectionContract(ContractBase):
                 assert server.wait(lambda: server.open == 0)
 
     def test_an_idle_connection_that_ends_when_it_is_used_again(self) -> None:
-        """The request is sent once more over a fresh one, and nobody notices."""
+        """The request is sent again over a new connection, without an error."""
         self.require("sockets", "pools")
         for end in (Reply.nothing(), Reply.nothing(abort="rst")):
             with self.serve(OK, end, OK) as server, self.open_transport() as transport:
@@ -94,7 +94,7 @@ class ConnectionContract(ContractBase):
                 assert len(server.requests) == 3
 
     def test_a_new_connection_that_ends_at_once(self) -> None:
-        """It was not idle: the request is not sent again."""
+        """A request is not sent again if a new connection is closed."""
         self.require("sockets")
         with self.serve(Reply.nothing()) as server, self.open_transport() as transport:
             with expect_error():
@@ -102,7 +102,7 @@ class ConnectionContract(ContractBase):
             assert len(server.requests) == 1
 
     def test_a_thousand_calls_share_a_connection(self) -> None:
-        """One after the other, whichever way their bodies are framed."""
+        """Sequential calls reuse one connection, with each framing."""
         self.require("sockets", "pools")
         replies = [OK, Reply.stream([b"a", b"b"]), Reply(500, body=b"no"), Reply(204)]
         with self.serve(*replies * 250) as server, self.open_transport() as transport:
@@ -111,7 +111,7 @@ class ConnectionContract(ContractBase):
             assert (len(server.requests), server.connections) == (1000, 1)
 
     def test_threads_share_a_transport(self) -> None:
-        """Sixteen threads get their own answers, over no more connections than threads."""
+        """Sixteen threads get their own responses, over at most 16 connections."""
         failed: list[object] = []
 
         def echo(request: Any) -> Reply:
@@ -146,7 +146,7 @@ class ConnectionContract(ContractBase):
                 assert server.connections <= 16
 
     def test_a_response_that_is_closed_early(self) -> None:
-        """Closed before its end, a body lets go of its connection."""
+        """Closing a response before its end closes its connection."""
         self.require("streams")
         with (
             self.serve(Reply.stream([b"a"], hold=30)) as server,
@@ -161,7 +161,7 @@ class ConnectionContract(ContractBase):
                 assert [piece for piece in response if piece] == []
 
     def test_a_response_that_is_closed_at_any_time(self) -> None:
-        """Unread, half read or read, and more than once; the next call is not harmed."""
+        """A response may be closed repeatedly, at any time; the next call works."""
         with (
             self.serve(Reply.stream([b"a", 0.01, b"b"])) as server,
             self.open_transport() as transport,
@@ -177,7 +177,7 @@ class ConnectionContract(ContractBase):
             assert server.wait(lambda: server.open <= 1)
 
     def test_closing_closes_idle_connections(self) -> None:
-        """After ``close`` nothing is open; then it works again, or says that it does not."""
+        """``close`` closes all connections; later calls work or raise a final error."""
         with self.serve(OK) as server, self.open_transport() as transport:
             transport.send(request_to(server)).read()
             close(transport)

@@ -1,8 +1,8 @@
 """Replies of a loopback server, played in memory, for transports without sockets.
 
-What a reply does to a socket becomes what a transport makes of it: a pause beyond the read timeout
-is a :class:`~chatlib.http.TransportTimeout`, an end without the end of the body a
-:class:`~chatlib.http.TransportError`, and compressed pieces are plain ones.
+A reply becomes what a transport returns for it: a pause beyond the read timeout is a
+:class:`~chatlib.http.TransportTimeout`, an incomplete body a :class:`~chatlib.http.TransportError`,
+and compressed pieces are decompressed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chatlib.testing.memory_server import InMemoryServer
 
 
 class InMemoryLoopback:
-    """Looks like a :class:`~chatlib.testing.loopback.Server`, and is reached by ``transport`` only.
+    """Has the interface of a loopback server, and is reached through ``transport`` only.
 
     >>> from chatlib import OpenAI
     >>> from chatlib.testing.loopback import Reply, completion
@@ -31,9 +31,9 @@ class InMemoryLoopback:
 
     def __init__(self, *replies: Script) -> None:
         self.transport = InMemoryServer(default=self._answer)
-        """What to send by."""
+        """The transport to send requests with."""
         self.requests: list[Request] = []
-        """What came, in order."""
+        """The requests received, in order."""
         self._replies = replies or (Reply(),)
 
     def __enter__(self) -> InMemoryLoopback:
@@ -44,16 +44,16 @@ class InMemoryLoopback:
 
     @property
     def last(self) -> Request:
-        """The request that came last."""
+        """The last request."""
         return self.requests[-1]
 
     @property
     def open(self) -> int:
-        """How many responses are not closed."""
+        """The number of responses that are not closed."""
         return self.transport.open_responses
 
     def wait(self, until: Callable[[], object], seconds: float = 2.0) -> bool:
-        """Whether something is true of the server: what can become so has become so."""
+        """Return whether a condition holds; in memory, there is nothing to wait for."""
         return bool(until())
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
@@ -70,17 +70,17 @@ class InMemoryLoopback:
 
 
 def play(reply: Reply, request: HttpRequest) -> HttpResponse:
-    """What a transport makes of a reply.
+    """Return the response that a transport would return for a reply.
 
     Raises:
-        TransportTimeout: it comes too late.
-        TransportError: it breaks off before its headers are there.
+        TransportTimeout: If the reply exceeds the read timeout.
+        TransportError: If the connection ends before the headers.
     """
     longest = request.timeout.read
 
     def pause(seconds: float) -> None:
         if longest is not None and seconds > longest:
-            raise TransportTimeout(f"nothing came for {longest:g} s")
+            raise TransportTimeout(f"read timeout: no data received for {longest:g} s")
         time.sleep(seconds)
 
     def body() -> Iterator[bytes]:
@@ -96,9 +96,9 @@ def play(reply: Reply, request: HttpRequest) -> HttpResponse:
         if reply.trickle is None:
             pause(reply.hold)
         if reply.abort is not None:
-            raise TransportError("the connection ended inside the body")
+            raise TransportError("connection closed before the end of the body")
 
     pause(reply.delay)
     if reply.raw is not None:
-        raise TransportError("the connection ended before an answer had come")
+        raise TransportError("connection closed before a response was received")
     return HttpResponse(reply.status, reply.headers, body())

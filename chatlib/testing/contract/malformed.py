@@ -26,7 +26,7 @@ BROKEN = {
     "between two chunks, reset": Reply.stream([b"a", 0.05], abort="rst"),
     "before the last chunk, compressed": Reply.stream([b"a", b"b"], abort="fin", gzip=True),
 }
-"""The ways in which a connection can break, each by a reply that does so."""
+"""Replies that break the connection, by where and how."""
 
 _GZIPPED = gzip.compress(b"whole")
 _TWICE = gzip.compress(_GZIPPED)
@@ -37,7 +37,7 @@ _FIVE = "Content-Length: 5"
 
 
 def _said(*lines: str | bytes, status: str = "HTTP/1.1 200 OK", end: bytes = b"\r\n") -> bytes:
-    """The head of a response, line by line."""
+    """Encode the head of a response from its lines."""
     first = status.encode("latin-1")
     rest = (line if isinstance(line, bytes) else line.encode("latin-1") for line in lines)
     return end.join([first, *rest, b"", b""])
@@ -103,7 +103,7 @@ TOLERATED: dict[str, bytes] = {
     + b"whole",
     "a type of many parts": _said("Content-Type: multipart/mixed; boundary=a", _FIVE) + b"whole",
 }
-"""Responses that break the rules of HTTP, or use rare ones, and can be understood: as ``whole``."""
+"""Malformed or unusual responses that must be accepted, with the body ``whole``."""
 
 INVALID: dict[str, bytes] = {
     "another protocol": b"SSH-2.0-OpenSSH_9.9\r\n",
@@ -133,7 +133,7 @@ INVALID: dict[str, bytes] = {
     "too many codings": _said("Content-Encoding: " + ", ".join(["gzip"] * 9), "Content-Length: 999")
     + b"whole",
 }
-"""Responses that can't be understood, and that never end."""
+"""Malformed responses that must be rejected, although the connection stays open."""
 
 DRIPPING: dict[str, tuple[bytes, bytes]] = {
     "a status line": (b"HTTP/1.1 200 ", b"x"),
@@ -148,4 +148,4 @@ DRIPPING: dict[str, tuple[bytes, bytes]] = {
     "a body": (_said("Content-Length: 10000"), b"x"),
     "a body without a length": (_said(), b"x"),
 }
-"""Where a response can come in drops: its beginning, and the drop."""
+"""Responses that arrive byte by byte: their beginning, and what is sent repeatedly."""

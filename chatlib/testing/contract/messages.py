@@ -26,7 +26,7 @@ class MessageContract(ContractBase):
     """Send a request as given and return the response as received."""
 
     def test_any_status_is_an_answer(self) -> None:
-        """Whatever status comes is given back, and none is an exception."""
+        """Each status is returned; none raises an exception."""
         statuses = (200, 201, 204, 304, 400, 401, 404, 429, 500, 503, 599)
         with self.serve(*map(Reply, statuses)) as server, self.open_transport() as transport:
             for status in statuses:
@@ -35,7 +35,7 @@ class MessageContract(ContractBase):
                 assert response.read() == b""
 
     def test_the_request_as_it_arrives(self) -> None:
-        """Method, path, query, headers and body arrive as they were given; none is invented."""
+        """Method, target, headers and body arrive unchanged; no header is invented."""
         headers = {
             "Authorization": f"Bearer {KEY}",
             "Content-Type": "application/json",
@@ -57,7 +57,7 @@ class MessageContract(ContractBase):
         assert {"host", "accept", "accept-encoding", "connection"} >= arrived.keys()
 
     def test_a_request_without_a_body(self) -> None:
-        """A GET and a DELETE say nothing of a body; a POST says that it is empty."""
+        """A GET or DELETE has no body headers; an empty POST has ``Content-Length: 0``."""
         with self.serve(OK) as server, self.open_transport() as transport:
             for method in ("GET", "DELETE", "POST"):
                 request = HttpRequest(method, f"{server.url}/x?y=1", {}, b"", Timeout(5))
@@ -72,7 +72,7 @@ class MessageContract(ContractBase):
                 assert length in (["0"] if method == "POST" else [None, "0"])
 
     def test_headers_of_a_response(self) -> None:
-        """Names compare without case; a repeated header is joined; values keep every letter."""
+        """Names are case-insensitive; repeated headers are joined; values are unchanged."""
         headers = [
             ("X-Request-ID", "r1"),
             ("x-many", "a"),
@@ -92,7 +92,7 @@ class MessageContract(ContractBase):
         assert response.headers["x-empty"] == ""
 
     def test_an_address_with_odd_characters(self) -> None:
-        """What no URL may hold is percent-encoded; what is encoded already stays."""
+        """Characters that are invalid in a URL are percent-encoded, once."""
         self.require("sockets")
         with self.serve(OK) as server, self.open_transport() as transport:
             for path, arrived in {
@@ -103,7 +103,7 @@ class MessageContract(ContractBase):
                 assert arrived == server.last.target
 
     def test_a_long_header(self) -> None:
-        """Policies and cookies of several kilobytes are no reason to fail."""
+        """Headers of 20 kB are accepted."""
         headers = {"content-security-policy": "a" * 20_000}
         with self.serve(Reply(200, headers, b"ok")) as server, self.open_transport() as transport:
             response = transport.send(request_to(server))
@@ -113,7 +113,7 @@ class MessageContract(ContractBase):
             ) == (b"ok", 20_000)
 
     def test_hints_before_the_answer(self) -> None:
-        """What comes early is not the answer."""
+        """Informational (1xx) responses are skipped."""
         self.require("sockets")
         hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
         answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -122,7 +122,7 @@ class MessageContract(ContractBase):
             assert (response.status, response.read()) == (200, b"ok")
 
     def test_responses_that_break_rules(self) -> None:
-        """What can be understood is taken, by each transport alike."""
+        """Malformed responses that can be understood are accepted."""
         self.require("sockets")
         for name, raw in TOLERATED.items():
             with self.serve(Reply(raw=raw)) as server, self.open_transport() as transport:
@@ -130,7 +130,7 @@ class MessageContract(ContractBase):
                 assert (name, 200, b"whole") == (name, response.status, response.read())
 
     def test_headers_that_break_rules(self) -> None:
-        """The other headers are read, and long lines are joined."""
+        """Malformed header lines are skipped, and folded ones joined."""
         self.require("sockets")
         lines = b"X-A: 1\r\nnonsense\r\n continued\r\nX-B: 2\r\n  3\r\nX-C: 4\x01\r\n"
         raw = b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 0\r\n\r\n"
@@ -139,7 +139,7 @@ class MessageContract(ContractBase):
         assert headers == {"X-A": "1", "X-B": "2 3", "X-C": "4\x01", "Content-Length": "0"}
 
     def test_responses_that_can_not_be_read(self) -> None:
-        """The error comes at once, though the connection stays open, and is short."""
+        """The error is raised at once, although the connection stays open, and is short."""
         self.require("sockets")
         for name, raw in INVALID.items():
             with self.serve(Reply(raw=raw, hold=30)) as server, self.open_transport() as transport:
@@ -150,7 +150,7 @@ class MessageContract(ContractBase):
                 assert server.wait(lambda server=server: server.open == 0), name
 
     def test_cookies_are_not_sent_back(self) -> None:
-        """Nothing that a response says is part of the next request."""
+        """Cookies of a response are not sent with the next request."""
         with self.serve(Reply(200, {"set-cookie": "a=1; path=/"})) as server:
             with self.open_transport() as transport:
                 for _ in range(2):
@@ -158,7 +158,7 @@ class MessageContract(ContractBase):
             assert "cookie" not in server.last.headers
 
     def test_bodies(self) -> None:
-        """Bodies come whole, however they are framed: empty, of any bytes, compressed."""
+        """Bodies are read whole with each framing: empty, binary, compressed."""
         anything = bytes(range(256)) * 20 + b"\n\n"
         pieces = [anything, b"\n", anything]
         for body in (b"", b"x\n\n", b"x\r\ny\rz\n\r\n\n", anything, pieces):
@@ -173,7 +173,7 @@ class MessageContract(ContractBase):
                         assert whole == transport.send(request_to(server)).read()
 
     def test_an_encoding_that_was_not_asked_for(self) -> None:
-        """What can't be decoded is an error, not a body."""
+        """An unsupported Content-Encoding is an error."""
         self.require("sockets")
         with self.serve(Reply(200, {"content-encoding": "x-own"}, b"?")) as server:
             with self.open_transport() as transport, expect_error() as caught:
@@ -181,31 +181,31 @@ class MessageContract(ContractBase):
         assert "x-own" in str(caught[0])
 
     def test_a_broken_encoding(self) -> None:
-        """A body that is not what its encoding says is an error."""
+        """A body that does not match its Content-Encoding is an error."""
         self.require("sockets")
         reply = Reply(200, {"content-encoding": "gzip"}, b"this is no gzip at all")
         with self.serve(OK, reply) as server, self.open_transport() as transport:
             transport.send(request_to(server)).read()
             if "gzip" not in server.last.headers.get("accept-encoding", ""):
-                raise SkipTest("it asks for no such encoding")
+                raise SkipTest("the transport does not accept gzip")
             with expect_error():
                 transport.send(request_to(server)).read()
 
     def test_a_large_answer(self) -> None:
-        """Ten megabytes come whole."""
+        """A body of 10 MB is read whole."""
         body = os.urandom(1 << 20) * 10
         with self.serve(Reply(200, body=body)) as server, self.open_transport() as transport:
             assert body == transport.send(request_to(server)).read()
 
     def test_a_large_request(self) -> None:
-        """Ten megabytes arrive whole."""
+        """A body of 10 MB is sent whole."""
         body = os.urandom(1 << 20) * 10
         with self.serve(OK) as server, self.open_transport() as transport:
             transport.send(HttpRequest("POST", server.url, {}, body, Timeout(9))).read()
             assert body == server.last.body
 
     def test_pieces_as_they_come(self) -> None:
-        """Each piece can be read as soon as it was sent, however the body is framed or packed."""
+        """Each piece can be read once it is sent, with each framing and compression."""
         self.require("streams")
         ways: list[dict[str, Any]] = [
             {},
@@ -231,7 +231,7 @@ class MessageContract(ContractBase):
                 response.close()
 
     def test_pieces_inside_a_chunk(self) -> None:
-        """A chunk is not waited for: what came of it can be read."""
+        """Parts of an incomplete chunk can be read."""
         self.require("sockets", "streams")
         reply = Reply(raw=[CHUNKED + b"1000\r\ndata: 1\n\n", 0.05, b"data: 2\n\n", 30.0])
         with self.serve(reply) as server, self.open_transport() as transport:

@@ -25,7 +25,7 @@ class RoutingContract(ContractBase):
     """Return redirects to the client; send through proxies."""
 
     def test_redirects_are_not_followed(self) -> None:
-        """A redirect is an answer like any other."""
+        """A redirect is returned like any response."""
         statuses = (301, 302, 303, 307, 308)
         replies = [Reply(status, {"location": "/elsewhere"}) for status in statuses]
         with self.serve(*replies) as server, self.open_transport() as transport:
@@ -36,7 +36,7 @@ class RoutingContract(ContractBase):
             assert len(statuses) == len(server.requests)
 
     def test_redirects_by_a_client(self) -> None:
-        """Within the origin a client follows, with method and body kept."""
+        """A client follows redirects within the origin, with the same method and body."""
         redirect = Reply(307, {"location": "/v2/there"})
         with self.serve(redirect, OK) as server, self.open_transport() as transport:
             assert make_client(server.url, transport).chat.completions.create(**ASK).text == "ok"
@@ -46,7 +46,7 @@ class RoutingContract(ContractBase):
             assert first.headers == second.headers
 
     def test_redirects_to_another_host_by_a_client(self) -> None:
-        """Nothing is sent there, and the error names it."""
+        """A client sends nothing to another origin, and the error names the target."""
         self.require("sockets")
         with self.serve(OK) as other, self.open_transport() as transport:
             with self.serve(Reply(307, {"location": f"{other.url}/x"})) as server:
@@ -59,7 +59,7 @@ class RoutingContract(ContractBase):
             assert other.connections == 0
 
     def test_a_proxy(self) -> None:
-        """A proxy that is given gets the whole URL, and the user and password that are its own."""
+        """A configured proxy gets the whole URL and its own credentials."""
         self.require("sockets")
         with self.serve(OK) as proxy:
             with self.open_transport(proxies={"http": with_password(proxy.origin)}) as transport:
@@ -71,7 +71,7 @@ class RoutingContract(ContractBase):
             assert not self.pools or proxy.connections == 1
 
     def test_a_proxy_of_the_environment(self) -> None:
-        """Each variable that may name a proxy does, in capitals or not."""
+        """Each environment variable for proxies works, in upper and lower case."""
         self.require("sockets")
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             with self.serve(OK) as proxy, environment({name: with_password(proxy.origin)}):
@@ -81,7 +81,7 @@ class RoutingContract(ContractBase):
                 assert "Basic" in proxy.last.headers["proxy-authorization"]
 
     def test_hosts_without_a_proxy(self) -> None:
-        """``NO_PROXY`` names hosts that are asked directly."""
+        """Hosts in ``NO_PROXY`` are reached directly."""
         self.require("sockets")
         for name in ("NO_PROXY", "no_proxy"):
             with self.serve(OK) as proxy, self.serve(OK) as server:
@@ -91,7 +91,7 @@ class RoutingContract(ContractBase):
                 assert (proxy.connections, len(server.requests)) == (0, 1)
 
     def test_an_environment_that_is_ignored(self) -> None:
-        """With ``trust_env=False`` its proxies do not count."""
+        """``trust_env=False`` ignores the proxies of the environment."""
         self.require("sockets")
         with self.serve(OK) as proxy, self.serve(OK) as server:
             with environment({"HTTP_PROXY": proxy.origin}):
@@ -100,7 +100,7 @@ class RoutingContract(ContractBase):
             assert (proxy.connections, len(server.requests)) == (0, 1)
 
     def test_a_proxy_for_tls(self) -> None:
-        """Through a tunnel, TLS is spoken with the server: the proxy learns only its name."""
+        """TLS goes through a tunnel; the proxy sees only the host and port."""
         self.require("sockets")
         authority, url = CertificateAuthority.shared(), "https://api.example.test/v1"
         with self.serve(OK, tunnel=authority.context("api.example.test")) as proxy:
@@ -117,7 +117,7 @@ class RoutingContract(ContractBase):
             assert not self.pools or proxy.connections == 1
 
     def test_a_proxy_that_is_not_there(self) -> None:
-        """The error speaks of the proxy, without its password."""
+        """The error for an unreachable proxy names the proxy, without its password."""
         self.require("sockets")
         proxy = with_password(f"http://127.0.0.1:{closed_port()}")
         with self.open_transport(proxies={"all": proxy}) as transport:
@@ -128,7 +128,7 @@ class RoutingContract(ContractBase):
                 assert find_secret(caught[0], PASSWORD) == []
 
     def test_a_proxy_that_refuses(self) -> None:
-        """Its refusal of a request is an answer; that of a tunnel is an error with its status."""
+        """A rejected request is a response; a rejected tunnel is an error with the status."""
         self.require("sockets")
         with self.serve(Reply(407, body=b"who are you?")) as proxy:
             with self.open_transport(proxies={"all": with_password(proxy.origin)}) as transport:

@@ -1,6 +1,6 @@
-"""What the contracts of transports are told by: requests, replies, authorities, and what to expect.
+"""Helpers of the contract: requests, certificates and assertions.
 
-Plain assertions and no pytest, so that any test runner will do.
+They use plain ``assert`` statements, so that any test runner can run the contract.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEY = "sk-contractsecret"
-"""The key that no exception may show."""
+"""The API key that no exception may show."""
 
 OK = Reply.json(completion("ok"))
 ELSEWHERE = "http://api.example.test/v1"
@@ -55,19 +55,19 @@ PASSWORD = "proxy/secret"
 
 
 def with_password(origin: str) -> str:
-    """The URL of a proxy, with a user and a password in it."""
+    """Return a proxy URL with a user and a password."""
     return origin.replace("://", f"://user:{PASSWORD.replace('/', '%2F')}@")
 
 
 def request_to(where: Any, **limits: float) -> HttpRequest:
-    """A request to a server or a URL, with a secret in it, and limits that let no test hang."""
+    """Return a request with a secret to a server or URL, with timeouts in seconds."""
     url = where if isinstance(where, str) else where.url
     headers = {"Authorization": f"Bearer {KEY}"}
     return HttpRequest("POST", url, headers, b'{"a": 1}', Timeout(8, **limits))
 
 
 def compress_if_accepted(reply: Reply) -> Script:
-    """The reply, compressed only for who can read that."""
+    """Return a script that compresses the reply only if the client accepts gzip."""
 
     def script(request: Any) -> Reply:
         can = "gzip" in request.headers.get("accept-encoding", "")
@@ -77,44 +77,44 @@ def compress_if_accepted(reply: Reply) -> Script:
 
 
 def make_client(url: str, transport: Transport) -> OpenAI:
-    """A client that tries once."""
-    from chatlib.client.openai import OpenAI  # here, as it lives on the same floor
+    """Return a client without retries."""
+    from chatlib.client.openai import OpenAI  # lazily: most tests do not need it
 
     return OpenAI(api_key=KEY, base_url=url, transport=transport, max_retries=0)
 
 
 async def read_body(transport: AsyncTransport, request: HttpRequest) -> bytes:
-    """The whole body of what a server answers."""
+    """Send a request and return the whole body of the response."""
     return await (await transport.send(request)).aread()
 
 
 TIME_LIMIT = 60.0
-"""The seconds that a scenario may take: what does not come to an end in them fails."""
+"""The time limit of a test, in seconds."""
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine on an event loop of its own, on a thread that nobody waits for too long.
+    """Run a coroutine on a new event loop in a thread, with a time limit.
 
     Raises:
-        AssertionError: it has not come to an end after :data:`TIME_LIMIT` seconds.
+        AssertionError: If it exceeds :data:`TIME_LIMIT`.
     """
     ended: Future[T] = Future()
 
     def main() -> None:
         try:
             ended.set_result(asyncio.run(work))
-        except BaseException as error:  # raised again below, whatever it is
+        except BaseException as error:  # raised again below
             ended.set_exception(error)
 
     thread = threading.Thread(target=main, daemon=True)
     thread.start()
     thread.join(TIME_LIMIT)
-    assert not thread.is_alive(), f"it has not come to an end after {TIME_LIMIT:g} s"
+    assert not thread.is_alive(), f"not finished after {TIME_LIMIT:g} s"
     return ended.result(0)
 
 
 async def aclose(transport: object) -> None:
-    """Close an asynchronous transport, if that can be done; no task may be left over then."""
+    """Close an async transport, if it has ``aclose``, and require that no task is left."""
     closing = getattr(transport, "aclose", None)
     if closing is not None:
         await closing()
@@ -122,7 +122,7 @@ async def aclose(transport: object) -> None:
 
 
 async def eventually(true: Callable[[], object], seconds: float = 2.0) -> bool:
-    """Whether something eventually true before some seconds are over."""
+    """Wait for a condition, at most some seconds, and return whether it holds."""
     end = time.monotonic() + seconds
     while not true() and time.monotonic() < end:
         await asyncio.sleep(0.005)
@@ -130,19 +130,19 @@ async def eventually(true: Callable[[], object], seconds: float = 2.0) -> bool:
 
 
 async def cancel_when(work: Awaitable[Any], when: Callable[[], object]) -> None:
-    """Start some work, and cancel it a moment after something has become true."""
+    """Start a task and cancel it shortly after a condition holds."""
     task = asyncio.ensure_future(work)
     assert await eventually(when)
     await asyncio.sleep(0.1)
     task.cancel()
     await asyncio.wait([task], timeout=TIME_LIMIT)
-    assert task.done(), "the cancellation did not end it"
-    assert task.cancelled(), "the cancellation was swallowed"
+    assert task.done(), "the task did not end after its cancellation"
+    assert task.cancelled(), "the task suppressed its cancellation"
 
 
 @contextmanager
 def no_leaks() -> Iterator[None]:
-    """Require that no thread and no warning of something unclosed is left over."""
+    """Require that no thread is left and no ResourceWarning is raised."""
     before = set(threading.enumerate())
 
     def left() -> list[threading.Thread]:
@@ -164,7 +164,7 @@ def no_leaks() -> Iterator[None]:
 
 
 def close(transport: object) -> None:
-    """Close a transport, if that can be done."""
+    """Close a transport, if it has ``close``."""
     closing = getattr(transport, "close", None)
     if closing is not None:
         closing()
@@ -172,28 +172,28 @@ def close(transport: object) -> None:
 
 @contextmanager
 def expect_error(kind: type[TransportError] = TransportError) -> Iterator[list[TransportError]]:
-    """Require that a transport's exception is raised inside; it is in the list afterwards."""
+    """Require a transport error inside; it is in the list afterwards."""
     caught: list[TransportError] = []
     try:
         yield caught
     except kind as error:
         caught.append(error)
     else:
-        raise AssertionError(f"no {kind.__name__} was raised")
+        raise AssertionError(f"did not raise {kind.__name__}")
 
 
 @contextmanager
 def elapsed_within(least: float, most: float) -> Iterator[None]:
-    """Require that what is inside takes about so many seconds."""
+    """Require that the block takes between some numbers of seconds."""
     start = time.monotonic()
     yield
     took = time.monotonic() - start
-    assert least <= took <= most, f"it took {took:.2f} s, not {least:g} to {most:g} s"
+    assert least <= took <= most, f"took {took:.2f} s, expected {least:g} to {most:g} s"
 
 
 @contextmanager
 def environment(variables: dict[str, str]) -> Iterator[None]:
-    """Exactly these variables about proxies and certificates."""
+    """Set these environment variables, and no others for proxies and certificates."""
     ours = ("_PROXY", "_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
     others = {name: text for name, text in os.environ.items() if not name.upper().endswith(ours)}
     with patch.dict(os.environ, {**others, **variables}, clear=True):
@@ -201,7 +201,7 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
 
 
 def find_secret(error: BaseException, secret: str) -> list[str]:
-    """Where a log, a crash report or a message queue would see a secret of an exception."""
+    """Return where an exception shows a secret: text, attributes, local variables, pickle."""
     detailed = traceback.TracebackException.from_exception(error, capture_locals=True)
     # The variables of the tests themselves may hold the secret.
     tests = os.path.dirname(__file__)
@@ -222,10 +222,10 @@ def find_secret(error: BaseException, secret: str) -> list[str]:
 
 
 class SilentListener:
-    """An address that accepts one connection, never says a word, and hangs up in the end.
+    """An address that accepts one connection, sends nothing, and closes it in the end.
 
     Args:
-        seconds: How long it stays silent, so that nobody waits for ever.
+        seconds: How long it stays silent, in seconds.
     """
 
     def __init__(self, seconds: float = 30.0) -> None:
@@ -247,11 +247,11 @@ class SilentListener:
             owned.close()
 
     def is_reached(self) -> bool:
-        """Whether a client has connected."""
+        """Return whether a client has connected."""
         return self._reached.is_set()
 
     def is_left(self, seconds: float = 2.0) -> bool:
-        """Whether the client closes its connection before some seconds are over."""
+        """Wait for the client to close its connection and return whether it did."""
         return self._left.wait(seconds)
 
     def _listen(self) -> None:
@@ -278,27 +278,27 @@ class SilentListener:
 
 
 class CertificateAuthority:
-    """A certificate authority of one's own, by the package trustme."""
+    """A private certificate authority; needs the package trustme."""
 
     def __init__(self) -> None:
         try:
             import trustme
         except ImportError:
-            raise SkipTest("needs the package trustme") from None
+            raise SkipTest("requires the package trustme") from None
         self._ca = trustme.CA()
         self._folder = tempfile.TemporaryDirectory()
         self.bundle = os.path.join(self._folder.name, "ca.pem")
-        """The path of its certificate."""
+        """The path of its CA bundle."""
         self._ca.cert_pem.write_to_path(self.bundle)
 
     @staticmethod
     @lru_cache(maxsize=1)
     def shared() -> CertificateAuthority:
-        """One for all tests: to make it takes a while."""
+        """Return one authority for all tests; creating it is slow."""
         return CertificateAuthority()
 
     def context(self, *names: str) -> ssl.SSLContext:
-        """What a server with a certificate for these names speaks; loopback's, unless given."""
+        """Return a server context with a certificate for these names, by default 127.0.0.1."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._ca.issue_cert(*(names or ("127.0.0.1",))).configure_cert(context)
         return context

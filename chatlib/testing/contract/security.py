@@ -26,7 +26,7 @@ class SecurityContract(ContractBase):
     """Verify certificates; show no secret in an exception."""
 
     def test_an_authority_of_ones_own(self) -> None:
-        """A server that a given authority vouches for is trusted; its connection is kept."""
+        """A server with a certificate of the given CA is trusted."""
         self.require("sockets")
         authority = CertificateAuthority.shared()
         with self.serve(OK, tls=authority.context()) as server:
@@ -36,7 +36,7 @@ class SecurityContract(ContractBase):
             assert not self.pools or server.connections == 1
 
     def test_streams_over_tls(self) -> None:
-        """Pieces come as they are sent, a pause is noticed, and closing closes."""
+        """Streams, read timeouts and closing work over TLS."""
         self.require("sockets", "streams")
         authority = CertificateAuthority.shared()
         with self.serve(Reply.stream([b"a", 30.0]), tls=authority.context()) as server:
@@ -52,7 +52,7 @@ class SecurityContract(ContractBase):
                 response.close()
 
     def test_an_authority_of_the_environment(self) -> None:
-        """Each variable that may name an authority does, unless the environment is ignored."""
+        """Each environment variable for a CA bundle works, unless ``trust_env`` is False."""
         self.require("sockets")
         authority = CertificateAuthority.shared()
         with self.serve(OK, tls=authority.context()) as server:
@@ -64,7 +64,7 @@ class SecurityContract(ContractBase):
                         transport.send(request_to(server))
 
     def test_an_authority_that_nobody_knows(self) -> None:
-        """It is refused for good: the message says why, and nothing was sent."""
+        """An unknown CA is a final error that says why, and nothing is sent."""
         self.require("sockets")
         with self.serve(OK, tls=CertificateAuthority.shared().context()) as server:
             with environment({}), self.open_transport() as transport, expect_error() as caught:
@@ -74,7 +74,7 @@ class SecurityContract(ContractBase):
             assert (server.connections, server.requests) == (1, [])
 
     def test_a_certificate_for_another_name(self) -> None:
-        """It is refused for good: the message names the host, and nothing was sent."""
+        """A certificate for another host is a final error that names the host."""
         self.require("sockets")
         authority = CertificateAuthority.shared()
         with self.serve(OK, tls=authority.context("other.test")) as server:
@@ -86,7 +86,7 @@ class SecurityContract(ContractBase):
             assert server.requests == []
 
     def test_secrets_are_not_shown(self) -> None:
-        """No message, traceback with its variables, or pickle of a failure holds a key."""
+        """No message, traceback with local variables, or pickle of an error holds a secret."""
         failing = {**BROKEN, "timeout": Reply(delay=30), "slow body": Reply(body=[b"a", 30.0])}
         for name, reply in failing.items():
             with self.serve(reply) as server, self.open_transport() as transport:
@@ -96,7 +96,7 @@ class SecurityContract(ContractBase):
                 assert find_secret(caught[0], KEY) == [], name
 
     def test_secrets_are_not_shown_where_nobody_listens(self) -> None:
-        """Nor of a failure to connect."""
+        """No error of a failed connection attempt holds a secret."""
         self.require("sockets")
         url = with_password(f"http://127.0.0.1:{closed_port()}/x?api-key={KEY}")
         with self.open_transport() as transport, expect_error() as caught:
@@ -105,7 +105,7 @@ class SecurityContract(ContractBase):
         assert find_secret(caught[0], "%2Fsecret") == []
 
     def test_client_errors_carry_what_the_transport_says(self) -> None:
-        """A client's error has the transport's words, and its cause."""
+        """The error of a client has the message and the cause of the transport error."""
         with self.serve(Reply.nothing()) as server, self.open_transport() as transport:
             with expect_error() as caught:
                 transport.send(request_to(server))
@@ -115,4 +115,4 @@ class SecurityContract(ContractBase):
                 assert str(caught[0]) in error.message
                 assert type(caught[0].__cause__) is type(error.__cause__)
             else:
-                raise AssertionError("half an answer was taken for a whole one")
+                raise AssertionError("did not raise APIConnectionError")

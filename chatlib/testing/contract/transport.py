@@ -1,4 +1,4 @@
-"""The whole contract of a synchronous transport."""
+"""All tests of the contract in one class."""
 
 from __future__ import annotations
 
@@ -12,4 +12,4 @@ from chatlib.testing.contract.timeouts import TimeoutContract
 class TransportContract(
     MessageContract, TimeoutContract, ConnectionContract, RoutingContract, SecurityContract
 ):
-    """All tests that a transport must pass: derive from it and override :meth:`make`."""
+    """All tests that a transport must pass; override :meth:`make`."""

@@ -1,15 +1,15 @@
-"""A scriptable HTTP/1.1 server on loopback, over plain sockets, for what only sockets can show.
+"""A scriptable HTTP/1.1 server on loopback, for tests that need real sockets.
 
-It sends exactly what it is told, with the pauses, cuts and sudden ends that real servers have::
+It sends the scripted bytes exactly, with pauses, truncated bodies and connection resets::
 
     with Server(Reply.json({"choices": []}), Reply(status=500)) as server:
         requests.post(server.url + "/v1/chat/completions", json={})
-        assert "/v1/chat/completions" == server.requests[0].target
+        assert server.requests[0].target == "/v1/chat/completions"
 
-Replies are given in order, and the last one again and again. Instead of a reply, a function that is
-given the :class:`Request` and gives the reply will do. A connection is kept alive as HTTP says.
-Leaving the ``with`` never waits out a pause: all sockets are closed at once. A function that does
-not return is left behind after a second.
+Replies are sent in order, and the last one is repeated. A reply may be a function of the
+:class:`Request` that returns the reply. Connections are kept alive according to HTTP. The end
+of the ``with`` block interrupts pauses and closes all sockets; it waits at most a second for
+functions.
 """
 
 from __future__ import annotations

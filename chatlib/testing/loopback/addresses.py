@@ -7,17 +7,17 @@ import threading
 
 
 def closed_port() -> int:
-    """A port of loopback where nothing listens."""
+    """Return a loopback port on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
 
 
 class Unreachable:
-    """An address that neither accepts nor refuses: a listener whose queue is full.
+    """An address that neither accepts nor refuses connections: its backlog is full.
 
     Args:
-        seconds: How long at most; then it refuses, so that nobody tries for ever.
+        seconds: The time limit in seconds, after which it refuses connections.
     """
 
     def __init__(self, seconds: float = 30.0) -> None:

@@ -14,34 +14,33 @@ Piece: TypeAlias = "bytes | float"
 
 
 class ResetConnection(ConnectionError):
-    """Raised by a function or a body: the connection is reset at that place."""
+    """Raise it in a function or a body to reset the connection there."""
 
 
 @attrs.frozen
 class Reply:
-    """One response, and the manner in which it is sent.
+    """One response, and how it is sent.
 
     Args:
         status: The status code.
-        headers: A mapping, or pairs where a name is to come twice. Framing headers are added
-            unless given.
-        body: Sent in one piece, or a list of pieces (bytes) and pauses (seconds), or an iterator of
-            them, which is closed when the connection ends before it does.
-        framing: ``"length"``, ``"chunked"`` (a chunk for each piece) or ``"close"`` (the body ends
-            where the connection does). Unless given, length, or chunked where the body has pieces
-            or does not end well.
+        headers: A mapping, or pairs to repeat a name. Framing headers are added if missing.
+        body: Bytes, a list of pieces (bytes) and pauses (seconds), or an iterator of them, which
+            is closed if the connection ends first.
+        framing: ``"length"``, ``"chunked"`` (one chunk for each piece) or ``"close"`` (the body
+            ends with the connection). By default ``"length"``, or ``"chunked"`` if the body has
+            pieces or is not complete.
         gzip: Compress the body and flush after each piece; a body of bytes is flushed after each
             event in it.
         delay: Seconds before the status line.
         hold: Seconds to keep the response open after its body, without the last chunk.
-        trickle: Seconds between comment lines that are sent while it is held.
-        abort: After the body, and ``hold``: ``"fin"`` closes the connection without the last chunk,
-            ``"rst"`` resets it.
-        hang_up: Close the connection after a complete response, without having announced it.
-        raw: Bytes (or pieces and pauses) to send as they are, in place of status line, headers and
-            body. The connection ends after them.
+        trickle: Seconds between comment lines that are sent meanwhile.
+        abort: After the body and ``hold``, ``"fin"`` closes the connection without the last chunk
+            and ``"rst"`` resets it.
+        hang_up: Close the connection after a complete response without ``Connection: close``.
+        raw: Bytes (or pieces and pauses) to send instead of status line, headers and body. The
+            connection is closed after them.
         slow_read: Seconds over which the body of the request is read.
-        unread: Answer without reading the body of the request.
+        unread: Respond without reading the body of the request.
     """
 
     status: int = 200
@@ -70,7 +69,7 @@ class Reply:
         headers: Mapping[str, str] | None = None,
         **manner: Any,
     ) -> Reply:
-        """A JSON document."""
+        """Return a reply with a JSON document; ``manner`` are further arguments of the class."""
         headers = {"content-type": "application/json", **(headers or {})}
         return cls(status, headers, json.dumps(value).encode(), **manner)
 
@@ -81,7 +80,7 @@ class Reply:
         headers: Mapping[str, str] | None = None,
         **manner: Any,
     ) -> Reply:
-        """An event stream, chunked unless ``framing`` says otherwise."""
+        """Return a reply with an event stream, chunked by default."""
         headers = {"content-type": "text/event-stream", **(headers or {})}
         return cls(200, headers, body, **{"framing": "chunked", **manner})
 
@@ -94,16 +93,16 @@ class Reply:
         manner: Mapping[str, Any] | None = None,
         **fields: Any,
     ) -> Reply:
-        """An error as OpenAI words it; ``fields`` go beside the message."""
+        """Return a reply with OpenAI's error body; ``fields`` are added to the error."""
         return cls.json({"error": {"message": message, **fields}}, status, headers, **manner or {})
 
     @classmethod
     def nothing(cls, *, abort: str = "fin", delay: float = 0.0) -> Reply:
-        """No answer at all: the connection ends once the request has come."""
+        """Return a reply that ends the connection after the request, without a response."""
         return cls(raw=b"", abort=abort, delay=delay)
 
     def pieces(self) -> Iterable[Piece]:
-        """The body in the pieces in which it is sent."""
+        """Return the pieces and pauses of the body."""
         body = self.body
         if isinstance(body, bytes):
             if not self.gzip:
@@ -112,7 +111,7 @@ class Reply:
         return _compress(body) if self.gzip else body
 
     def body_framing(self) -> str:
-        """The framing of the body."""
+        """Return the framing of the body: ``"length"``, ``"chunked"`` or ``"close"``."""
         if self.framing is not None:
             return self.framing
         whole = isinstance(self.body, bytes) and not (self.hold or self.trickle or self.abort)
@@ -129,13 +128,13 @@ def _compress(pieces: Iterable[Piece]) -> Iterator[Piece]:
 
 
 def sse(*events: Any, done: bool = True) -> bytes:
-    """An event stream: one event for each value, text as it is, and ``[DONE]``."""
+    """Encode an event stream: one event for each value, str as they are, then ``[DONE]``."""
     lines = [event if isinstance(event, str) else json.dumps(event) for event in events]
     return "".join(f"data: {line}\n\n" for line in [*lines, *["[DONE]"] * done]).encode()
 
 
 def chunk(content: str | None = None, finish: str | None = None, **fields: Any) -> dict[str, Any]:
-    """A chunk of a completion, as JSON; ``fields`` go on its top level."""
+    """Return a chunk of a completion as JSON; ``fields`` are added at its top level."""
     delta = {} if content is None else {"role": "assistant", "content": content}
     return {
         "id": "c1",
@@ -148,7 +147,7 @@ def chunk(content: str | None = None, finish: str | None = None, **fields: Any) 
 
 
 def completion(content: str | None = "ok", finish: str = "stop", **fields: Any) -> dict[str, Any]:
-    """A whole completion, as JSON; ``fields`` go on its top level."""
+    """Return a completion as JSON; ``fields`` are added at its top level."""
     message = {"role": "assistant", "content": content}
     return {
         "id": "c1",
@@ -163,21 +162,21 @@ def completion(content: str | None = "ok", finish: str = "stop", **fields: Any) 
 
 @attrs.define
 class Request:
-    """A request as it came."""
+    """A request as received."""
 
     method: str
     target: str
-    """What stood in the request line: a path, or for a proxy a whole URL."""
+    """The target of the request line: a path, or a URL in requests to a proxy."""
     headers: dict[str, str]
-    """By their lower-case names."""
+    """The headers by lower-case names."""
     body: bytes
     connection: int
-    """The number of the connection that it came on, from 1."""
+    """The number of its connection, from 1."""
     at: float
-    """When its headers had come, by ``time.monotonic``."""
+    """The time of ``time.monotonic()`` at which its headers were received."""
 
     def json(self) -> Any:
-        """The body, read as JSON."""
+        """Decode the body as JSON."""
         return json.loads(self.body)
 
 

@@ -23,22 +23,23 @@ from chatlib.testing.loopback.replies import (
 )
 
 EXIT_SECONDS = 1.0
-"""How long the end of a server waits for the functions that it was given."""
+"""How long the end of a server waits for scripted functions, in seconds."""
 
 PATIENCE = 600.0
-"""How long a server waits for a client that neither sends nor reads, unless told otherwise."""
+"""How long a server waits for a client that neither sends nor reads by default, in seconds."""
 
 
 class Server:
-    """A server that plays replies; see the top of the module.
+    """A server that sends scripted replies; see :mod:`chatlib.testing.loopback`.
 
     Args:
-        replies: What to answer, in order; the last one is repeated.
-        tls: Speak TLS, by this context.
-        tunnel: As a proxy, answer ``CONNECT`` and then play the target itself, by this context.
-        port: Where to listen; any free port, unless given.
-        patience: Seconds to wait for a client that neither sends nor reads; its connection is
-            closed then.
+        replies: The replies, in order; the last one is repeated.
+        tls: The context to serve TLS with.
+        tunnel: The context to act as an HTTPS proxy with: the server accepts ``CONNECT`` and then
+            acts as the target itself.
+        port: The port to listen on; by default any free port.
+        patience: Seconds after which the connection of a client that neither sends nor reads is
+            closed.
     """
 
     def __init__(
@@ -50,13 +51,13 @@ class Server:
         patience: float = PATIENCE,
     ) -> None:
         self.requests: list[Request] = []
-        """What came, in order."""
+        """The requests received, in order."""
         self.connections = 0
-        """How many connections were accepted in all."""
+        """The number of accepted connections."""
         self.open = 0
-        """How many of them are open now."""
+        """The number of open connections."""
         self.sent = 0
-        """How many bytes of bodies were sent."""
+        """The number of bytes of bodies sent."""
         self._replies = replies or (Reply.json(completion()),)
         self._played = 0
         self._tls, self._tunnel = tls, tunnel
@@ -66,29 +67,33 @@ class Server:
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
-        # Small, so that a slow reader is felt by the sender; a connection inherits it.
+        # Small, so that the sender notices a slow reader; connections inherit it.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
-        self._listener.setblocking(False)  # a client that is gone again must not stop it
+        self._listener.setblocking(False)  # accept() must not block if the client has gone
         self._stop_signal, self._wake = socket.socketpair()  # readable once the server stops
         self.port: int = self._listener.getsockname()[1]
 
     @property
     def origin(self) -> str:
-        """``http://127.0.0.1:PORT``"""
+        """The scheme, host and port of the server."""
         return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     @property
     def url(self) -> str:
-        """The base URL to give to a client."""
+        """The base URL for a client."""
         return f"{self.origin}/v1"
 
     @property
     def last(self) -> Request:
-        """The request that came last."""
+        """The last request."""
         return self.requests[-1]
 
     def wait(self, until: Callable[[], object], seconds: float = 2.0) -> bool:
-        """Wait for something about the server to become true: ``lambda: server.open == 0``."""
+        """Wait until a condition on the server holds, such as ``lambda: server.open == 0``.
+
+        Returns:
+            Whether it holds.
+        """
         with self._changed:
             return bool(self._changed.wait_for(until, seconds))
 
@@ -97,7 +102,7 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if sys.is_finalizing():  # its threads have been stopped, whatever locks they held
+        if sys.is_finalizing():  # its threads are stopped and may hold locks
             return
         self._stopped.set()
         self._wake.send(b"!")
@@ -195,7 +200,7 @@ class Server:
             return read_chunked(conn, pending)
         said = request.headers.get("content-length", "0")
         if not said.isdecimal():
-            raise ConnectionError(f"the client says that its body has the length {said!r}")
+            raise ConnectionError(f"malformed Content-Length: {said!r}")
         size = int(said)
         parts, have, start = [pending], len(pending), time.monotonic()
         while have < size:
@@ -203,16 +208,20 @@ class Server:
                 self._pause(None, start + slow * have / size - time.monotonic())
             got = conn.recv(min(1 << 16, size - have))
             if not got:
-                raise ConnectionError("the client closed inside its request")
+                raise ConnectionError("the client closed the connection inside its request")
             parts.append(got)
             have += len(got)
         whole = b"".join(parts)
         return whole[:size], whole[size:]
 
     def _pause(self, conn: socket.socket | None, seconds: float) -> None:
-        """Wait; but not longer than the server runs, nor longer than the client stays."""
+        """Wait, until the server stops or the client closes the connection.
+
+        Raises:
+            ConnectionError: If either happens.
+        """
         if self._stopped.is_set():
-            raise ConnectionError("the server stops")
+            raise ConnectionError("the server is stopping")
         end = time.monotonic() + seconds
         watched = (
             [self._stop_signal]
@@ -222,14 +231,14 @@ class Server:
         while (left := end - time.monotonic()) > 0:
             ready = _wait_readable(watched, min(left, 3600))
             if self._stop_signal in ready:
-                raise ConnectionError("the server stops")
+                raise ConnectionError("the server is stopping")
             if ready and conn is not None:
                 if not conn.recv(1, socket.MSG_PEEK):
-                    raise ConnectionError("the client closed")
+                    raise ConnectionError("the client closed the connection")
                 watched = [self._stop_signal]  # its next request waits
 
     def _send(self, conn: socket.socket, reply: Reply, request: Request) -> bool:
-        """Play a reply; False where that was the connection's last."""
+        """Send a reply and return whether the connection stays open."""
         self._pause(conn, reply.delay)
         how = reply.body_framing()
         if reply.raw is not None:
@@ -300,8 +309,8 @@ def _reset_when_closed(conn: socket.socket) -> None:
 
 
 def _wait_readable(watched: list[socket.socket], seconds: float | None) -> list[socket.socket]:
-    """Those of some sockets from which something can be read, now or in so many seconds."""
-    with selectors.DefaultSelector() as selector:  # select.select knows no more than 1,024 files
+    """Wait for some seconds until any socket is readable, and return those that are."""
+    with selectors.DefaultSelector() as selector:  # select.select() is limited to 1,024 files
         for sock in watched:
             selector.register(sock, selectors.EVENT_READ)
         return [key.fileobj for key, _ in selector.select(seconds)]  # type: ignore[misc]
@@ -309,5 +318,5 @@ def _wait_readable(watched: list[socket.socket], seconds: float | None) -> list[
 
 def _shut_down(conn: socket.socket) -> None:
     with contextlib.suppress(OSError):
-        # Of the socket below, as a TLS socket's own shutdown would wait for its peer.
+        # On the socket below: shutdown() of a TLS socket would wait for its peer.
         socket.socket.shutdown(conn, socket.SHUT_RDWR)
