@@ -484,12 +484,12 @@ async def test_wrong_requests(form: Any) -> None:
     for wrong, message in [
         ("a", "request 1 is a str"),
         (ask("a", custom_id=7), "custom_id must be a non-empty str, not 7"),
-        (ask("a", custom_id=""), "custom_id ''"),
+        (ask("a", custom_id=""), "custom_id must be a non-empty str, not ''"),
     ]:
         with pytest.raises(TypeError, match=message):
             await collect(form.many(client, [ask("a"), wrong]))
     for twice, message in [
-        (ask("b", custom_id="a"), "request 1 has the custom_id 'a'"),
+        (ask("b", custom_id="a"), "request 1: duplicate custom_id 'a'"),
         ({"url": "/v1/embeddings", "body": {}}, "'/v1/embeddings'"),
     ]:
         with pytest.raises(ValueError, match=message):

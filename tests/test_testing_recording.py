@@ -391,7 +391,7 @@ def test_json_bodies_are_the_same_where_their_values_are(path: Path) -> None:
     [
         (request({**ASK, "model": "n"}), 'json.model: recorded "m", requested "n"'),
         (request({**ASK, "seed": 1}), "json.seed: recorded nothing, requested 1"),
-        (request({"model": "m"}), "json.messages: [{"),
+        (request({"model": "m"}), "json.messages: recorded [{"),
         (
             request({**ASK, "messages": [{"role": "user", "content": "Ho"}]}),
             'json.messages[0].content: recorded "Hi", requested "Ho"',
