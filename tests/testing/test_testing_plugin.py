@@ -275,7 +275,7 @@ def test_option_is_explained(pytester: pytest.Pytester) -> None:
 def test_plugin_is_found() -> None:
     """pytest is told of it by the package's metadata."""
     setup = configparser.ConfigParser()
-    setup.read(Path(__file__).parents[1] / "setup.cfg", "utf-8")
+    setup.read(Path(__file__).parents[2] / "setup.cfg", "utf-8")
     plugins = setup["options.entry_points"]["pytest11"]
     assert "chatlib = chatlib.testing.plugin" in map(str.strip, plugins.splitlines())
 

@@ -322,6 +322,6 @@ def test_private_names() -> None:
     assert "a.test" == connection._dns_host
     assert "_socks_options" in inspect.getsource(urllib3.contrib.socks.SOCKSConnection)
     assert callable(http.client.HTTPResponse._close_conn)  # type: ignore[attr-defined]
-    wanted = (Path(__file__).parent.parent / "setup.cfg").read_text()
+    wanted = (Path(__file__).parents[2] / "setup.cfg").read_text()
     assert re.search(r"^ +urllib3 >= [\d.]+, < 3$", wanted, re.MULTILINE)
     assert re.search(r"^ +aiohttp >= [\d.]+, < 4$", wanted, re.MULTILINE)

@@ -29,7 +29,7 @@ EACH = 60
 LONGEST = 60.0
 """The seconds that one of its runs may take."""
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def echo(request: Request) -> Reply:

@@ -50,7 +50,7 @@ from chatlib.types import (
 )
 from tests.environment import without_coverage
 
-WIRE_TYPES = Path(__file__).parent / "data" / "wire-types.md"
+WIRE_TYPES = Path(__file__).parents[1] / "data" / "wire-types.md"
 
 # What differs from wire-types.md on purpose.
 

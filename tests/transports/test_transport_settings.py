@@ -359,7 +359,7 @@ def test_multiprocessing(kind: Any, method: str) -> None:
     code = f"""
 import multiprocessing
 from {kind.__module__} import {kind.__name__} as kind
-from tests.test_transport_settings import ask
+from tests.transports.test_transport_settings import ask
 if __name__ == "__main__":
     transport = kind()
     with multiprocessing.get_context({method!r}).Pool(1) as pool:
@@ -371,7 +371,7 @@ if __name__ == "__main__":
         # In a program of its own, which has no other threads when it forks.
         program = Path(folder, "program.py")
         program.write_text(code.replace("URL", repr(server.url)), encoding="utf-8")
-        path = {"PYTHONPATH": str(Path(__file__).parents[1])}
+        path = {"PYTHONPATH": str(Path(__file__).parents[2])}
         command = [sys.executable, "-W", "ignore", str(program)]
         subprocess.run(command, check=True, timeout=60, env={**os.environ, **path})
         assert 2 == server.connections

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatlib.streaming.partial_json import PartialJson
-from tests.test_codec import json_values
+from tests.wire.test_codec import json_values
 
 
 def value(text: str) -> Any:

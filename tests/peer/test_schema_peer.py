@@ -26,8 +26,8 @@ from typing_extensions import Doc, NotRequired, Required, TypedDict
 
 from chatlib.structured.decoder import DecodeError, decode, decode_json
 from chatlib.structured.json_schema import json_schema, response_schema
-from tests.test_schema import strict_problems
-from tests.test_typed import mutated
+from tests.structured.test_schema import strict_problems
+from tests.structured.test_typed import mutated
 
 jsonschema = pytest.importorskip("jsonschema")
 pydantic = pytest.importorskip("pydantic")

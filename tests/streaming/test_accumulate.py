@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chatlib import Accumulator, APIError, HttpResponse, read_chunks, structure
 from chatlib import joined as joined_or_error
 from chatlib.types import ChatCompletion, ChatCompletionChunk
-from tests.test_codec import likely, names
+from tests.wire.test_codec import likely, names
 
 
 def chunk(
