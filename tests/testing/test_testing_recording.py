@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
 import json
 import threading
@@ -227,6 +228,15 @@ def test_keys_with_odd_characters_are_struck_out() -> None:
     redactor = Redactor(HttpRequest("GET", URL, {"api-key": key}))
     assert b'["***"]' == redactor.redact_pieces([json.dumps([key]).encode()])[0]
     assert "/x?y=***" == redactor.redact_text("/x?y=sk%2F%22quoted%22%5C%2B%3D")
+
+
+def test_passwords_of_basic_authentication_are_redacted() -> None:
+    """The password is redacted as it is written in the header, and as decoded."""
+    coded = base64.b64encode(b"me:my password").decode()
+    redactor = Redactor(HttpRequest("GET", URL, {"Authorization": f"Basic {coded}"}))
+    assert "*** *** me" == redactor.redact_text(f"{coded} my password me")
+    malformed = Redactor(HttpRequest("GET", URL, {"Authorization": "Basic no-base64"}))
+    assert "***" == malformed.redact_text("no-base64")
 
 
 def test_key_in_a_body_does_not_hinder_replay(path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from chatlib import (
+    APIConnectionError,
     HttpRequest,
     HttpResponse,
     OpenAI,
@@ -349,3 +350,19 @@ def test_names_resolve() -> None:
     assert set(chatlib.testing.__all__) <= set(dir(chatlib.testing))
     with pytest.raises(AttributeError, match="nonsense"):
         chatlib.testing.nonsense  # noqa: B018
+
+
+def test_options_of_answers() -> None:
+    """An answer has the given finish reason; the chunks of its stream have its logprobs too."""
+    body = completion("Hi")
+    body["choices"][0]["logprobs"] = {"content": [], "refusal": None}
+    server = InMemoryServer(
+        answer("Hi", finish_reason="length"), answer(body), fault(after=error(500), size=4)
+    )
+    client = OpenAI(api_key="k", transport=server, max_retries=0)
+    ask: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    assert "length" == client.chat.completions.create(**ask).choices[0].finish_reason
+    last = list(client.chat.completions.create(**ask, stream=True))[-1]
+    assert {"content": [], "refusal": None} == last.to_dict()["choices"][0]["logprobs"]
+    with pytest.raises(APIConnectionError, match="scripted reset"):
+        client.chat.completions.create(**ask)
