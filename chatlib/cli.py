@@ -444,7 +444,7 @@ def _scripted_model(request: HttpRequest) -> HttpResponse:
     else:
         text = (
             "I am a script, not a model: I know the capitals of ten countries. "
-            "Set OPENAI_API_KEY, or give --base-url, to ask somebody who knows more."
+            "Set OPENAI_API_KEY, or give --base-url, to ask a real model."
         )
     return answer(text, pause=0.02)(request)
 

@@ -55,12 +55,12 @@ class ProgressBar:
         """Count a result."""
         self._failed += result.error is not None
         self._resumed += result.resumed
-        told = [
+        parts = [
             f"{number} {what}"
             for number, what in ((self._failed, "failed"), (self._resumed, "resumed"))
             if number
         ]
-        self._progress.update(self._task, advance=1, description=", ".join(told))
+        self._progress.update(self._task, advance=1, description=", ".join(parts))
 
     def close(self) -> None:
         """Stop the bar. May be called repeatedly."""

@@ -168,7 +168,7 @@ class Server:
                     return
         except ResetConnection:
             _reset_when_closed(conn)
-        except OSError:  # the client went away, or the server was told to stop
+        except OSError:  # the client has gone, or the server is stopping
             pass
         finally:
             conn.close()
