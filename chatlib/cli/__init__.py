@@ -22,7 +22,6 @@ from chatlib.errors import OpenAIError
 if TYPE_CHECKING:
     from chatlib.client.openai import OpenAI
     from chatlib.errors import APIError
-    from chatlib.http import HttpRequest, HttpResponse
 
 DEFAULT_MODEL = "gpt-4o-mini"
 
@@ -402,6 +401,7 @@ def _client(base_url: str | None, is_demo: bool) -> OpenAI:
             "--base-url, or ask the scripted model with --demo"
         )
     if is_demo or is_unset:
+        from chatlib.cli.scripted_model import answer_question
         from chatlib.testing import InMemoryServer
 
         why = "--demo" if is_demo else "no OPENAI_API_KEY and no base URL"
@@ -409,44 +409,13 @@ def _client(base_url: str | None, is_demo: bool) -> OpenAI:
         return OpenAI(
             api_key="none",
             base_url=DEFAULT_BASE_URL,
-            transport=InMemoryServer(default=_scripted_model),
+            transport=InMemoryServer(default=answer_question),
         )
     return OpenAI(api_key="none" if key is None else key, base_url=base_url, on_retry=_note_retry)
 
 
 def _note_retry(error: APIError, seconds: float) -> None:
     _note(f"{_line(error)} (retrying in {seconds:.1f} s)")
-
-
-CAPITALS = {
-    "austria": "Vienna",
-    "brazil": "Brasília",
-    "canada": "Ottawa",
-    "france": "Paris",
-    "germany": "Berlin",
-    "india": "New Delhi",
-    "italy": "Rome",
-    "japan": "Tokyo",
-    "kenya": "Nairobi",
-    "spain": "Madrid",
-}
-
-
-def _scripted_model(request: HttpRequest) -> HttpResponse:
-    """Answer a request as the scripted model of --demo, which knows ten capitals."""
-    from chatlib.testing import answer
-
-    question = str(request.json()["messages"][-1]["content"])
-    country = re.search(r"capital of (\w+)", question, re.IGNORECASE)
-    capital = CAPITALS.get(country[1].lower()) if country else None
-    if country and capital:
-        text = f"The capital of {country[1].capitalize()} is {capital}."
-    else:
-        text = (
-            "I am a script, not a model: I know the capitals of ten countries. "
-            "Set OPENAI_API_KEY, or give --base-url, to ask a real model."
-        )
-    return answer(text, pause=0.02)(request)
 
 
 # Messages on stderr ----------------------------------------------------------------------------
