@@ -14,9 +14,7 @@ from tests.faces import Face
 
 forget_settings()  # before any test module is imported, and for the programs that tests start
 
-pytest.register_assert_rewrite(
-    "chatlib.testing.contract", "chatlib.testing.async_contract", "chatlib.testing.scenarios"
-)
+pytest.register_assert_rewrite("chatlib.testing.contract")  # with all of its modules
 
 from chatlib.testing.contract import TransportContract  # noqa: E402  # is rewritten by then
 

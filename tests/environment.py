@@ -25,6 +25,11 @@ SETTINGS = re.compile(
 """The names of the variables that change what the library, its dependencies or Python do."""
 
 
+def without_coverage() -> dict[str, str]:
+    """Return the environment without what starts coverage, which loads modules of its own."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 def forget_settings() -> None:
     """Remove those variables from the environment of this process and of those that it starts."""
     for name in list(os.environ):

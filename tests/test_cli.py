@@ -383,7 +383,7 @@ def test_open_pipe() -> None:
     os.close(source)
     os.close(end)
     assert (0, "ok\n") == (code, out)
-    assert "nothing came on stdin" in said(err)
+    assert "no data on stdin" in said(err)
     assert "Hello" == server.last.json()["messages"][0]["content"]
 
 
@@ -573,7 +573,7 @@ def test_note_of_a_cut_answer(arguments: list[str]) -> None:
         code, out, err = chat("Hello", "--base-url", server.url, *arguments)
     assert 0 == code
     assert "Once" in out
-    assert "chatlib: the answer was cut at the token limit\n" == err
+    assert "chatlib: the answer was truncated at the token limit\n" == err
 
 
 # What goes wrong ------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from chatlib.errors import (
     LengthFinishReasonError,
 )
 from chatlib.wire.error_bodies import find_error
-from tests.test_codec import likely
+from tests.wire.test_codec import likely
 
 REQUEST = HttpRequest(
     "POST", "https://api.test/v1/chat/completions", {"Authorization": "Bearer sk-secret-key-1"}

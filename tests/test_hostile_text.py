@@ -34,7 +34,7 @@ from chatlib.testing import InMemoryServer, raw
 from chatlib.testing.loopback import chunk, completion, sse
 from chatlib.types import ChatCompletion
 from chatlib.wire.error_bodies import find_error
-from tests.test_codec import likely
+from tests.wire.test_codec import likely
 
 ASK: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 LONGEST = 3000

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import chatlib
+from tests.environment import without_coverage
 
 ROOT = Path(__file__).parents[1]
 IO_LIBRARIES = "requests urllib3 socket ssl http.client aiohttp pydantic asyncio".split()
@@ -25,6 +26,7 @@ def loaded_after(code: str) -> set[str]:
     code += "\nimport sys; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code],
+        env=without_coverage(),
         capture_output=True,
         encoding="utf-8",
         check=True,

@@ -18,7 +18,7 @@ import chatlib
 from chatlib.testing.loopback import Reply, Server
 from tests.faces import Face
 from tests.programs import installed_command, run
-from tests.test_quirks import replies_of, wire_of
+from tests.quirks.helpers import replies_of, wire_of
 
 CASES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "data" / "reports.json").read_text("utf-8")

@@ -1,12 +1,12 @@
-"""Which request is which: the name by which it is known again, and a digest of what it asks.
+"""Identify requests by a ``custom_id`` and a digest.
 
-A request is the parameters of a call, with a ``custom_id`` among them if it has one, or a line of
-an input file of OpenAI's Batch API. One that has no ``custom_id`` gets one from its digest and from
-how many equal ones came before it, so that requests that are added, removed or moved do not change
-the names of the others.
+A request is a dict of the parameters of a call, optionally with a ``custom_id``, or a line of an
+input file of OpenAI's Batch API. The default ``custom_id`` is made of the digest and the number of
+equal requests before it, so that adding, removing or moving requests does not change the ids of
+others.
 
-The digest covers what the model is asked, in a canonical form: the order of keys does not count,
-nor do the options of the call, such as a timeout.
+The digest covers the request body in a canonical form: the order of keys does not matter, nor do
+options of the call such as a timeout.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from chatlib.wire.request import split_options
 
 @attrs.frozen
 class Job:
-    """A request that is to be made, or was."""
+    """A request with its index, id and digest."""
 
     index: int
     custom_id: str
@@ -38,11 +38,11 @@ class Job:
     digest: str
 
 
-class Intake:
-    """Makes a job of each request, in their order.
+class JobFactory:
+    """Creates the jobs of a run from its requests, in order.
 
     Args:
-        shared: Parameters of all requests; those of a request win.
+        shared: Parameters of all requests; those of a request take precedence.
     """
 
     def __init__(self, shared: Mapping[str, Any]) -> None:
@@ -50,22 +50,22 @@ class Intake:
         self._index = 0
         self._times: Counter[str] = Counter()
 
-    def job(self, request: Mapping[str, object]) -> Job:
-        """The next job.
+    def create(self, request: Mapping[str, object]) -> Job:
+        """Create the next job.
 
         Raises:
-            TypeError: the request is no mapping, or its ``custom_id`` is no text.
-            ValueError: an earlier request has its ``custom_id``.
+            TypeError: If the request is not a mapping, or its ``custom_id`` not a str.
+            ValueError: If its ``custom_id`` is not unique.
         """
         index = self._index
         custom_id, given = split_request(request, index)
         params = {**self._shared, **given}
-        digest = digest_of(params)
+        digest = request_digest(params)
         name = custom_id or digest[:16]
         self._times[name] += 1
         if self._times[name] > 1:
             if custom_id is not None:
-                raise ValueError(f"request {index} has the custom_id {name!r} of an earlier one")
+                raise ValueError(f"request {index}: duplicate custom_id {name!r}")
             name = f"{name}-{self._times[name]}"
         self._index += 1
         conceal(params)
@@ -73,7 +73,11 @@ class Intake:
 
 
 def split_request(request: Mapping[str, object], index: int) -> tuple[str | None, dict[str, Any]]:
-    """The ``custom_id`` of a request, None where it has none, and the parameters of its call.
+    """Split a request into its ``custom_id``, or None, and the parameters of its call.
+
+    Raises:
+        TypeError: If the request is not a mapping, or its ``custom_id`` not a str.
+        ValueError: If it is a line of a batch for another endpoint.
 
     >>> split_request({"custom_id": "a", "model": "m"}, 0)
     ('a', {'model': 'm'})
@@ -83,38 +87,39 @@ def split_request(request: Mapping[str, object], index: int) -> tuple[str | None
     """
     if not isinstance(request, Mapping):
         raise TypeError(
-            f"request {index} is a {type(request).__name__}; it must be a dict of parameters, "
+            f"request {index} is a {type(request).__name__}; expected a dict of parameters, "
             'such as {"model": "gpt-5", "messages": [...]}'
         )
-    params = {name: held(value) for name, value in request.items()}
+    params = {name: materialize(value) for name, value in request.items()}
     custom_id = params.pop("custom_id", None)
     if custom_id is not None and not (isinstance(custom_id, str) and custom_id):
-        raise TypeError(f"request {index} has the custom_id {custom_id!r}; it must be a text")
+        raise TypeError(f"request {index}: custom_id must be a non-empty str, not {custom_id!r}")
     if isinstance(params.get("body"), dict) and "messages" not in params:
         url = params.get("url", "/chat/completions")
         if not str(url).endswith("/chat/completions"):
-            raise ValueError(f"request {index} is for {url!r}, not for /v1/chat/completions")
+            raise ValueError(f"request {index}: url must be /v1/chat/completions, not {url!r}")
         params = params["body"]
     return custom_id, params
 
 
-def held(value: Any) -> Any:
-    """A value that can be read more than once: what can't, such as a generator, becomes a list."""
-    if type(value) is dict:  # a tool is a dict too, and more
-        return {name: held(item) for name, item in value.items()}
+def materialize(value: Any) -> Any:
+    """Return a value in which iterators, such as generators, are replaced by lists."""
+    if type(value) is dict:  # exactly: a function tool is a subclass
+        return {name: materialize(item) for name, item in value.items()}
     if type(value) is list or isinstance(value, Iterator):
-        return [held(item) for item in value]
+        return [materialize(item) for item in value]
     return value
 
 
-def digest_of(params: Mapping[str, Any]) -> str:
-    """A digest of what a request asks, the same in each run of a program.
+def request_digest(params: Mapping[str, Any]) -> str:
+    """Return the digest of a request, which is stable across processes.
 
-    >>> digest_of({"model": "m", "messages": []}) == digest_of({"messages": [], "model": "m"})
+    >>> first, second = {"model": "m", "messages": []}, {"messages": [], "model": "m"}
+    >>> request_digest(first) == request_digest(second)
     True
     """
     options, body = split_options(params)
-    # A function among the parameters, such as run()'s on_event, is no part of the question.
+    # Functions, such as on_event of run(), are not part of the request.
     asked: dict[str, Any] = {
         name: value
         for name, value in body.items()
@@ -127,6 +132,6 @@ def digest_of(params: Mapping[str, Any]) -> str:
         if isinstance(asked.get("tools"), (list, tuple)):
             asked["tools"] = as_tools(asked["tools"])
         text = json.dumps(to_request(asked), sort_keys=True)
-    except (TypeError, ValueError):  # not what the API takes: the call will say so
+    except (TypeError, ValueError):  # invalid parameters: the call raises the error
         text = re.sub(r" at 0x\w+", "", repr(sorted(asked.items())))
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""A progress bar on the terminal, by the ``rich`` package."""
+"""A progress bar in the terminal; needs the ``rich`` package."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from chatlib.many.result import Result
 
 
-class Bar:
-    """A bar that counts results. It appears with the first one that is asked for.
+class ProgressBar:
+    """Counts results; it appears on :meth:`start`.
 
     Args:
-        total: How many there will be; None where nobody knows.
+        total: The number of results; None if unknown.
 
     Raises:
-        ImportError: ``rich`` is not installed.
+        ImportError: If ``rich`` is not installed.
     """
 
     def __init__(self, total: int | None) -> None:
@@ -29,10 +29,10 @@ class Bar:
             from rich.console import Console
         except ImportError:
             raise ImportError(
-                "progress=True needs the package rich: pip install 'chatlib[progress]'"
+                "progress=True requires the package rich: pip install 'chatlib[progress]'"
             ) from None
         self._failed = self._resumed = 0
-        self._bar = progress.Progress(
+        self._progress = progress.Progress(
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TimeElapsedColumn(),
@@ -40,57 +40,57 @@ class Bar:
             progress.TimeRemainingColumn(),
             progress.TextColumn("{task.description}"),
             console=Console(stderr=True),
-            # What the program prints goes above the bar; into a file or pipe, where it went before.
+            # Output of the program is printed above the bar, unless stdout is redirected.
             redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
         )
-        self._task = self._bar.add_task("", total=total)
+        self._task = self._progress.add_task("", total=total)
 
     def start(self) -> None:
-        """Show it."""
+        """Show the bar."""
         self._process = os.getpid()
-        _shown.add(self)
-        self._bar.start()
+        _visible.add(self)
+        self._progress.start()
 
     def count(self, result: Result[Any]) -> None:
-        """A result has come."""
+        """Count a result."""
         self._failed += result.error is not None
         self._resumed += result.resumed
-        told = [
+        parts = [
             f"{number} {what}"
             for number, what in ((self._failed, "failed"), (self._resumed, "resumed"))
             if number
         ]
-        self._bar.update(self._task, advance=1, description=", ".join(told))
+        self._progress.update(self._task, advance=1, description=", ".join(parts))
 
     def close(self) -> None:
-        """Leave it as it is. May be called again."""
-        if self in _shown and self._process == os.getpid():
-            self._bar.stop()
-        _shown.discard(self)
+        """Stop the bar. May be called repeatedly."""
+        if self in _visible and self._process == os.getpid():
+            self._progress.stop()
+        _visible.discard(self)
 
-    def leave(self) -> None:
-        """:meth:`close`, from a finalizer: another thread waits for the locks of the terminal."""
-        if self in _shown and not sys.is_finalizing():
-            with suppress(RuntimeError):  # the interpreter is ending
+    def release(self) -> None:
+        """Stop the bar in another thread, since a finalizer must not wait for a lock."""
+        if self in _visible and not sys.is_finalizing():
+            with suppress(RuntimeError):  # the interpreter is shutting down
                 _thread.start_new_thread(self.close, ())
 
 
-_shown: set[Bar] = set()
-"""Those that are on the terminal."""
+_visible: set[ProgressBar] = set()
+"""The bars that are shown."""
 
 
 @atexit.register
 def _close_all() -> None:
-    for bar in list(_shown):
+    for bar in list(_visible):
         bar.close()
 
 
-def bar_for(total: int | None) -> Bar | None:
-    """A bar, where there is a terminal to show it on.
+def make_progress_bar(total: int | None) -> ProgressBar | None:
+    """Return a progress bar, or None if stderr is not a terminal.
 
     Raises:
-        ImportError: ``rich`` is not installed.
+        ImportError: If ``rich`` is not installed.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         return None
-    return Bar(total)
+    return ProgressBar(total)

@@ -1,4 +1,4 @@
-"""What became of one request among many."""
+"""The result of one of many requests."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ T = TypeVar("T")
 
 @attrs.frozen
 class Result(Generic[T]):
-    """The answer to one request, or the error that it ended in."""
+    """The answer to a request, or its error."""
 
     index: int
-    """Which request it was, counted from 0 in the order in which they were given."""
+    """The position of the request, from 0."""
     custom_id: str
-    """The request's own ``custom_id``, or the one that was made for it."""
+    """The ``custom_id`` of the request, given or generated."""
     error: Exception | None = None
-    """What the call raised; None where it was answered."""
+    """The exception that the call raised, or None."""
     resumed: bool = attrs.field(default=False, kw_only=True)
-    """Whether it stood in the file of results, so that nothing was sent."""
+    """Whether it was read from the results file and nothing was sent."""
     params: dict[str, Any] = attrs.field(factory=dict, kw_only=True, repr=False)
-    """What was asked: the parameters of the call."""
+    """The parameters of the call."""
     _answer: T | None = attrs.field(default=None, kw_only=True, alias="answer")
 
     @property
     def completion(self) -> T:
-        """What the call returned: a completion, unless another ``call`` was given.
+        """The value that the call returned: by default a completion.
 
         Raises:
-            Exception: there is none; it is :attr:`error`.
+            Exception: The :attr:`error` of the call, if it failed.
         """
         if self.error is not None:
             raise self.error

@@ -1,8 +1,8 @@
-"""A result as a line of a file, in the format of the output files of OpenAI's Batch API.
+"""Encode results as lines in the format of output files of OpenAI's Batch API.
 
-Two fields are added: ``digest``, of what was asked, and for what is no completion its ``kind``. An
-error has, beside ``code`` and ``message``, its class and whatever else it says, so that it can be
-made again. Lines that OpenAI wrote are read as well.
+Two fields are added: ``digest`` of the request, and ``kind`` of an answer that is not a completion.
+An error has its class and attributes besides ``code`` and ``message``, so that it can be restored.
+Lines written by OpenAI are read too.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from chatlib.wire.error_bodies import error_from_response
 # https://developers.openai.com/api/docs/guides/batch#5-retrieve-the-results
 
 START = b'{"id":'
-"""How each line begins that was written here."""
+"""The first bytes of each line written by this module."""
 
-_APART = {"message", "request", "response", "completion"}
-_UNSAID = {
+_NOT_STORED = {"message", "request", "response", "completion"}
+_DEFAULT_ATTRIBUTES = {
     **dict.fromkeys("body request response completion code param type status_code".split()),
     "request_id": None,
     "attempts": 1,
@@ -37,13 +37,13 @@ _UNSAID = {
 }
 
 
-# Written ----------------------------------------------------------------------------------------
+# Encode ----------------------------------------------------------------------------------------
 
 
-def _unwritable(answer: Any, why: Exception) -> APIResponseValidationError:
+def _write_error(answer: Any, why: Exception) -> APIResponseValidationError:
     message = (
-        "The answer can't be written to the file of results: "
-        f"{type(why).__name__}: {_words(why)[:200]}"
+        "The answer cannot be written to the results file: "
+        f"{type(why).__name__}: {_message_of(why)[:200]}"
     )
     error = APIResponseValidationError(None, None, message=message)
     if isinstance(answer, (ChatCompletion, ToolRun)):
@@ -52,11 +52,11 @@ def _unwritable(answer: Any, why: Exception) -> APIResponseValidationError:
 
 
 def answer_line(job: Job, answer: Any) -> bytes:
-    """The line for what a call returned.
+    """Encode the answer of a call.
 
     Raises:
-        APIResponseValidationError: it is of the right type, but can't be written.
-        TypeError: it is neither a completion nor a tool run nor plain JSON values.
+        APIResponseValidationError: If it is of a supported type, but cannot be encoded.
+        TypeError: If it is neither a completion, a tool run nor a JSON value.
     """
     try:
         if isinstance(answer, ChatCompletion):
@@ -67,16 +67,16 @@ def answer_line(job: Job, answer: Any) -> bytes:
         if _is_json(answer):
             response = {"status_code": 200, "request_id": None, "body": answer}
             return _line(job, kind="json", response=response)
-    except Exception as error:  # whatever a server can bring about, it ends no run
-        raise _unwritable(answer, error) from error
+    except Exception as error:  # no answer of a server ends the run
+        raise _write_error(answer, error) from error
     raise TypeError(
-        f"the call returned a {type(answer).__name__}, which a file of results can't give "
-        "back; let it return a completion, a ToolRun or JSON values, or leave results= out"
+        f"the call returned a {type(answer).__name__}, which cannot be stored in a results "
+        "file; return a completion, a ToolRun or JSON values, or omit results="
     )
 
 
 def _is_json(value: Any) -> bool:
-    """Whether JSON gives a value back as it is."""
+    """Return whether a value is unchanged by encoding and decoding as JSON."""
     kind = type(value)
     if kind is dict:
         return all(type(name) is str and _is_json(item) for name, item in value.items())
@@ -85,19 +85,19 @@ def _is_json(value: Any) -> bool:
     return value is None or kind in (str, int, float, bool)
 
 
-def _words(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     try:
         return str(error)
-    except Exception:  # whose own words are broken
+    except Exception:  # its __str__ fails
         return type(error).__name__
 
 
 def error_line(job: Job, error: Exception) -> bytes:
-    """The line for what a call raised."""
-    said = {"code": None, "message": _words(error), "class": type(error).__name__}
+    """Encode the exception of a call."""
+    said = {"code": None, "message": _message_of(error), "class": type(error).__name__}
     try:
         return _error_line(job, error, dict(said))
-    except Exception:  # what it carries can't be written; what it says can
+    except Exception:  # an attribute cannot be encoded; the message can
         return _line(job, error=said)
 
 
@@ -117,7 +117,7 @@ def _error_line(job: Job, error: Exception, fields: dict[str, Any]) -> bytes:
 def _line(job: Job, **fields: Any) -> bytes:
     name = {"id": f"req_{uuid.uuid4().hex}", "custom_id": job.custom_id, "digest": job.digest}
     line = to_json({**name, "response": None, "error": None, **fields})
-    for end in "\x85\u2028\u2029":  # at which Python's splitlines() would split it
+    for end in "\x85\u2028\u2029":  # str.splitlines() would split there
         line = line.replace(end.encode(), f"\\u{ord(end):04x}".encode())
     return line + b"\n"
 
@@ -132,10 +132,10 @@ def _response(completion: ChatCompletion) -> dict[str, Any]:
 
 
 def _json_of(error: Exception) -> dict[str, Any]:
-    """What is known of an error, as far as JSON can say it."""
+    """Return the attributes of an error that can be encoded as JSON."""
     fields = {}
     for name, value in vars(error).items():
-        if name not in _APART:
+        if name not in _NOT_STORED:
             try:
                 fields[name] = to_request(value)
             except (TypeError, ValueError):
@@ -143,11 +143,11 @@ def _json_of(error: Exception) -> dict[str, Any]:
     return fields
 
 
-# Read -------------------------------------------------------------------------------------------
+# Decode ----------------------------------------------------------------------------------------
 
 
 def is_result(line: Any) -> bool:
-    """Whether a decoded line is a result at all."""
+    """Return whether a decoded line is a result."""
     if not isinstance(line, dict) or not isinstance(line.get("custom_id"), str):
         return False
     response, error = line.get("response"), line.get("error")
@@ -162,38 +162,43 @@ def is_result(line: Any) -> bool:
 
 
 def has_failed(line: Mapping[str, Any]) -> bool:
-    """Whether a decoded line says that its request failed."""
+    """Return whether a decoded line is the result of a failed request."""
     response = line.get("response") or {}
     return line.get("error") is not None or not 200 <= response.get("status_code", 0) <= 299
 
 
 def read_line(line: Mapping[str, Any], params: Mapping[str, Any]) -> tuple[Any, Exception | None]:
-    """The answer in a line, or the error; ``params`` say what type it was asked for.
+    """Decode a line into an answer or an error.
 
-    A line that says what no line can say gives an error too.
+    Args:
+        line: The decoded JSON of the line.
+        params: The parameters of the request, which name the type of the answer.
+
+    Returns:
+        The answer and None, or None and the error. A malformed line is an error.
     """
     try:
         if has_failed(line):
             failed = read_error(line)
-            str(failed)  # which some errors make of their fields
+            str(failed)  # some errors format their attributes lazily
             return None, failed
         return read_answer(line, params), None
-    except OpenAIError as error:  # it is not of the type that is asked for now
+    except OpenAIError as error:  # the answer does not have the requested type
         return None, error
     except Exception as error:
         found = OpenAIError(
-            f"the line of {line['custom_id']!r} in the file of results can't be read: "
-            f"{type(error).__name__}: {_words(error)[:200]}"
+            f"the line of {line['custom_id']!r} in the results file cannot be decoded: "
+            f"{type(error).__name__}: {_message_of(error)[:200]}"
         )
         found.__cause__ = error
         return None, found
 
 
 def read_error(line: Mapping[str, Any]) -> Exception:
-    """The error in a line that has one, of the class that it had."""
+    """Decode the error in the line of a failed request, with its class."""
     response, fields = line.get("response") or {}, dict(line.get("error") or {})
     status, body = response.get("status_code"), response.get("body")
-    if "class" not in fields:  # a line that OpenAI wrote
+    if "class" not in fields:  # written by OpenAI
         if status is not None and not 200 <= status <= 299:
             return error_from_response(_http(response))
         return APIError(str(fields.get("message")), body=fields)
@@ -204,7 +209,7 @@ def read_error(line: Mapping[str, Any]) -> Exception:
         return OpenAIError(f"{name}: {message}")
     error = cls.__new__(cls, message)
     if issubclass(cls, APIError):
-        fields = {**_UNSAID, **fields, "message": message}
+        fields = {**_DEFAULT_ATTRIBUTES, **fields, "message": message}
         if isinstance(body, dict) and "error" in body:
             fields.update(body=body["error"], response=_http(response))
     elif issubclass(cls, OpenAIError) and isinstance(body, dict):
@@ -215,10 +220,14 @@ def read_error(line: Mapping[str, Any]) -> Exception:
 
 
 def read_answer(line: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
-    """What a call returned, from its line; ``params`` say what type it was asked for.
+    """Decode the answer of a call.
+
+    Args:
+        line: The decoded JSON of the line.
+        params: The parameters of the request, which name the type of the answer.
 
     Raises:
-        ParseError: it is not of that type.
+        ParseError: If the answer does not have that type.
     """
     response, kind = line["response"], line.get("kind")
     if kind == "json":
@@ -247,7 +256,7 @@ def _http(response: Mapping[str, Any]) -> HttpResponse:
 
 
 def _class_of(name: str) -> type[Exception] | None:
-    """The class of an error that this library raises; None for any other."""
+    """Return the class of an error that this library raises, or None for others."""
     cls = _OTHERS.get(name) or getattr(errors, name, None)
     return cls if isinstance(cls, type) and issubclass(cls, Exception) else None
 

@@ -1,10 +1,10 @@
-"""The file of results: one line for each request that has ended, whole or not at all.
+"""The results file: one line for each finished request.
 
-A line is written by one write to a descriptor that appends, so that a process that is killed leaves
-at most the last line torn. When the file is opened, that line is cut off, and the lines of requests
-that are to be made again are taken out: into a new file, which then takes the place of the old one.
+A line is appended by one ``write()``, so a killed process leaves at most an incomplete last line.
+Opening the file removes that line and the lines of requests to retry, by writing a new file that
+replaces the old one.
 
-Whoever writes it holds a lock on it, where the system has such locks.
+The file is locked while it is open, if the system supports it.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from chatlib.types.json_values import MOST_DEPTH
 from chatlib.wire.codec import from_json
 
 EXIT_SECONDS = 5.0
-"""How long the end of a program waits for requests of runs that were dropped."""
+"""How long the end of a program waits for the requests of dropped runs, in seconds."""
 
-_left: set[ResultsFile] = set()
-"""The files of runs that were dropped, which their last requests still write to."""
-_DEPTH = MOST_DEPTH + 20  # of a line, in which an answer stands
+_pending: set[ResultsFile] = set()
+"""The files of dropped runs that running requests still write to."""
+_DEPTH = MOST_DEPTH + 20  # of a line, which contains an answer
 
 
 @attrs.frozen
 class Entry:
-    """Where in the file a line stands, and what it is about."""
+    """The position of a line in the file, and its request."""
 
     start: int
     size: int
@@ -45,17 +45,17 @@ class Entry:
 
 
 class ResultsFile:
-    """A file of results, open to be read and to be added to.
+    """A results file that is open for reading and appending.
 
     Args:
-        path: Where it is, or shall be.
-        retry_failed: Whether the lines of failed requests are taken out.
-        fsync: Whether each line is on the disk before the next one is written.
+        path: The path of the file; it is created if missing.
+        retry_failed: Whether to remove the lines of failed requests.
+        fsync: Whether to flush each line to the disk.
 
     Raises:
-        OpenAIError: another run writes it.
-        ValueError: it holds something else than results. It is left as it is.
-        OSError: it can't be read or written.
+        OpenAIError: If another run has locked it.
+        ValueError: If it contains anything but results; it is not changed then.
+        OSError: If it cannot be read or written.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ResultsFile:
         self._fd: int | None = None
         self._reader: IO[bytes] | None = None
         self._writers: Collection[threading.Thread] = ()
-        wait_for_left(self.path)
+        wait_for_pending(self.path)
         try:
             self._open()
             if not self._scan():
@@ -82,63 +82,63 @@ class ResultsFile:
             raise
 
     def find(self, job: Job) -> dict[str, Any] | None:
-        """The line of a request that has ended before; None where it has not.
+        """Return the decoded line of a job, or None if there is none.
 
         Raises:
-            ValueError: the file has a line by its ``custom_id`` that is about something else.
+            ValueError: If the line with its ``custom_id`` is of another request.
         """
         entry = self._entries.get(job.custom_id)
         if entry is None or self._reader is None:
             return None
         if entry.digest is not None and entry.digest != job.digest:
             raise ValueError(
-                f"{self.path} holds the result of another request by the custom_id "
-                f"{job.custom_id!r}: what it asks has changed since. Give it another custom_id, "
-                "or write to another file"
+                f"{self.path} has the result of a different request with the custom_id "
+                f"{job.custom_id!r}: the request has changed. Use another custom_id or "
+                "another file"
             )
         self._reader.seek(entry.start)
         line = _decoded(self._reader.read(entry.size))
         return line if isinstance(line, dict) else None
 
     def append(self, line: bytes) -> None:
-        """Write a line; once the file is closed, do nothing. Threads may share it.
+        """Append a line; do nothing if the file is closed. It is thread-safe.
 
         Raises:
-            OSError: it could not be written, or not all of it.
+            OSError: If the line could not be written as a whole.
         """
         try:
             with self._lock:
                 if self._fd is None or self._closing:
                     return
                 written = os.write(self._fd, line)
-                if written != len(line):  # what follows must not stick to it
+                if written != len(line):  # nothing may be appended to it
                     os.close(self._fd)
                     self._fd = None
-                    raise OSError(errno.ENOSPC, "only part of a result could be written", self.path)
+                    raise OSError(errno.ENOSPC, "a result was only partly written", self.path)
                 if self._fsync:
                     os.fsync(self._fd)
         finally:
             self._close_if_asked()
 
     def close(self) -> None:
-        """Close it, or have the thread close it that is writing a line. May be called again.
+        """Close the file, or let the thread that is writing close it. May be called repeatedly.
 
-        It waits for nothing, since a finalizer may call it: a thread that the ending interpreter
-        has stopped while it wrote a line never lets go of the lock.
+        It does not wait, since finalizers call it: a thread stopped by the end of the interpreter
+        never releases the lock.
         """
         self._closing = True
-        _left.discard(self)
+        _pending.discard(self)
         self._close_if_asked()
 
-    def leave_to(self, writers: Collection[threading.Thread]) -> None:
-        """Note which threads will still write to it, the last of which closes it."""
+    def close_after(self, writers: Collection[threading.Thread]) -> None:
+        """Register the threads that will still write; the last one closes the file."""
         if not self._closing:
             self._writers = writers
-            _left.add(self)
+            _pending.add(self)
 
     def _close_if_asked(self) -> None:
-        # Asked before the lock is tried, and looked at after it was let go: so one of two threads
-        # closes the file, whichever comes first.
+        # The flag is set before the lock is tried and read after it is released, so exactly one of
+        # two threads closes the file.
         if self._closing and self._lock.acquire(blocking=False):
             try:
                 self._close_now()
@@ -160,7 +160,7 @@ class ResultsFile:
             if not stat.S_ISREG(os.fstat(self._fd).st_mode):
                 raise ValueError(f"{self.path} is not a regular file")
             self._locked = _lock(self._fd, self.path)
-            if not self._is_in_place():  # replaced since, by the run that had the lock
+            if not self._is_in_place():  # replaced by the run that held the lock
                 os.close(self._fd)
                 self._fd = None
         self._reader = open(self.path, "rb")  # noqa: SIM115
@@ -173,7 +173,7 @@ class ResultsFile:
             return False
 
     def _scan(self) -> bool:
-        """Note what is in the file; False where something is to be taken out of it."""
+        """Index the lines of the file and return whether all of them are kept."""
         assert self._reader is not None
         self._entries: dict[str, Entry] = {}
         start, is_clean = 0, True
@@ -186,7 +186,7 @@ class ResultsFile:
             elif _is_torn(line) or value is _TOO_DEEP:
                 is_clean = False
             else:
-                raise ValueError(f"{self.path}: line {number} is not the result of a request")
+                raise ValueError(f"{self.path}: line {number} is not a result")
             start += len(line)
         return is_clean
 
@@ -199,7 +199,7 @@ class ResultsFile:
         return before is None
 
     def _rewrite(self) -> None:
-        """Put a file in its place that has only the lines that were noted."""
+        """Replace the file by one with only the indexed lines."""
         assert self._fd is not None
         assert self._reader is not None
         made = self.path + ".tmp"
@@ -210,35 +210,35 @@ class ResultsFile:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(made, stat.S_IMODE(os.fstat(self._fd).st_mode))
-        if self._locked:  # held until the new file is in place
+        if self._locked:  # keep the lock until the file is replaced
             os.replace(made, self.path)
             self._close_now()
-        else:  # Windows replaces no file that is open
+        else:  # Windows cannot replace an open file
             self._close_now()
             os.replace(made, self.path)
 
 
-def wait_for_left(path: str | None = None, seconds: float | None = None) -> None:
-    """Wait until runs that were dropped have written their last results.
+def wait_for_pending(path: str | None = None, seconds: float | None = None) -> None:
+    """Wait until dropped runs have written their last results.
 
     Args:
-        path: The file; None for all.
-        seconds: For how long, at most.
+        path: The results file; None for all files.
+        seconds: The time limit in seconds; None for no limit.
     """
     end = None if seconds is None else time.monotonic() + seconds
-    for file in list(_left):
+    for file in list(_pending):
         if path in (None, file.path):
             for thread in list(file._writers):
                 thread.join(None if end is None else max(end - time.monotonic(), 0))
 
 
 @atexit.register
-def _write_what_is_left() -> None:
-    wait_for_left(seconds=EXIT_SECONDS)
+def _write_what_is_released() -> None:
+    wait_for_pending(seconds=EXIT_SECONDS)
 
 
 def _sync_folder(folder: str) -> None:
-    """Have the name of a new file on the disk, where folders can be opened for that."""
+    """Flush a directory to the disk, if the system supports it."""
     if hasattr(os, "O_DIRECTORY"):
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -251,10 +251,10 @@ _TOO_DEEP = object()
 
 
 def _decoded(line: bytes) -> Any:
-    """The value of a line; None where it is not JSON.
+    """Decode a line; return None if it is not JSON.
 
-    How deep JSON can be nested to be read depends on how deep the reader is in calls: what could be
-    written may be too deep to be read again, and its request is made again.
+    The maximum nesting depends on the depth of the call stack. A line that was written may be
+    nested too deeply to be decoded; its request is sent again.
     """
     try:
         return from_json(line, depth=_DEPTH)
@@ -264,17 +264,21 @@ def _decoded(line: bytes) -> Any:
 
 
 def _is_torn(line: bytes) -> bool:
-    """Whether a line is what a crash has left of one.
+    """Return whether a line is incomplete because of a crash.
 
-    A process that is killed leaves the beginning of a line. A machine that loses its power may
-    leave zeros, which no JSON has.
+    A killed process leaves the beginning of a line. A power failure may leave zero bytes, which
+    JSON never contains.
     """
     started = line.startswith(START) or START.startswith(line)
     return (started and not line.endswith(b"\n")) or b"\0" in line
 
 
 def _lock(fd: int, path: str) -> bool:
-    """Lock a file, where that can be done; whether it was."""
+    """Lock a file and return whether the system supports it.
+
+    Raises:
+        OpenAIError: If another run holds the lock.
+    """
     try:
         import fcntl
     except ImportError:  # Windows
@@ -282,7 +286,7 @@ def _lock(fd: int, path: str) -> bool:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OpenAIError(f"{path} is in use: another run writes its results there") from None
+        raise OpenAIError(f"{path} is locked: another run is writing its results there") from None
     except OSError:  # a file system without locks
         return False
     return True

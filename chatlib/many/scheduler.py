@@ -1,4 +1,4 @@
-"""What both forms of a run obey: their options, and what is done with each request and result."""
+"""The options of a run, and what both loops do with each request and result."""
 
 from __future__ import annotations
 
@@ -8,30 +8,29 @@ from collections.abc import Callable, Collection, Mapping, Sized
 from typing import Any, TypedDict
 
 from chatlib.errors import APIResponseValidationError
-from chatlib.many.flow import Flow
-from chatlib.many.jobs import Intake, Job
-from chatlib.many.progress import bar_for
+from chatlib.many.jobs import Job, JobFactory
+from chatlib.many.progress import make_progress_bar
 from chatlib.many.result import Result
 from chatlib.many.result_lines import answer_line, error_line, read_line
 from chatlib.many.results_file import ResultsFile
+from chatlib.many.window import ResultWindow
 from chatlib.structured.completions import is_typed
 
 
 class ManyOptions(TypedDict, total=False):
-    """How many requests are made.
+    """Options of :func:`chatlib.run_many` and :func:`chatlib.arun_many`.
 
     Parameters:
-        concurrency: How many run at once; 8 unless given.
-        ordered: True, unless given: the results come in the order of the requests. False: as soon
-            as they are there.
-        results: The path of a file. Each result is written to it as it comes; what stands in it
-            already is not asked again.
-        retry_failed: True, unless given: requests whose error stands in the file are made again.
-            False: their errors are results like others.
-        fsync: True: a result is on the disk before it is handed over. False, unless given: a
-            process that is killed loses nothing, but a machine that loses its power may lose what
-            came last.
-        progress: True: show a progress bar, where the standard error is a terminal.
+        concurrency: The maximum number of concurrent requests (default 8).
+        ordered: Whether to return results in the order of the requests (default), or as they
+            complete.
+        results: The path of a results file. Each result is appended to it; requests with a result
+            in the file are not sent again.
+        retry_failed: Whether to send requests again whose result in the file is an error (default).
+            If False, their errors are returned.
+        fsync: Whether to flush each result to the disk before it is returned. By default, a power
+            failure may lose the last results; a killed process loses none.
+        progress: Whether to show a progress bar if stderr is a terminal.
     """
 
     concurrency: int
@@ -42,16 +41,21 @@ class ManyOptions(TypedDict, total=False):
     progress: bool
 
 
-class Plan:
-    """A run that is about to be made, or is being made.
+class Scheduler:
+    """The state of a run, shared by the synchronous and the asynchronous loop.
 
     Args:
-        client: Whose ``chat.completions.create`` is called, or ``parse``, where the answer shall
-            have a type.
-        requests: What is asked; only its length is looked at, where it has one.
-        call: What is called instead, with the parameters of each request.
+        client: The client whose ``chat.completions.create`` (or ``parse``, for a response format
+            that is a type) is called.
+        requests: The requests; only its length is used here, if it has one.
+        call: A function to call instead, with the parameters of each request.
         shared: Parameters of all requests.
-        options: See :class:`ManyOptions`.
+        concurrency: See :class:`ManyOptions`, as for the others.
+        ordered: See :class:`ManyOptions`.
+        results: See :class:`ManyOptions`.
+        retry_failed: See :class:`ManyOptions`.
+        fsync: See :class:`ManyOptions`.
+        progress: See :class:`ManyOptions`.
     """
 
     def __init__(
@@ -69,16 +73,14 @@ class Plan:
         progress: bool = False,
     ) -> None:
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-            raise ValueError(f"concurrency is {concurrency!r}; it must be a number above 0")
+            raise ValueError(f"concurrency must be a positive int, not {concurrency!r}")
         if isinstance(requests, (str, bytes, Mapping)):
-            raise TypeError(
-                f"requests is a {type(requests).__name__}; it must be an iterable of dicts"
-            )
+            raise TypeError(f"requests must be an iterable of dicts, not {type(requests).__name__}")
         self.call = call if call is not None else default_call(client)
-        self.flow: Flow[Result[Any]] = Flow(concurrency, ordered=ordered)
-        self._intake = Intake(shared)
+        self.window: ResultWindow[Result[Any]] = ResultWindow(concurrency, ordered=ordered)
+        self._jobs = JobFactory(shared)
         total = len(requests) if isinstance(requests, Sized) else None
-        self._bar = bar_for(total) if progress else None
+        self._progress = make_progress_bar(total) if progress else None
         self._file = (
             ResultsFile(results, retry_failed=retry_failed, fsync=fsync)
             if results is not None
@@ -86,18 +88,19 @@ class Plan:
         )
 
     def start(self) -> None:
-        """The first result is asked for."""
-        if self._bar is not None:
-            self._bar.start()
+        """Start the run: show the progress bar."""
+        if self._progress is not None:
+            self._progress.start()
 
     def take(self, request: Mapping[str, object]) -> Job | None:
-        """What is to be done about a request; None where its result stands in the file.
+        """Return the job of a request, or None if its result is in the file.
 
         Raises:
-            TypeError, ValueError: the request can't be told from others.
+            TypeError: If the request or its ``custom_id`` has the wrong type.
+            ValueError: If its ``custom_id`` is not unique.
         """
-        job = self._intake.job(request)
-        self.flow.begin()
+        job = self._jobs.create(request)
+        self.window.start()
         line = self._file.find(job) if self._file is not None else None
         if line is None:
             return job
@@ -105,52 +108,51 @@ class Plan:
         self.finish(_result(job, error, answer, resumed=True))
         return None
 
-    def answered(self, job: Job, answer: Any) -> Result[Any]:
-        """The result of a call that returned. It is in the file when this returns.
+    def record_answer(self, job: Job, answer: Any) -> Result[Any]:
+        """Write the answer of a call to the file and return its result.
 
-        An answer that can't be written, as it is nested too deeply, say, is a failed request; and
-        its error stands in the file.
+        An answer that cannot be encoded, because it is nested too deeply for example, is an error.
         """
         if self._file is not None:
             try:
                 line = answer_line(job, answer)
             except APIResponseValidationError as error:
-                return self.failed(job, error)
+                return self.record_error(job, error)
             self._file.append(line)
         return _result(job, None, answer)
 
-    def failed(self, job: Job, error: Exception) -> Result[Any]:
-        """The result of a call that raised. It is in the file when this returns."""
+    def record_error(self, job: Job, error: Exception) -> Result[Any]:
+        """Write the exception of a call to the file and return its result."""
         if self._file is not None:
             self._file.append(error_line(job, error))
         return _result(job, error, None)
 
     def finish(self, result: Result[Any]) -> None:
-        """A result has come, and waits for its turn."""
-        self.flow.finish(result.index, result)
-        if self._bar is not None:
-            self._bar.count(result)
+        """Add a result to the window."""
+        self.window.finish(result.index, result)
+        if self._progress is not None:
+            self._progress.count(result)
 
     def close(self) -> None:
-        """Close the file and the bar. May be called again."""
+        """Close the file and the progress bar. May be called repeatedly."""
         try:
-            if self._bar is not None:
-                self._bar.close()
+            if self._progress is not None:
+                self._progress.close()
         finally:
             if self._file is not None:
                 self._file.close()
 
-    def leave(self, writers: Collection[threading.Thread] = ()) -> None:
-        """:meth:`close`, from a finalizer: it waits for nothing.
+    def release(self, writers: Collection[threading.Thread] = ()) -> None:
+        """Close the file and the progress bar from a finalizer, without waiting.
 
         Args:
-            writers: The threads that will still write results, the last of which calls this again.
+            writers: The threads that will still write results; the last one calls this again.
         """
-        if self._bar is not None:
-            self._bar.leave()
+        if self._progress is not None:
+            self._progress.release()
         if self._file is not None:
             if writers:
-                self._file.leave_to(writers)
+                self._file.close_after(writers)
             else:
                 self._file.close()
 
@@ -164,12 +166,14 @@ def _result(
 
 
 def default_call(client: Any) -> Callable[..., Any]:
-    """What is called for each request: ``create``, or ``parse`` for an answer with a type."""
+    """Return the default call: ``create``, or ``parse`` for a response format that is a type."""
     completions = client.chat.completions
 
     def call(**params: Any) -> Any:
         if params.get("stream"):
-            raise TypeError("stream=True gives pieces, and a result is a whole answer")
+            raise TypeError(
+                "stream=True is not supported by run_many(): a result is a whole answer"
+            )
         if is_typed(params.get("response_format")):
             return completions.parse(**params)
         return completions.create(**params)

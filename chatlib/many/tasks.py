@@ -1,4 +1,4 @@
-"""Many requests at once, awaited: each is a task of asyncio."""
+"""Concurrent requests in asyncio tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 from chatlib.http import omit, running_loop
 from chatlib.many.jobs import Job
 from chatlib.many.result import Result
-from chatlib.many.scheduler import ManyOptions, Plan
+from chatlib.many.scheduler import ManyOptions, Scheduler
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -37,16 +37,16 @@ _END: Any = object()
 
 
 class AsyncResults(Generic[R_co]):
-    """What :func:`arun_many` returns: iterate it, by ``async for``, for results as they come.
+    """The results of :func:`arun_many`, as an async iterator.
 
-    Nothing is sent before the first one is asked for. :meth:`aclose`, and the end of an ``async
-    with``, start no further request, cancel those that run, and wait for their end. Dropping it (a
-    ``break``, that is) does the same, without waiting.
+    Nothing is sent before the first iteration. :meth:`aclose` and the end of an ``async with``
+    block start no further requests, cancel running ones, and wait for them. Dropping the iterator,
+    by a ``break`` for example, does the same without waiting.
     """
 
-    def __init__(self, plan: Plan, requests: Requests) -> None:
-        self._plan = plan
-        self._items = _results(plan, requests)
+    def __init__(self, scheduler: Scheduler, requests: Requests) -> None:
+        self._scheduler = scheduler
+        self._items = _results(scheduler, requests)
 
     def __aiter__(self) -> Self:
         return self
@@ -55,13 +55,13 @@ class AsyncResults(Generic[R_co]):
         return await anext(self._items)
 
     async def aclose(self) -> None:
-        """Stop; cancel the requests that run; close the file. May be called again."""
-        self._plan.flow.ended = True
+        """Cancel running requests and close the file. May be called repeatedly."""
+        self._scheduler.window.ended = True
         try:
             await self._items.aclose()
-        except RuntimeError:  # another task iterates it; nothing begins any more, and it ends there
+        except RuntimeError:  # another task is iterating, and will end the run
             return
-        self._plan.close()
+        self._scheduler.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,7 +76,7 @@ class AsyncResults(Generic[R_co]):
 
     def __del__(self) -> None:
         if hasattr(self, "_items"):
-            self._plan.leave()
+            self._scheduler.release()
 
 
 @overload
@@ -115,27 +115,32 @@ def arun_many(
     response_format: Any = omit,
     **options: Unpack[ManyOptions],
 ) -> AsyncResults[Any]:
-    """:func:`~chatlib.many.threads.run_many`, awaited.
+    """Make many requests concurrently; the async form of :func:`~chatlib.many.threads.run_many`.
 
     Args:
-        client: A client whose ``chat.completions.create`` is awaited.
-        requests: As for :func:`~chatlib.many.threads.run_many`, or an asynchronous iterable.
-        call: What is called, and awaited, with the parameters of each request.
-        response_format: Of the requests that have none of their own.
-        options: See :class:`~chatlib.many.scheduler.ManyOptions`.
+        client: The async client.
+        requests: As for :func:`~chatlib.many.threads.run_many`, or an async iterable.
+        call: An async function that is called with the parameters of each request. By default
+            ``client.chat.completions.create``, or ``parse`` if ``response_format`` is a type.
+        response_format: The response format of requests without one of their own.
+        **options: See :class:`~chatlib.many.scheduler.ManyOptions`.
+
+    Returns:
+        An async iterator of results.
 
     Raises:
-        ValueError: an option, or the file of results, is not what it should be.
-        OpenAIError: another run writes the same file.
-        ImportError: a progress bar is asked for, and ``rich`` is not installed.
+        TypeError: If ``requests`` is not an iterable of dicts.
+        ValueError: If an option is invalid, or the results file contains anything else.
+        OpenAIError: If another run is writing to the results file.
+        ImportError: If ``progress`` is set and ``rich`` is not installed.
     """
     shared = {"response_format": response_format} if response_format is not omit else {}
-    return AsyncResults(Plan(client, requests, call, shared, **options), requests)
+    return AsyncResults(Scheduler(client, requests, call, shared, **options), requests)
 
 
-async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any], None]:
+async def _results(scheduler: Scheduler, requests: Requests) -> AsyncGenerator[Result[Any], None]:
     running_loop()
-    flow = plan.flow
+    window = scheduler.window
     ended: asyncio.Queue[asyncio.Task[Any]] = asyncio.Queue()
     tasks: set[asyncio.Task[Any]] = set()
     taking: asyncio.Task[Any] | None = None
@@ -148,9 +153,9 @@ async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any]
 
     def take(request: Any) -> None:
         if request is _END:
-            flow.ended = True
-        elif (job := plan.take(request)) is not None:
-            begin(_perform(plan, job))
+            window.ended = True
+        elif (job := scheduler.take(request)) is not None:
+            begin(_perform(scheduler, job))
 
     async def wait() -> None:
         nonlocal taking
@@ -160,21 +165,21 @@ async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any]
             taking = None
             take(task.result())
         else:
-            plan.finish(task.result())
+            scheduler.finish(task.result())
 
     try:
-        plan.start()
+        scheduler.start()
         later = aiter(requests) if isinstance(requests, AsyncIterable) else None
         now = iter(requests) if not isinstance(requests, AsyncIterable) else None
         while True:
             while not ended.empty():
                 await wait()
-            while taking is None and flow.may_begin():
+            while taking is None and window.can_start():
                 if later is not None:
                     taking = begin(_next(later))
                 elif now is not None:
                     take(next(now, _END))
-            if (result := flow.pop()) is not None:
+            if (result := window.pop()) is not None:
                 yield result
             elif tasks:
                 await wait()
@@ -186,21 +191,21 @@ async def _results(plan: Plan, requests: Requests) -> AsyncGenerator[Result[Any]
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:
-            plan.close()
+            scheduler.close()
 
 
 async def _next(requests: AsyncIterator[Any]) -> Any:
     return await anext(requests, _END)
 
 
-async def _perform(plan: Plan, job: Job) -> Result[Any]:
+async def _perform(scheduler: Scheduler, job: Job) -> Result[Any]:
     try:
-        answer = plan.call(**job.params)
+        answer = scheduler.call(**job.params)
         awaited = isinstance(answer, Awaitable)
         if awaited:
             answer = await answer
     except Exception as error:
-        return plan.failed(job, error)
+        return scheduler.record_error(job, error)
     if not awaited:
-        raise TypeError("the call is not asynchronous: use run_many()")
-    return plan.answered(job, answer)
+        raise TypeError("the call is synchronous and returned no awaitable: use run_many()")
+    return scheduler.record_answer(job, answer)

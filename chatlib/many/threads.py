@@ -1,4 +1,4 @@
-"""Many requests at once, each in a thread of its own."""
+"""Concurrent requests, each in its own thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chatlib.client.closing import Closing
 from chatlib.http import omit
 from chatlib.many.jobs import Job
 from chatlib.many.result import Result
-from chatlib.many.scheduler import ManyOptions, Plan
+from chatlib.many.scheduler import ManyOptions, Scheduler
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -30,19 +30,19 @@ _END: Any = object()
 
 
 class Results(Closing, Generic[R_co]):
-    """What :func:`run_many` returns: iterate it for results as they come.
+    """The results of :func:`run_many`, as an iterator.
 
-    Nothing is sent before the first one is asked for. :meth:`close` and the end of a ``with`` start
-    no further request and wait for those that run: they are paid for, and their results are written
-    to the file. Dropping it (a ``break``, that is) does the same without waiting: the results are
-    written as they come, and the end of the program waits a few seconds for them. An interrupt
-    waits for nothing.
+    Nothing is sent before the first iteration. :meth:`close` and the end of a ``with`` block start
+    no further requests and wait for running ones, whose results are written to the file. Dropping
+    the iterator, by a ``break`` for example, does not wait: the results are written in the
+    background, and the end of the program waits a few seconds for them. An interrupt such as
+    KeyboardInterrupt does not wait at all.
     """
 
-    def __init__(self, plan: Plan, requests: Iterable[Mapping[str, object]]) -> None:
-        self._plan = plan
-        self._workers = _Workers(plan)
-        self._items = _results(plan, self._workers, requests)
+    def __init__(self, scheduler: Scheduler, requests: Iterable[Mapping[str, object]]) -> None:
+        self._scheduler = scheduler
+        self._workers = _Workers(scheduler)
+        self._items = _results(scheduler, self._workers, requests)
 
     def __iter__(self) -> Self:
         return self
@@ -51,12 +51,12 @@ class Results(Closing, Generic[R_co]):
         return next(self._items)
 
     def close(self) -> None:
-        """Stop; wait for the requests that run; close the file. May be called again."""
+        """Wait for running requests and close the file. May be called repeatedly."""
         if self._stop():
             try:
                 self._workers.wait()
             finally:
-                self._plan.close()
+                self._scheduler.close()
 
     def __exit__(
         self,
@@ -66,20 +66,20 @@ class Results(Closing, Generic[R_co]):
     ) -> None:
         if kind is None or issubclass(kind, Exception):
             self.close()
-        elif issubclass(kind, GeneratorExit):  # which may come of a finalizer
+        elif issubclass(kind, GeneratorExit):  # may be raised in a finalizer
             self.__del__()
         elif self._stop():
-            self._workers.forget()
-            self._plan.close()
+            self._workers.abandon()
+            self._scheduler.close()
 
     def __del__(self) -> None:
-        # It must wait for nothing.
+        # A finalizer must not wait.
         if hasattr(self, "_items") and self._stop():
-            self._workers.leave()
+            self._workers.release()
 
     def _stop(self) -> bool:
-        """Begin nothing any more; False where another thread iterates, and so will end the run."""
-        self._plan.flow.ended = True
+        """Start no further requests; return False if another thread iterates and ends the run."""
+        self._scheduler.window.ended = True
         try:
             self._items.close()
         except ValueError:
@@ -123,26 +123,29 @@ def run_many(
     response_format: Any = omit,
     **options: Unpack[ManyOptions],
 ) -> Results[Any]:
-    """Make many requests, some at once, and give the result of each.
+    """Make many requests concurrently and return an iterator of their results.
 
-    A request that fails is a result with an error. What is no failure of a request passes at once:
-    ``KeyboardInterrupt`` and the like, and what the iterable of requests raises.
+    A failed request is a result with an error. Other exceptions are raised while iterating:
+    ``KeyboardInterrupt`` and the like, and exceptions of the iterable of requests.
 
     Args:
-        client: A client, which threads may share.
-        requests: The parameters of each call, with a ``custom_id`` among them if it has one; or
-            lines of an input file of the Batch API. They are taken one by one, in the thread that
-            iterates the results, as there is room for them.
-        call: What is called with the parameters of each request. ``client.chat.completions.create``
-            unless given, or ``parse``, where the ``response_format`` is a type.
-        response_format: Of the requests that have none of their own.
-        options: How many at once, in which order, to which file: see
-            :class:`~chatlib.many.scheduler.ManyOptions`.
+        client: The client; it is used by several threads.
+        requests: Dicts of the parameters of each call, optionally with a ``custom_id``, or lines
+            of an input file of the Batch API. They are consumed lazily, in the thread that iterates
+            over the results.
+        call: A function that is called with the parameters of each request. By default
+            ``client.chat.completions.create``, or ``parse`` if ``response_format`` is a type.
+        response_format: The response format of requests without one of their own.
+        **options: See :class:`~chatlib.many.scheduler.ManyOptions`.
+
+    Returns:
+        An iterator of results, which is a context manager too.
 
     Raises:
-        ValueError: an option, or the file of results, is not what it should be.
-        OpenAIError: another run writes the same file.
-        ImportError: a progress bar is asked for, and ``rich`` is not installed.
+        TypeError: If ``requests`` is not an iterable of dicts.
+        ValueError: If an option is invalid, or the results file contains anything else.
+        OpenAIError: If another run is writing to the results file.
+        ImportError: If ``progress`` is set and ``rich`` is not installed.
 
     >>> from chatlib import OpenAI
     >>> from chatlib.testing import InMemoryServer, error
@@ -155,51 +158,51 @@ def run_many(
     1 Error code: 400 - no
     """
     shared = {"response_format": response_format} if response_format is not omit else {}
-    return Results(Plan(client, requests, call, shared, **options), requests)
+    return Results(Scheduler(client, requests, call, shared, **options), requests)
 
 
 class _Workers:
     """The threads of a run, one for each request."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
         self._ended: SimpleQueue[tuple[int, Result[Any] | BaseException]] = SimpleQueue()
         self._threads: dict[int, threading.Thread] = {}
-        # Which of them have not ended: no lock guards it, as each operation on it is atomic.
+        # The running ones. No lock: each operation on the set is atomic.
         self._busy: set[int] = set()
-        self._is_left = False
+        self._is_released = False
 
     def start(self, job: Job) -> None:
-        """Make a request, in a thread of its own."""
-        # A daemon, so that no call can keep a program from ending.
+        """Start the thread of a request."""
+        # A daemon thread, so that no call keeps the program from exiting.
         name = f"chatlib-many-{job.index}"
         thread = threading.Thread(target=self._work, args=(job,), name=name, daemon=True)
         self._busy.add(job.index)
         self._threads[job.index] = thread
         try:
             thread.start()
-        except RuntimeError:  # the system starts no more threads
+        except RuntimeError:  # the system cannot start more threads
             self._busy.discard(job.index)
             del self._threads[job.index]
             raise
 
     def _work(self, job: Job) -> None:
         try:
-            self._ended.put((job.index, _perform(self._plan, job)))
+            self._ended.put((job.index, _perform(self._scheduler, job)))
         except BaseException as error:
             self._ended.put((job.index, error))
         self._busy.discard(job.index)
-        self._close_if_left()
+        self._release_if_done()
 
-    def some_have_ended(self) -> bool:
-        """Whether :meth:`next_ended` would not wait."""
+    def has_finished(self) -> bool:
+        """Return whether :meth:`next_finished` returns without waiting."""
         return not self._ended.empty()
 
-    def next_ended(self) -> Result[Any]:
-        """The result of the next request that has ended.
+    def next_finished(self) -> Result[Any]:
+        """Wait for the next finished request and return its result.
 
         Raises:
-            BaseException: what is no failure of a request.
+            BaseException: An exception that is not a failed request.
         """
         index, outcome = self._ended.get()
         self._threads.pop(index).join()
@@ -208,68 +211,68 @@ class _Workers:
         return outcome
 
     def wait(self) -> None:
-        """Wait until all have ended."""
+        """Wait for all threads."""
         while self._threads:
             self._threads.popitem()[1].join()
 
-    def forget(self) -> None:
-        """Leave the threads to themselves; what they still bring is lost."""
+    def abandon(self) -> None:
+        """Stop tracking the threads; their results are lost."""
         self._threads.clear()
 
-    def leave(self) -> None:
-        """Have the last of the threads close the file, without waiting."""
-        self._is_left = True
-        self._plan.leave(self._threads.values())
-        self._close_if_left()
+    def release(self) -> None:
+        """Let the last thread close the file, without waiting."""
+        self._is_released = True
+        self._scheduler.release(self._threads.values())
+        self._release_if_done()
 
-    def _close_if_left(self) -> None:
-        # Noted before it is looked at, both here and there: so one of two threads closes the file.
-        if self._is_left and not self._busy:
-            self._plan.leave()
+    def _release_if_done(self) -> None:
+        # Each side sets its flag before it reads the other, so one of them closes the file.
+        if self._is_released and not self._busy:
+            self._scheduler.release()
 
 
 def _results(
-    plan: Plan, workers: _Workers, requests: Iterable[Mapping[str, object]]
+    scheduler: Scheduler, workers: _Workers, requests: Iterable[Mapping[str, object]]
 ) -> Generator[Result[Any], None, None]:
-    flow = plan.flow
+    window = scheduler.window
     try:
-        plan.start()
+        scheduler.start()
         source = iter(requests)
         while True:
-            while workers.some_have_ended():
-                plan.finish(workers.next_ended())
-            while flow.may_begin():
+            while workers.has_finished():
+                scheduler.finish(workers.next_finished())
+            while window.can_start():
                 request = next(source, _END)
                 if request is _END:
-                    flow.ended = True
-                elif (job := plan.take(request)) is not None:
+                    window.ended = True
+                elif (job := scheduler.take(request)) is not None:
                     workers.start(job)
-            if (result := flow.pop()) is not None:
+            if (result := window.pop()) is not None:
                 yield result
-            elif flow.running:
-                plan.finish(workers.next_ended())
+            elif window.running:
+                scheduler.finish(workers.next_finished())
             else:
                 break
-    except GeneratorExit:  # whoever closed or dropped the results sees to what runs
+    except GeneratorExit:  # close() or the finalizer handles running requests
         return
     except BaseException as error:
         try:
             if isinstance(error, Exception):
                 workers.wait()
             else:
-                workers.forget()
+                workers.abandon()
         finally:
-            plan.close()
+            scheduler.close()
         raise
-    plan.close()
+    scheduler.close()
 
 
-def _perform(plan: Plan, job: Job) -> Result[Any]:
+def _perform(scheduler: Scheduler, job: Job) -> Result[Any]:
     try:
-        answer = plan.call(**job.params)
+        answer = scheduler.call(**job.params)
     except Exception as error:
-        return plan.failed(job, error)
+        return scheduler.record_error(job, error)
     if isinstance(answer, Awaitable):
         getattr(answer, "close", lambda: None)()
-        raise TypeError("the call is asynchronous, and gives no answer here: use arun_many()")
-    return plan.answered(job, answer)
+        raise TypeError("the call is asynchronous and returned an awaitable: use arun_many()")
+    return scheduler.record_answer(job, answer)

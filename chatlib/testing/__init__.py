@@ -1,6 +1,6 @@
-"""A server in memory, for tests of code that calls the API: real bytes, no sockets, no keys.
+"""An in-memory server for tests of code that calls the API, without sockets or API keys.
 
-It stands behind the transport protocol, so everything but the wire is the real thing::
+It implements the transport protocol, so the client and every byte are real::
 
     from chatlib import OpenAI
     from chatlib.testing import InMemoryServer, error
@@ -11,11 +11,11 @@ It stands behind the transport protocol, so everything but the wire is the real 
     assert completion.http.attempts == 2
     assert server.requests[-1].json()["model"] == "any"
 
-:func:`serve` puts the same server behind a real port of this machine, :func:`recorded` keeps what a
-real server said in a file and plays it back, and :mod:`chatlib.testing.plugin` has pytest fixtures
-for all of it.
+:func:`serve` serves it over HTTP on loopback, :func:`recorded` records the responses of a real
+server in a file and replays them, and :mod:`chatlib.testing.plugin` has pytest fixtures for all of
+this. :mod:`chatlib.testing.contract` has the tests for transports.
 
-The names here load their modules when they are first used.
+Names are imported from their modules on first use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Bodies that come in steps: bytes, and the pauses between them.
+"""Response bodies as steps: bytes to return and pauses between them.
 
-Who reads a body decides how its pauses pass: a ``for`` sleeps, an ``async for`` awaits, and a
-server on sockets takes the steps as they are and looks after its connection meanwhile.
+The reader decides how a pause is made: iteration sleeps, asynchronous iteration awaits, and the
+loopback server takes the steps as they are, so that it can watch its connection meanwhile.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import attrs
 from chatlib.http import HttpResponse, TransportError
 
 Step: TypeAlias = "bytes | float"
-"""A part of a body: bytes to give, or seconds to wait."""
+"""A part of a body: bytes to return, or seconds to wait."""
 
 
 class Body:
-    """A body of steps, to be iterated or awaited.
+    """A body made of steps, for synchronous or asynchronous iteration.
 
     Args:
-        steps: Makes the steps; called for each time that the body is read.
+        steps: Called each time that the body is read; returns its steps.
 
     >>> list(Body(lambda: iter([b"Hel", 0.01, b"lo"])))
     [b'Hel', b'lo']
@@ -33,7 +33,7 @@ class Body:
         self._steps = steps
 
     def steps(self) -> Iterator[Step]:
-        """The bytes and the pauses; nobody waits."""
+        """Return the bytes and the pauses without waiting."""
         return self._steps()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -48,13 +48,16 @@ class Body:
             if isinstance(step, bytes):
                 yield step
             else:
-                import asyncio  # here, as most tests have no use for it
+                import asyncio  # lazily: most tests do not need it
 
                 await asyncio.sleep(step)
 
 
 def steps_of(body: bytes | Iterable[bytes] | AsyncIterable[bytes]) -> Iterator[Step]:
-    """Any body as steps.
+    """Return the steps of any body.
+
+    Raises:
+        TypeError: If the body is asynchronous.
 
     >>> list(steps_of(b"Hello"))
     [b'Hello']
@@ -64,55 +67,57 @@ def steps_of(body: bytes | Iterable[bytes] | AsyncIterable[bytes]) -> Iterator[S
     if isinstance(body, bytes):
         return iter((body,))
     if not isinstance(body, Iterable):
-        raise TypeError("the body comes asynchronously: await it, by asend() and `async for`")
+        raise TypeError("the body is asynchronous: await asend() and read it with `async for`")
     return iter(body)
 
 
-class Watcher:
-    """Somebody who is told what passes through a body."""
+class BodyObserver:
+    """Receives the events of a body while it is read."""
 
-    def piece(self, piece: bytes) -> None:
-        """A piece has come, and is about to be given to the reader."""
+    def on_piece(self, piece: bytes) -> None:
+        """Handle a piece that is about to be returned to the reader."""
 
-    def ended(self, error: TransportError | None) -> None:
-        """The body has ended: well, or in this error."""
+    def on_end(self, error: TransportError | None) -> None:
+        """Handle the end of the body; ``error`` is None if it is complete."""
 
-    def left(self) -> None:
-        """The reader is gone, whether the body had ended or not. May be told twice."""
+    def on_close(self) -> None:
+        """Handle the close of the body, complete or not. May be called twice."""
 
 
-def watch(response: HttpResponse, watcher: Watcher) -> HttpResponse:
-    """The response, with somebody watching its body. Its pauses stay what they are."""
+def observe(response: HttpResponse, observer: BodyObserver) -> HttpResponse:
+    """Return the response with an observer of its body, which keeps its pauses."""
     if isinstance(response.body, bytes):
-        watcher.piece(response.body)
-        watcher.ended(None)
-        watcher.left()
+        observer.on_piece(response.body)
+        observer.on_end(None)
+        observer.on_close()
         return response
     inner = response.on_close
 
     def closed() -> object:
-        watcher.left()
+        observer.on_close()
         return inner() if inner is not None else None
 
-    return attrs.evolve(response, body=_Watched(response.body, watcher), on_close=closed)
+    return attrs.evolve(response, body=_ObservedBody(response.body, observer), on_close=closed)
 
 
-class _Watched(Body):
-    def __init__(self, body: Iterable[bytes] | AsyncIterable[bytes], watcher: Watcher) -> None:
-        self._body, self._watcher = body, watcher
+class _ObservedBody(Body):
+    def __init__(
+        self, body: Iterable[bytes] | AsyncIterable[bytes], observer: BodyObserver
+    ) -> None:
+        self._body, self._observer = body, observer
 
     def steps(self) -> Iterator[Step]:
-        with _watched_by(self._watcher):
+        with _observed_by(self._observer):
             for step in steps_of(self._body):
                 if isinstance(step, bytes):
-                    self._watcher.piece(step)
+                    self._observer.on_piece(step)
                 yield step
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if isinstance(self._body, AsyncIterable) and not isinstance(self._body, Body):
-            with _watched_by(self._watcher):
+            with _observed_by(self._observer):
                 async for piece in self._body:
-                    self._watcher.piece(piece)
+                    self._observer.on_piece(piece)
                     yield piece
         else:
             async for piece in super().__aiter__():
@@ -120,12 +125,12 @@ class _Watched(Body):
 
 
 @contextlib.contextmanager
-def _watched_by(watcher: Watcher) -> Iterator[None]:
+def _observed_by(observer: BodyObserver) -> Iterator[None]:
     try:
         yield
-        watcher.ended(None)
+        observer.on_end(None)
     except TransportError as error:
-        watcher.ended(error)
+        observer.on_end(error)
         raise
     finally:
-        watcher.left()
+        observer.on_close()

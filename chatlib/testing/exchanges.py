@@ -1,4 +1,4 @@
-"""What a recording is made of: requests, responses and failures as JSON values, without keys."""
+"""Encode requests, responses and errors as the JSON values of a recording, without secrets."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from chatlib.headers import HIDDEN, Headers, redact_url
 from chatlib.http import HttpRequest, TransportError, TransportTimeout
 
 VERSION = 1
-"""The version of the file's form."""
+"""The version of the file format."""
 
-# Of a body as it was compressed and cut for the wire, not as it is recorded.
+# They describe the body as sent; the recorded body is decompressed and has no framing.
 _OF_THE_WIRE = frozenset(
     {"connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"}
 )
 
 
-def request_value(request: HttpRequest, eraser: Eraser) -> dict[str, Any]:
-    """A request as the file has it."""
+def encode_request(request: HttpRequest, redactor: Redactor) -> dict[str, Any]:
+    """Encode a request for the file."""
     return {
         "method": request.method,
-        "url": eraser.text(redact_url(request.url)),
-        "headers": {k: eraser.text(v) for k, v in request.headers.redacted().items()},
-        **(body_value(request.content, eraser) if request.content else {}),
+        "url": redactor.redact_text(redact_url(request.url)),
+        "headers": {k: redactor.redact_text(v) for k, v in request.headers.redacted().items()},
+        **(encode_body(request.content, redactor) if request.content else {}),
     }
 
 
-def headers_value(headers: Headers, eraser: Eraser) -> dict[str, str]:
-    """The headers of a response as the file has them."""
+def encode_headers(headers: Headers, redactor: Redactor) -> dict[str, str]:
+    """Encode the headers of a response for the file."""
     return {
-        name: eraser.text(redact_url(value) if name.lower() in _URLS else value)
+        name: redactor.redact_text(redact_url(value) if name.lower() in _URLS else value)
         for name, value in headers.redacted().items()
         if name.lower() not in _OF_THE_WIRE
     }
@@ -43,39 +43,39 @@ def headers_value(headers: Headers, eraser: Eraser) -> dict[str, str]:
 _URLS = ("location", "content-location")
 
 
-def error_value(error: TransportError, eraser: Eraser) -> dict[str, Any]:
-    """A failure of the connection as the file has it."""
+def encode_error(error: TransportError, redactor: Redactor) -> dict[str, Any]:
+    """Encode a connection error for the file."""
     return {
         "kind": "timeout" if isinstance(error, TransportTimeout) else "connection",
-        "message": eraser.text(str(error)),
+        "message": redactor.redact_text(str(error)),
         "retryable": error.retryable,
     }
 
 
-def error_of(value: Mapping[str, Any]) -> TransportError:
-    """The exception that the file has in this form."""
+def decode_error(value: Mapping[str, Any]) -> TransportError:
+    """Decode a connection error of the file."""
     kind = TransportTimeout if value["kind"] == "timeout" else TransportError
     return kind(value["message"], retryable=value.get("retryable", True))
 
 
-def body_value(body: bytes, eraser: Eraser) -> dict[str, Any]:
-    """A whole body as the file has it: JSON as JSON, so that people can read it."""
+def encode_body(body: bytes, redactor: Redactor) -> dict[str, Any]:
+    """Encode a whole body for the file; JSON stays readable JSON."""
     try:
-        value = eraser.value(json.loads(body, parse_constant=_no_constant))
-        json.dumps(value, allow_nan=False)  # a number too large for it was read as infinite
+        value = redactor.redact_value(json.loads(body, parse_constant=_no_constant))
+        json.dumps(value, allow_nan=False)  # a number out of range was decoded as infinity
         return {"json": value}
     except (ValueError, RecursionError):
-        return bytes_value(eraser.pieces([body])[0])
+        return encode_bytes(redactor.redact_pieces([body])[0])
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
-def bytes_value(content: bytes) -> dict[str, str]:
-    """Bytes as the file has them: as text, where they are UTF-8.
+def encode_bytes(content: bytes) -> dict[str, str]:
+    """Encode bytes for the file: as text if they are UTF-8, else as base64.
 
-    >>> bytes_value("日本".encode()), bytes_value("日本".encode()[:4])
+    >>> encode_bytes("日本".encode()), encode_bytes("日本".encode()[:4])
     ({'text': '日本'}, {'base64': '5pel5g=='})
     """
     try:
@@ -84,8 +84,8 @@ def bytes_value(content: bytes) -> dict[str, str]:
         return {"base64": base64.b64encode(content).decode()}
 
 
-def bytes_of(value: Mapping[str, Any]) -> bytes:
-    """The bytes that the file has in one of these forms."""
+def decode_bytes(value: Mapping[str, Any]) -> bytes:
+    """Decode a body or a piece of the file."""
     if "json" in value:
         return json.dumps(value["json"]).encode()
     if "base64" in value:
@@ -96,14 +96,14 @@ def bytes_of(value: Mapping[str, Any]) -> bytes:
 # Secrets --------------------------------------------------------------------------------------
 
 SHORTEST_SECRET = 6
-"""A key of fewer characters is none, but a word such as ``test``, and is left where it stands."""
+"""The minimum length of a secret, in characters; a shorter one is a word such as ``test``."""
 
 
-class Eraser:
-    """Strikes the secrets of a request out of whatever echoes them.
+class Redactor:
+    """Removes the secrets of a request from text, JSON values and bytes that repeat them.
 
     >>> request = HttpRequest("GET", "http://any", {"Authorization": "Bearer sk-secret"})
-    >>> Eraser(request).text("sk-secret is wrong")
+    >>> Redactor(request).redact_text("sk-secret is wrong")
     '*** is wrong'
     """
 
@@ -111,29 +111,29 @@ class Eraser:
         written: set[str] = set()
         for secret in _secrets_of(request) if request is not None else ():
             if len(secret) >= SHORTEST_SECRET:
-                # As it is, within JSON, and within a URL.
+                # As it is, escaped in JSON, and percent-encoded.
                 written |= {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}
         longest_first = sorted(written, key=len, reverse=True)
         pattern = "|".join(map(re.escape, longest_first)) or r"(?!)"
         self._in_text = re.compile(pattern)
         self._in_bytes = re.compile(pattern.encode())
 
-    def text(self, text: str) -> str:
-        """A text without them."""
+    def redact_text(self, text: str) -> str:
+        """Return the text with each secret replaced."""
         return self._in_text.sub(HIDDEN, text)
 
-    def value(self, value: Any) -> Any:
-        """A JSON value without them."""
+    def redact_value(self, value: Any) -> Any:
+        """Return the JSON value with each secret in it replaced."""
         if isinstance(value, str):
-            return self.text(value)
+            return self.redact_text(value)
         if isinstance(value, list):
-            return [self.value(item) for item in value]
+            return [self.redact_value(item) for item in value]
         if isinstance(value, dict):
-            return {self.text(name): self.value(item) for name, item in value.items()}
+            return {self.redact_text(name): self.redact_value(item) for name, item in value.items()}
         return value
 
-    def pieces(self, pieces: list[bytes]) -> list[bytes]:
-        """Bytes in pieces without them, also where one begins in a piece and ends in the next."""
+    def redact_pieces(self, pieces: list[bytes]) -> list[bytes]:
+        """Return the pieces with each secret replaced, also one that spans several pieces."""
         whole = b"".join(pieces)
         found = [match.span() for match in self._in_bytes.finditer(whole)]
         if not found:
@@ -157,7 +157,7 @@ def _password_in(value: str) -> Iterator[str]:
     if kind.lower() == "basic":
         try:
             yield base64.b64decode(coded).decode().partition(":")[2]
-        except ValueError:  # it is none
+        except ValueError:  # not valid base64 or UTF-8
             return
 
 

@@ -1,4 +1,4 @@
-"""The rate limits of a scripted server: what is left of them, and the refusal once nothing is."""
+"""Rate limits of the in-memory server: fixed windows for requests and tokens."""
 
 from __future__ import annotations
 
@@ -11,35 +11,37 @@ import attrs
 
 from chatlib.headers import RateLimits
 
-MINUTE = 60.0
+DEFAULT_WINDOW = 60.0
 
-GENEROUS = RateLimits(limit_requests=10_000, limit_tokens=2_000_000)
-"""What the headers speak of where no limits were asked for: counted, and never enforced."""
+DEFAULT_LIMITS = RateLimits(limit_requests=10_000, limit_tokens=2_000_000)
+"""The limits in the headers if none are configured; they are counted and not enforced."""
 
 Kind = Literal["requests", "tokens"]
 
 
-class Meter:
+class RateLimiter:
     """Counts requests and tokens against limits.
 
-    Each limit has a window that begins with the first use and lasts as long as ``reset_requests``
-    or ``reset_tokens`` says, a minute unless given; after it, all of the limit is there again.
+    The window of a limit starts with its first use and lasts ``reset_requests`` or
+    ``reset_tokens`` seconds (60 by default). After it, the whole limit is available again.
 
     Args:
-        limits: How many requests and tokens there are in a window, and how many of them are left
-            at the start: all, unless ``remaining_*`` says otherwise. What is None has no limit.
-        clock: The time, in seconds.
+        limits: The requests and tokens for each window. ``remaining_*`` is what is available at
+            the start (by default all). None means no limit.
+        clock: Returns the time in seconds.
     """
 
     def __init__(self, limits: RateLimits | None, clock: Callable[[], float]) -> None:
         self._enforced = limits is not None
-        of = limits or GENEROUS
+        of = limits or DEFAULT_LIMITS
         given = {
             "requests": (of.limit_requests, of.remaining_requests, of.reset_requests),
             "tokens": (of.limit_tokens, of.remaining_tokens, of.reset_tokens),
         }
         self._windows = {
-            kind: _Window(limit, MINUTE if lasts is None else lasts, limit - _left(limit, left))
+            kind: _Window(
+                limit, DEFAULT_WINDOW if lasts is None else lasts, limit - _left(limit, left)
+            )
             for kind, (limit, left, lasts) in given.items()
             if limit is not None
         }
@@ -48,13 +50,17 @@ class Meter:
             if window.used:
                 window.since = clock()
 
-    def use(self, kind: Kind, count: int) -> None:
-        """Take so many of them."""
+    def consume(self, kind: Kind, count: int) -> None:
+        """Consume requests or tokens."""
         if kind in self._windows and count:
             self._windows[kind].use(count, self._clock())
 
-    def refused(self) -> tuple[str, float, int] | None:
-        """What is used up, how many seconds that lasts, and its limit; None if nothing is."""
+    def exceeded(self) -> tuple[str, float, int] | None:
+        """Return the exceeded limit, or None.
+
+        Returns:
+            The kind, the seconds until the window ends, and the limit.
+        """
         now = self._clock()
         for kind, window in self._windows.items():
             if self._enforced and window.left(now) == 0:
@@ -62,7 +68,7 @@ class Meter:
         return None
 
     def headers(self) -> dict[str, str]:
-        """The ``x-ratelimit-*`` headers of an answer that is given now."""
+        """Return the ``x-ratelimit-*`` headers for a response at this time."""
         now = self._clock()
         return dict(self._headers(now))
 
@@ -70,7 +76,7 @@ class Meter:
         for kind, window in self._windows.items():
             yield f"x-ratelimit-limit-{kind}", str(window.limit)
             yield f"x-ratelimit-remaining-{kind}", str(window.left(now))
-            yield f"x-ratelimit-reset-{kind}", duration(window.reset(now))
+            yield f"x-ratelimit-reset-{kind}", format_duration(window.reset(now))
 
 
 def _left(limit: int, left: int | None) -> int:
@@ -103,10 +109,10 @@ class _Window:
             self.since, self.used = None, 0
 
 
-def duration(seconds: float) -> str:
-    """Seconds as OpenAI's headers write them; rounded up, to whole seconds from one on.
+def format_duration(seconds: float) -> str:
+    """Format seconds as in OpenAI's headers, rounded up; from 1 s to whole seconds.
 
-    >>> [duration(n) for n in (0, 0.02, 1.5, 60, 360, 3600)]
+    >>> [format_duration(n) for n in (0, 0.02, 1.5, 60, 360, 3600)]
     ['0s', '20ms', '2s', '1m0s', '6m0s', '1h0m0s']
     """
     if 0 < seconds <= 0.999:
@@ -123,7 +129,7 @@ _OVERLAP = 64
 
 
 class TokenCounter:
-    """Finds in a body, piece by piece, how many tokens its usage speaks of.
+    """Finds ``total_tokens`` of the usage in a body, piece by piece.
 
     >>> counter = TokenCounter()
     >>> [counter.feed(piece) for piece in (b'{"usage": {"total_tokens": 2', b"1}}", b"")]
@@ -135,7 +141,7 @@ class TokenCounter:
         self._counted = 0
 
     def feed(self, piece: bytes) -> int:
-        """How many more tokens there are with this piece. The last report counts."""
+        """Return the increase of ``total_tokens`` by this piece; the last value counts."""
         seen = self._tail + piece
         self._tail = seen[-_OVERLAP:]
         more = 0

@@ -1,4 +1,4 @@
-"""The server in memory: a transport whose answers are scripted and whose requests are kept."""
+"""The in-memory server: a transport with scripted replies that keeps its requests."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ import attrs
 from chatlib.headers import Headers, RateLimits
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.redaction import private_frames
-from chatlib.testing.bodies import Watcher, watch
-from chatlib.testing.limits import Meter, TokenCounter
-from chatlib.testing.replies import Reply, answer, answering_as
-from chatlib.testing.store import Keeper, Name, Operation, Refusal, Store, body_of, operation_of
+from chatlib.testing.bodies import BodyObserver, observe
+from chatlib.testing.limits import RateLimiter, TokenCounter
+from chatlib.testing.replies import Reply, answer, use_completion_id
+from chatlib.testing.store import (
+    ErrorReply,
+    Name,
+    Route,
+    Store,
+    StoringObserver,
+    json_body,
+    match_route,
+)
 
 ReplyLike: TypeAlias = (
     "str | Mapping[str, Any] | HttpResponse | BaseException | Callable[[HttpRequest], object]"
@@ -26,27 +34,26 @@ ReplyLike: TypeAlias = (
 
 
 class NoReplyLeft(AssertionError):
-    """More requests came than replies were scripted."""
+    """Raised for a request when no scripted reply is left."""
 
 
 class InMemoryServer:
-    """Answers requests by a script, in memory. Give it to a client as its ``transport``.
+    """A transport that returns scripted replies: pass it to a client as its ``transport``.
 
-    The script answers what asks for a completion. Completions that are asked for with ``store`` are
-    kept, and the operations on them (retrieve, update, list, delete, messages) are answered from
-    :attr:`store`, unless :meth:`add` scripted something for the operation.
+    The script answers requests for completions. Completions requested with ``store=True`` are
+    stored, and the operations on them (retrieve, update, list, delete, messages) are answered from
+    :attr:`store`, unless :meth:`add` scripted a reply for the operation.
 
     Args:
-        replies: One for each request for a completion. A text is the answer of the model, a dict
-            the whole body of a completion; :mod:`chatlib.testing` has functions for everything
-            else. A function is given the request and returns any of these, or is a coroutine
-            function for :meth:`asend`; an exception is raised.
-        default: The reply to all requests after those.
-        stored: False to let the script answer every request, whatever it asks for.
-        limits: The rate limits: how many requests and tokens there are in the seconds that
-            ``reset_requests`` and ``reset_tokens`` say (a minute, unless given). Once they are used
-            up, requests are refused. Unless given, the headers speak of generous limits, which
-            nobody enforces.
+        replies: One reply for each request for a completion. A str is the text of the answer, a
+            dict the whole body of a completion; :mod:`chatlib.testing` has functions for other
+            replies. A function is called with the request and returns any of these; it may be a
+            coroutine function for :meth:`asend`. An exception is raised.
+        default: The reply to all further requests.
+        stored: Whether to store completions; if False, the script answers every request.
+        limits: The requests and tokens allowed in ``reset_requests`` and ``reset_tokens`` seconds
+            (60 by default); further requests get status 429. By default, the headers show high
+            limits that are not enforced.
 
     >>> server = InMemoryServer("Hello!", default="Hello again!")
     >>> from chatlib import OpenAI
@@ -68,108 +75,113 @@ class InMemoryServer:
         limits: RateLimits | None = None,
     ) -> None:
         self.requests: list[HttpRequest] = []
-        """What was sent, oldest first."""
+        """The requests received, oldest first."""
         self.store = Store()
-        """The completions that were asked for with ``store``. ``store.keep()`` adds others."""
+        """The stored completions; ``store.keep()`` adds one."""
         self.slept: list[float] = []
-        """How long :meth:`sleep` was told to wait, call by call."""
+        """The seconds of each call of :meth:`sleep`."""
         self._replies: deque[ReplyLike] = deque(replies)
-        self._others: dict[str, deque[ReplyLike]] = {}
+        self._scripts: dict[str, deque[ReplyLike]] = {}
         self._default = default
         self._stored = stored
         self._given = 0
-        self._ahead = 0.0
-        self._meter = Meter(limits, lambda: time.monotonic() + self._ahead)
+        self._skipped_seconds = 0.0
+        self._limiter = RateLimiter(limits, lambda: time.monotonic() + self._skipped_seconds)
         self._lock = threading.Lock()
         self._open: set[object] = set()
 
     @property
     def open_responses(self) -> int:
-        """How many responses have not been closed: connections that were not given back."""
+        """The number of responses that are not closed yet."""
         return len(self._open)
 
     @property
     def replies_left(self) -> int:
-        """How many scripted replies are still to be given."""
-        return len(self._replies) + sum(map(len, self._others.values()))
+        """The number of scripted replies that are left."""
+        return len(self._replies) + sum(map(len, self._scripts.values()))
 
     def add(self, *replies: ReplyLike, to: Name = "create") -> None:
-        """Script more replies.
+        """Add replies to the script.
 
         Args:
-            to: The operation that they answer. Those to ``"retrieve"``, ``"update"``, ``"list"``,
-                ``"delete"`` and ``"messages"`` are given before the store is asked.
+            *replies: The replies, in order; as for the constructor.
+            to: The operation that they answer. Replies to ``"retrieve"``, ``"update"``,
+                ``"list"``, ``"delete"`` and ``"messages"`` take precedence over the store.
         """
-        script = self._replies if to == "create" else self._others.setdefault(to, deque())
+        script = self._replies if to == "create" else self._scripts.setdefault(to, deque())
         script.extend(replies)
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Keep the request and give the next reply; see :class:`chatlib.http.Transport`."""
+        """Record the request and return the next reply; see :class:`chatlib.http.Transport`."""
         with private_frames():
-            call = self._came(request)
+            call = self._accept(request)
         with call:
             while not isinstance(call.reply, HttpResponse):
-                call.reply = _next_of(call.reply, request)
+                call.reply = _resolve_reply(call.reply, request)
                 if isinstance(call.reply, Coroutine):
                     call.reply.close()
-                    raise TypeError("a reply that is a coroutine function needs asend()")
-        return self._answered(call, call.reply)
+                    raise TypeError("a reply is a coroutine function: use asend(), or AsyncOpenAI")
+        return self._finish(call, call.reply)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
-        """:meth:`send`, awaited: pauses inside a reply are awaited too, and stop nobody else."""
+        """Record the request and return the next reply; pauses in a reply do not block the loop."""
         with private_frames():
-            call = self._came(request)
+            call = self._accept(request)
         with call:
             while not isinstance(call.reply, HttpResponse):
-                call.reply = _next_of(call.reply, request)
+                call.reply = _resolve_reply(call.reply, request)
                 if isinstance(call.reply, Coroutine):
                     call.reply = await call.reply
-        return self._answered(call, call.reply)
+        return self._finish(call, call.reply)
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass for the rate limits, without waiting: a client's ``sleep=``."""
+        """Advance the clock of the rate limits without waiting: for ``OpenAI(sleep=...)``."""
         with self._lock:
             self.slept.append(seconds)
-            self._ahead += seconds
+            self._skipped_seconds += seconds
 
-    def _came(self, request: HttpRequest) -> _Call:
-        """A request has come: count it, and look up how it is answered."""
-        operation = operation_of(request)
+    def _accept(self, request: HttpRequest) -> _Exchange:
+        """Record a request and look up its reply."""
+        operation = match_route(request)
         with self._lock:
             self.requests.append(request)
-            call = _Call(len(self.requests))
+            call = _Exchange(len(self.requests))
             try:
-                self._refuse()
-                call.keeper = self._keeper(operation, request)
+                self._check_rate_limits()
+                call.storing = self._make_storing_observer(operation, request)
                 call.reply, call.is_scripted = self._next(operation, request)
-            except Refusal as refusal:
-                call.reply = refusal.reply
-        if call.keeper is not None:
-            call.scope = answering_as(self.store.new_id())
+            except ErrorReply as failure:
+                call.reply = failure.reply
+        if call.storing is not None:
+            call.scope = use_completion_id(self.store.new_id())
         return call
 
-    def _answered(self, call: _Call, response: HttpResponse) -> HttpResponse:
-        """The response as it is given: with its headers, and watched."""
+    def _finish(self, call: _Exchange, response: HttpResponse) -> HttpResponse:
+        """Return the response with its headers and observers."""
         if call.is_scripted:
-            keeper = call.keeper if 200 <= response.status <= 299 else None
-            response = watch(response, _Reader(self._count, keeper))
+            storing = call.storing if 200 <= response.status <= 299 else None
+            response = observe(response, _ResponseObserver(self._count, storing))
         with self._lock:
-            own = {"x-request-id": f"req_scripted_{call.number}", **self._meter.headers()}
+            own = {"x-request-id": f"req_scripted_{call.number}", **self._limiter.headers()}
         headers = Headers(own).merged(response.headers)
         response = attrs.evolve(response, headers=headers)
         if not isinstance(response.body, bytes):
-            self._watch(response)
+            self._track_open(response)
         return response
 
-    def _refuse(self) -> None:
-        """Count the request, or refuse it, where it is one too many."""
-        used_up = self._meter.refused()
+    def _check_rate_limits(self) -> None:
+        """Count the request.
+
+        Raises:
+            ErrorReply: If a rate limit is exceeded.
+        """
+        used_up = self._limiter.exceeded()
         if used_up is None:
-            self._meter.use("requests", 1)
+            self._limiter.consume("requests", 1)
             return
         kind, seconds, limit = used_up
         wait = max(math.ceil(round(seconds, 3)), 1)
-        raise Refusal(
+        raise ErrorReply(
             f"Rate limit reached for {kind}: the limit is {limit}. Please try again in {wait}s.",
             code="rate_limit_exceeded",
             status=429,
@@ -177,19 +189,21 @@ class InMemoryServer:
             headers={"retry-after": str(wait)},
         )
 
-    def _keeper(self, operation: Operation | None, request: HttpRequest) -> Keeper | None:
-        """Who stores the answer, where the request wants that."""
+    def _make_storing_observer(
+        self, operation: Route | None, request: HttpRequest
+    ) -> StoringObserver | None:
+        """Return the observer that stores the answer, or None if it is not to be stored."""
         if not self._stored or operation is None or operation.name != "create":
             return None
         if b'"store"' not in request.content:
             return None
-        body = body_of(request)
-        return Keeper(self.store, body) if body.get("store") is True else None
+        body = json_body(request)
+        return StoringObserver(self.store, body) if body.get("store") is True else None
 
-    def _next(self, operation: Operation | None, request: HttpRequest) -> tuple[Any, bool]:
-        """The reply, and whether it is one to a request for a completion."""
+    def _next(self, operation: Route | None, request: HttpRequest) -> tuple[Any, bool]:
+        """Return the next reply, and whether it comes from the script of completions."""
         if operation is not None and operation.name != "create":
-            script = self._others.get(operation.name)
+            script = self._scripts.get(operation.name)
             if script:
                 return script.popleft(), False
             if self._stored:
@@ -199,21 +213,21 @@ class InMemoryServer:
             return self._replies.popleft(), True
         if self._default is None:
             raise NoReplyLeft(
-                f"request {len(self.requests)} came, but only {self._given} replies were "
-                "scripted; add() more, or give the server a default="
+                f"no scripted reply is left for request {len(self.requests)} ({self._given} were "
+                "scripted): add() more, or pass default="
             )
         return self._default, True
 
     def _count(self, tokens: int) -> None:
         with self._lock:
-            self._meter.use("tokens", tokens)
+            self._limiter.consume("tokens", tokens)
 
-    def _watch(self, response: HttpResponse) -> None:
+    def _track_open(self, response: HttpResponse) -> None:
         inner: Callable[[], object] | None = response.on_close
         key = object()
 
         def closed() -> object:
-            self._open.discard(key)  # without a lock: finalizers close responses too
+            self._open.discard(key)  # no lock: finalizers may close responses
             return inner() if inner is not None else None
 
         self._open.add(key)
@@ -221,15 +235,15 @@ class InMemoryServer:
 
 
 @attrs.define
-class _Call:
-    """One request while it is answered; entered, its reply is made."""
+class _Exchange:
+    """A request that is being answered; its reply is made inside of ``with``."""
 
     number: int
     reply: Any = None
     is_scripted: bool = False
-    """Whether the reply is one to a request for a completion."""
-    keeper: Keeper | None = None
-    """Who stores the answer."""
+    """Whether the reply comes from the script of completions."""
+    storing: StoringObserver | None = None
+    """The observer that stores the answer."""
     scope: contextlib.AbstractContextManager[None] = attrs.field(factory=contextlib.nullcontext)
 
     def __enter__(self) -> None:
@@ -239,33 +253,33 @@ class _Call:
         self.scope.__exit__(*raised)
 
 
-class _Reader(Watcher):
-    """Reads along: counts the tokens, and stores the completion."""
+class _ResponseObserver(BodyObserver):
+    """Counts the tokens of an answer and passes it to the observer that stores it."""
 
-    def __init__(self, count: Callable[[int], None], keeper: Keeper | None) -> None:
-        self._count, self._keeper = count, keeper
+    def __init__(self, count: Callable[[int], None], storing: StoringObserver | None) -> None:
+        self._count, self._storing = count, storing
         self._tokens = TokenCounter()
 
-    def piece(self, piece: bytes) -> None:
+    def on_piece(self, piece: bytes) -> None:
         more = self._tokens.feed(piece)
         if more:
             self._count(more)
-        if self._keeper is not None:
-            self._keeper.piece(piece)
+        if self._storing is not None:
+            self._storing.on_piece(piece)
 
-    def ended(self, error: Any) -> None:
-        if self._keeper is not None:
-            self._keeper.ended(error)
+    def on_end(self, error: Any) -> None:
+        if self._storing is not None:
+            self._storing.on_end(error)
 
 
-def _next_of(reply: object, request: HttpRequest) -> object:
-    """What a reply that is no response yet comes to next."""
+def _resolve_reply(reply: object, request: HttpRequest) -> object:
+    """Return the next step from a scripted reply to a response."""
     if isinstance(reply, BaseException):
         raise reply
     if isinstance(reply, (str, Mapping)):
         return answer(reply)
     if not callable(reply):
-        raise TypeError(f"{type(reply).__name__} is no reply; see chatlib.testing")
+        raise TypeError(f"{type(reply).__name__} is not a valid reply: see chatlib.testing")
     return reply(request)
 
 

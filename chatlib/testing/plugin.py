@@ -1,6 +1,6 @@
-"""Fixtures for pytest, which finds them by itself once the package is installed.
+"""Pytest fixtures, registered as a plugin when the package is installed.
 
-Nothing of the library is loaded before a test asks for one of them.
+The rest of the library is imported when a test uses one of them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from chatlib.testing.replaying import ReplayTransport
 
 NO_KEY = "no-key-is-needed"
-"""The key where no real server is asked."""
+"""The API key used if no request is sent to a real server."""
 
 BASE_URL = "http://chatlib.test/v1"
-"""Where a server in memory seems to be."""
+"""The base URL of the in-memory server."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,14 +35,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         nargs="?",
         const="all",
         choices=("all", "missing"),
-        help="ask the real server, and record what it says: for all tests that use a recording, "
-        "or with =missing for those that have none yet; by default, recordings are replayed",
+        help="send requests to the real server and record its responses: for all tests that use a "
+        "recording, or with =missing for those without one; by default, recordings are replayed",
     )
 
 
 @pytest.fixture
 def chatlib_server() -> InMemoryServer:
-    """A server in memory, with an empty script: ``chatlib_server.add("Hello!")``."""
+    """Return an in-memory server with an empty script: ``chatlib_server.add("Hello!")``."""
     from chatlib.testing.memory_server import InMemoryServer
 
     return InMemoryServer()
@@ -50,8 +50,10 @@ def chatlib_server() -> InMemoryServer:
 
 @pytest.fixture
 def chatlib_client(chatlib_server: InMemoryServer) -> Iterator[OpenAI]:
-    """A client of ``chatlib_server``. Between attempts it does not sleep:
-    ``chatlib_server.slept`` says how long it would have."""
+    """Return a client of ``chatlib_server`` that does not sleep between attempts.
+
+    ``chatlib_server.slept`` holds the seconds that it would have slept.
+    """
     from chatlib.client.openai import OpenAI
 
     with OpenAI(
@@ -62,7 +64,7 @@ def chatlib_client(chatlib_server: InMemoryServer) -> Iterator[OpenAI]:
 
 @pytest.fixture
 def chatlib_async_client(chatlib_server: InMemoryServer) -> AsyncOpenAI:
-    """``chatlib_client``, awaited."""
+    """Return an async client of ``chatlib_server`` that does not sleep between attempts."""
     from chatlib.client.async_openai import AsyncOpenAI
 
     return AsyncOpenAI(
@@ -72,7 +74,7 @@ def chatlib_async_client(chatlib_server: InMemoryServer) -> AsyncOpenAI:
 
 @pytest.fixture
 def chatlib_base_url(chatlib_server: InMemoryServer) -> Iterator[str]:
-    """Where ``chatlib_server`` is served over real HTTP: a base URL for anything that has one."""
+    """Serve ``chatlib_server`` over HTTP on loopback and return its base URL."""
     from chatlib.testing.serving import serve
 
     with serve(chatlib_server) as base_url:
@@ -81,13 +83,13 @@ def chatlib_base_url(chatlib_server: InMemoryServer) -> Iterator[str]:
 
 @pytest.fixture
 def chatlib_transport() -> Transport | AsyncTransport | None:
-    """Who carries the requests of a recording that is made. To be overridden; None is the usual."""
+    """Return the transport used to record; override it to use your own. None: the default."""
     return None
 
 
 @pytest.fixture
 def chatlib_recording_path(request: pytest.FixtureRequest) -> Path:
-    """The file of the test's recording: ``recordings/<module>/<test>.json`` beside the module."""
+    """Return the path of the recording: ``recordings/<module>/<test>.json`` by the module."""
     node = request.node
     return request.path.parent / "recordings" / request.path.stem / recording_name(_name_of(node))
 
@@ -96,7 +98,7 @@ def chatlib_recording_path(request: pytest.FixtureRequest) -> Path:
 def chatlib_recording(
     request: pytest.FixtureRequest, chatlib_recording_path: Path
 ) -> Iterator[RecordingTransport | ReplayTransport]:
-    """A transport that replays the test's recording, or makes it: ``pytest --chatlib-record``."""
+    """Return a transport that replays the test's recording, or makes it (--chatlib-record)."""
     from chatlib.testing.recording import recorded
 
     asked = request.config.getoption("--chatlib-record")
@@ -104,7 +106,7 @@ def chatlib_recording(
     if asked is None or (asked == "missing" and there):
         if not there:
             pytest.fail(
-                f"there is no recording {chatlib_recording_path}; make it by "
+                f"recording not found: {chatlib_recording_path}; create it with "
                 "pytest --chatlib-record=missing",
                 pytrace=False,
             )
@@ -123,7 +125,7 @@ def chatlib_recording(
 def chatlib_recorded_client(
     chatlib_recording: RecordingTransport | ReplayTransport,
 ) -> Iterator[OpenAI]:
-    """A client over ``chatlib_recording``. Replaying, it needs no key and does not sleep."""
+    """Return a client over ``chatlib_recording``; it needs an API key only to record."""
     from chatlib.client.openai import OpenAI
 
     with OpenAI(transport=chatlib_recording, **_options_of(chatlib_recording)) as client:
@@ -134,7 +136,7 @@ def chatlib_recorded_client(
 def chatlib_recorded_async_client(
     chatlib_recording: RecordingTransport | ReplayTransport,
 ) -> AsyncOpenAI:
-    """``chatlib_recorded_client``, awaited."""
+    """Return an async client over ``chatlib_recording``; it needs an API key only to record."""
     from chatlib.client.async_openai import AsyncOpenAI
 
     return AsyncOpenAI(transport=chatlib_recording, **_options_of(chatlib_recording))
@@ -150,7 +152,7 @@ def _options_of(recording: RecordingTransport | ReplayTransport) -> dict[str, An
 
 
 def _name_of(node: Any) -> str:
-    """The test's own name, with the classes that it is in."""
+    """Return the name of the test, qualified by its classes."""
     classes = [part.name for part in node.listchain() if isinstance(part, pytest.Class)]
     return ".".join([*classes, node.name])
 
@@ -159,7 +161,7 @@ LONGEST_NAME = 100
 
 
 def recording_name(test: str) -> str:
-    """The name of the file for a test, so that any file system can have it.
+    """Return a file name for a test that is valid on all file systems.
 
     >>> recording_name("test_capital")
     'test_capital.json'
@@ -167,7 +169,7 @@ def recording_name(test: str) -> str:
     'test_capital[a_b]-58f83f2f.json'
     """
     safe = re.sub(r"[^\w.,=@\[\]-]", "_", test, flags=re.ASCII)[:LONGEST_NAME]
-    if safe != test:  # others may come to the same
+    if safe != test:  # another name may become the same
         from zlib import crc32
 
         safe += f"-{crc32(test.encode()):08x}"

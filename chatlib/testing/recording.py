@@ -1,9 +1,9 @@
-"""Exchanges with a real server, kept in a file and played back without one.
+"""Record exchanges with a real server in a file.
 
-The file is JSON that a person can read and change. It holds what a transport was given and what it
-gave: JSON bodies as JSON, event streams piece by piece as the bytes came, with the seconds between
-them, and failures of the connection. Keys are struck out wherever they stand. What travels only
-between two neighbours, such as compression, is gone, as it is for whoever uses a transport.
+The file is JSON that can be read and edited. It holds the requests passed to a transport and its
+responses: JSON bodies as JSON, event streams piece by piece with the seconds between pieces, and
+connection errors. Secrets are replaced. Bodies are recorded decompressed and without framing, as
+transports return them.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from chatlib.http import AsyncTransport, HttpRequest, HttpResponse, Transport, TransportError
 from chatlib.redaction import private_frames
-from chatlib.testing.bodies import Watcher, watch
+from chatlib.testing.bodies import BodyObserver, observe
 from chatlib.testing.exchanges import (
     VERSION,
-    Eraser,
-    body_value,
-    bytes_value,
-    error_value,
-    headers_value,
-    request_value,
+    Redactor,
+    encode_body,
+    encode_bytes,
+    encode_error,
+    encode_headers,
+    encode_request,
 )
 from chatlib.testing.replaying import ReplayTransport
 from chatlib.transports.checking import async_send, check_transport, sync_send
@@ -46,34 +46,38 @@ def recorded(
     mode: Mode = "auto",
     timing: bool = False,
 ) -> RecordingTransport | ReplayTransport:
-    """A transport that replays a recording where there is one, and else makes it.
+    """Return a transport that replays the recording if the file exists, and else makes it.
 
     Args:
         path: The file of the recording.
-        transport: Who carries the requests while it is made; a
-            :class:`~chatlib.transports.requests.RequestsTransport`, unless given.
-        mode: ``"record"`` to make it anew, ``"replay"`` to never send anything.
-        timing: Replay the pauses as well.
+        transport: The transport used to record; by default a
+            :class:`~chatlib.transports.requests.RequestsTransport`.
+        mode: ``"record"`` to overwrite an existing recording, ``"replay"`` to send nothing.
+        timing: Whether to replay the pauses too.
+
+    Raises:
+        ValueError: If ``mode`` is unknown, or the file is not a recording.
+        FileNotFoundError: If ``mode`` is ``"replay"`` and there is no file.
     """
     if mode not in ("auto", "record", "replay"):
-        raise ValueError(f"mode is {mode!r}; it must be 'auto', 'record' or 'replay'")
+        raise ValueError(f"mode must be 'auto', 'record' or 'replay', not {mode!r}")
     if mode == "replay" or (mode == "auto" and Path(path).exists()):
         return ReplayTransport(path, timing=timing)
     return RecordingTransport(path, transport)
 
 
 class RecordingTransport:
-    """Sends through another transport, and writes down what it sends and what comes back.
+    """Sends through another transport and records requests and responses in a file.
 
-    The file is written anew, beginning with the first exchange, and is whole after each: a response
-    is written once its body has ended, well or not, or was closed. Threads may share it.
+    The first exchange overwrites the file, which is valid JSON after each exchange: a response is
+    written when its body has ended, failed or been closed. It is thread-safe.
 
     Args:
-        path: The file. Its folder is made.
-        transport: Who carries the requests: for :meth:`send` a plain transport, for :meth:`asend`
-            one that is awaited, or a plain one, which then runs on threads. Unless given, a
+        path: The file. Missing directories are created.
+        transport: The transport that sends the requests. For :meth:`asend`, a synchronous
+            transport runs in threads. By default a
             :class:`~chatlib.transports.requests.RequestsTransport`.
-        clock: The time in seconds, for the pauses.
+        clock: Returns the time in seconds, to measure the pauses.
 
     >>> import tempfile
     >>> from chatlib import OpenAI
@@ -96,38 +100,38 @@ class RecordingTransport:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = Path(path)
-        """The file that is written."""
+        """The path of the file."""
         if transport is not None:
             check_transport(transport)
         self._transport = transport
         self._threads: ThreadTransport | None = None
         self._clock = clock
-        self._takes: list[_Take] = []
+        self._exchanges: list[_RecordedExchange] = []
         self._lock = threading.Lock()
         self._writing, self._changed = threading.Lock(), False
 
     def send(self, request: HttpRequest) -> HttpResponse:
         """Send a request and record it; see :meth:`chatlib.http.Transport.send`."""
         send = sync_send(self._carrier())
-        with self._take(request) as take:
+        with self._recording(request) as recorded_exchange:
             response = send(request)
-        return take.of(response)
+        return recorded_exchange.record_response(response)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
-        """:meth:`send`, awaited."""
-        send = self._awaited()
-        with self._take(request) as take:
+        """Send a request and record it; see :meth:`chatlib.http.AsyncTransport.send`."""
+        send = self._async_send()
+        with self._recording(request) as recorded_exchange:
             response = await send(request)
-        return take.of(response)
+        return recorded_exchange.record_response(response)
 
     def close(self) -> None:
-        """Close the transport that carries the requests, unless that must be awaited."""
+        """Close the recorded transport if it is synchronous."""
         close = getattr(self._threads or self._transport, "close", None)
         if close is not None and not inspect.iscoroutinefunction(close):
             close()
 
     async def aclose(self) -> None:
-        """Close the transport that carries the requests."""
+        """Close the recorded transport."""
         used = self._threads or self._transport
         close = getattr(used, "aclose", None) or getattr(used, "close", None)
         done = close() if close is not None else None
@@ -142,7 +146,7 @@ class RecordingTransport:
                 self._transport = RequestsTransport()
             return self._transport
 
-    def _awaited(self) -> Any:
+    def _async_send(self) -> Any:
         carrier = self._carrier()
         send = async_send(carrier)
         if send is not None:
@@ -155,50 +159,53 @@ class RecordingTransport:
             return self._threads.asend
 
     @contextlib.contextmanager
-    def _take(self, request: HttpRequest) -> Iterator[_Take]:
-        take = _Take(request, self._clock, self._write)
-        self._takes.append(take)
+    def _recording(self, request: HttpRequest) -> Iterator[_RecordedExchange]:
+        recorded_exchange = _RecordedExchange(request, self._clock, self._write)
+        self._exchanges.append(recorded_exchange)
         try:
-            yield take
+            yield recorded_exchange
         except TransportError as error:
-            take.failed(error)
+            recorded_exchange.record_failure(error)
             raise
 
     def _write(self) -> None:
-        """Write the file, or leave it to whoever writes it now: finalizers, too, record an end."""
+        """Write the file, or let the thread that is writing it write again.
+
+        Finalizers call this too, so it never waits for the lock.
+        """
         self._changed = True
         while self._changed and self._writing.acquire(blocking=False):
             try:
                 self._changed = False
-                with private_frames():  # in which the secrets are that are struck out
+                with private_frames():  # they hold the secrets
                     self._write_now()
             finally:
                 self._writing.release()
 
     def _write_now(self) -> None:
-        made = [take.exchange for take in self._takes if take.exchange is not None]
+        made = [each.exchange for each in self._exchanges if each.exchange is not None]
         whole = {"version": VERSION, "exchanges": made}
         try:
             content = (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
-        except UnicodeEncodeError:  # half of a character, which JSON allows and UTF-8 does not
+        except UnicodeEncodeError:  # a lone surrogate: valid in JSON, not in UTF-8
             content = (json.dumps(whole, indent=2) + "\n").encode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Never half a file, not even for somebody who reads it right now.
+        # Replaced atomically: a concurrent reader sees a whole file.
         part = self.path.with_name(f"{self.path.name}.{os.getpid()}-{id(self):x}.part")
         part.write_bytes(content)
         part.replace(self.path)
 
 
-class _Take(Watcher):
-    """One exchange while it is recorded."""
+class _RecordedExchange(BodyObserver):
+    """An exchange that is being recorded."""
 
     def __init__(
         self, request: HttpRequest, clock: Callable[[], float], write: Callable[[], None]
     ) -> None:
         self.exchange: dict[str, Any] | None = None
-        """What goes into the file; None until it is complete."""
-        self._eraser = Eraser(request)
-        self._request = request_value(request, self._eraser)
+        """The exchange as encoded for the file; None until it is complete."""
+        self._redactor = Redactor(request)
+        self._request = encode_request(request, self._redactor)
         self._clock, self._write = clock, write
         self._since = clock()
         self._response: dict[str, Any] = {}
@@ -206,49 +213,55 @@ class _Take(Watcher):
         self._pieces: list[bytes] = []
         self._waits: list[float] = []
 
-    def failed(self, error: TransportError) -> None:
-        """No response came."""
-        self._done({"after": self._passed(), "error": error_value(error, self._eraser)})
+    def record_failure(self, error: TransportError) -> None:
+        """Record the error of a request that got no response."""
+        self._finish(
+            {"after": self._seconds_since_last(), "error": encode_error(error, self._redactor)}
+        )
 
-    def of(self, response: HttpResponse) -> HttpResponse:
-        """The response, which is recorded while it is read."""
-        shown = headers_value(response.headers, self._eraser)
-        self._response = {"after": self._passed(), "status": response.status, "headers": shown}
+    def record_response(self, response: HttpResponse) -> HttpResponse:
+        """Return the response; it is recorded while it is read."""
+        shown = encode_headers(response.headers, self._redactor)
+        self._response = {
+            "after": self._seconds_since_last(),
+            "status": response.status,
+            "headers": shown,
+        }
         self._streamed = response.headers.get("content-type", "").startswith("text/event-stream")
-        return watch(response, self)
+        return observe(response, self)
 
-    def piece(self, piece: bytes) -> None:
-        self._waits.append(self._passed())
+    def on_piece(self, piece: bytes) -> None:
+        self._waits.append(self._seconds_since_last())
         self._pieces.append(piece)
 
-    def ended(self, error: TransportError | None) -> None:
+    def on_end(self, error: TransportError | None) -> None:
         if error is not None:
-            self._done(
-                {"response": {**self._in_pieces(), "error": error_value(error, self._eraser)}}
+            self._finish(
+                {"response": {**self._with_pieces(), "error": encode_error(error, self._redactor)}}
             )
         elif self._streamed:
-            self._done({"response": self._in_pieces()})
+            self._finish({"response": self._with_pieces()})
         else:
-            body = body_value(b"".join(self._pieces), self._eraser)
-            self._done({"response": {**self._response, **body}})
+            body = encode_body(b"".join(self._pieces), self._redactor)
+            self._finish({"response": {**self._response, **body}})
 
-    def left(self) -> None:
+    def on_close(self) -> None:
         if self.exchange is None:
-            self._done({"response": {**self._in_pieces(), "closed": True}})
+            self._finish({"response": {**self._with_pieces(), "closed": True}})
 
-    def _in_pieces(self) -> dict[str, Any]:
-        pieces = self._eraser.pieces(self._pieces)
+    def _with_pieces(self) -> dict[str, Any]:
+        pieces = self._redactor.redact_pieces(self._pieces)
         made = [
-            {"after": wait, **bytes_value(piece)}
+            {"after": wait, **encode_bytes(piece)}
             for wait, piece in zip(self._waits, pieces, strict=True)
         ]
         return {**self._response, "pieces": made}
 
-    def _passed(self) -> float:
+    def _seconds_since_last(self) -> float:
         now = self._clock()
         passed, self._since = now - self._since, now
         return round(passed, 6)
 
-    def _done(self, outcome: dict[str, Any]) -> None:
+    def _finish(self, outcome: dict[str, Any]) -> None:
         self.exchange = {"request": self._request, **outcome}
         self._write()

@@ -1,4 +1,4 @@
-"""A recording, played back without a server."""
+"""Replay a recording without a server."""
 
 from __future__ import annotations
 
@@ -15,22 +15,26 @@ from chatlib.headers import HIDDEN, Headers
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.redaction import private_frames
 from chatlib.testing.bodies import Body, Step
-from chatlib.testing.exchanges import VERSION, Eraser, bytes_of, error_of, request_value
+from chatlib.testing.exchanges import VERSION, Redactor, decode_bytes, decode_error, encode_request
 
 
 class NotRecorded(AssertionError):
-    """A request came that the recording has no answer to."""
+    """Raised for a request that the recording has no response to."""
 
 
 class ReplayTransport:
-    """Gives the answers of a recording, and sends nothing.
+    """Returns the responses of a recording and sends nothing.
 
-    A request is answered by the first exchange of the same method, URL and body that was not used
-    yet; JSON bodies are the same where their values are. Keys don't matter.
+    A request gets the response of the first unused exchange with the same method, URL and body.
+    JSON bodies are compared by value; API keys are ignored.
 
     Args:
-        path: The file, as a :class:`RecordingTransport` made it.
-        timing: Make the pauses that the server made, before a response and inside its body.
+        path: The file, as written by a :class:`RecordingTransport`.
+        timing: Whether to replay the pauses before a response and inside its body.
+
+    Raises:
+        ValueError: If the file is not a recording of a supported version.
+        FileNotFoundError: If there is no file.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timing: bool = False) -> None:
@@ -38,7 +42,7 @@ class ReplayTransport:
         """The file of the recording."""
         whole = json.loads(self.path.read_bytes())
         if not isinstance(whole, dict) or whole.get("version") != VERSION:
-            raise ValueError(f"{self.path} is no recording that this version can read")
+            raise ValueError(f"{self.path} is not a recording, or of an unsupported version")
         self._exchanges: list[dict[str, Any]] = whole["exchanges"]
         self._used = [False] * len(self._exchanges)
         self._timing = timing
@@ -46,33 +50,35 @@ class ReplayTransport:
 
     @property
     def left(self) -> int:
-        """How many exchanges were not used yet."""
+        """The number of exchanges that are not used yet."""
         return self._used.count(False)
 
     def send(self, request: HttpRequest) -> HttpResponse:
-        """Give the recorded answer to a request, or raise the recorded error.
+        """Return the recorded response to a request.
 
         Raises:
-            NotRecorded: there is none; the message says what differs from the nearest request.
+            NotRecorded: If there is none; the message lists the differences from the most
+                similar recorded request.
+            TransportError: The recorded connection error.
         """
         with private_frames():
             exchange = self._find(request)
         if self._timing:
-            time.sleep(_wait_of(exchange))
-        return _replayed(exchange, self._timing, self.path)
+            time.sleep(_delay_of(exchange))
+        return _replay(exchange, self._timing, self.path)
 
     async def asend(self, request: HttpRequest) -> HttpResponse:
-        """:meth:`send`, awaited."""
+        """Return the recorded response to a request; see :meth:`send`."""
         with private_frames():
             exchange = self._find(request)
         if self._timing:
             import asyncio
 
-            await asyncio.sleep(_wait_of(exchange))
-        return _replayed(exchange, self._timing, self.path)
+            await asyncio.sleep(_delay_of(exchange))
+        return _replay(exchange, self._timing, self.path)
 
     def _find(self, request: HttpRequest) -> dict[str, Any]:
-        asked = _identity(request_value(request, Eraser()))
+        asked = _identity(encode_request(request, Redactor()))
         with self._lock:
             same = [
                 at
@@ -83,38 +89,41 @@ class ReplayTransport:
                 if not self._used[at]:
                     self._used[at] = True
                     return self._exchanges[at]
-        eraser = Eraser(request)
-        what = eraser.text(f"{asked['method']} {asked['url']}")
+        redactor = Redactor(request)
+        what = redactor.redact_text(f"{asked['method']} {asked['url']}")
         if same:
             times = "once" if len(same) == 1 else f"{len(same)} times"
             raise NotRecorded(
-                f"{what} is asked for once more than it was recorded, {times}, in {self.path}"
+                f"{what} was requested more often than it was recorded ({times}) in {self.path}"
             )
-        raise NotRecorded(f"{what} was not recorded in {self.path}.{self._nearest(asked, eraser)}")
+        raise NotRecorded(
+            f"{what} was not recorded in {self.path}.{self._nearest(asked, redactor)}"
+        )
 
-    def _nearest(self, asked: dict[str, Any], eraser: Eraser) -> str:
+    def _nearest(self, asked: dict[str, Any], redactor: Redactor) -> str:
         if not self._exchanges:
-            return " Nothing was."
+            return " The recording is empty."
         compared = [
             (list(_differences(_identity(exchange["request"]), asked)), at + 1)
             for at, exchange in enumerate(self._exchanges)
         ]
         found, number = min(compared, key=lambda pair: _distance(pair[0]))
         lines = [
-            f"{path}: {_shown(was, eraser)} was recorded, {_shown(now, eraser)} was asked for"
+            f"{path}: recorded {_format_value(was, redactor)}, "
+            f"requested {_format_value(now, redactor)}"
             for path, was, now in found[:MOST_LINES]
         ]
         if len(found) > MOST_LINES:
             lines.append(f"and {len(found) - MOST_LINES} more")
         differing = "".join(f"\n  {line}" for line in lines)
-        return f" From the nearest request in it, number {number}, it differs in:{differing}"
+        return f" The most similar recorded request, number {number}, differs in:{differing}"
 
 
 Difference: TypeAlias = tuple[str, Any, Any]
-"""A place in a request, what was recorded there, and what was asked for."""
+"""A path in a request, the recorded value there, and the requested one."""
 
 MOST_LINES = 10
-"""How many differences an error shows."""
+"""The maximum number of differences in an error message."""
 
 
 def _identity(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,21 +132,21 @@ def _identity(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differences(was: Any, now: Any, path: str = "") -> Iterator[Difference]:
-    """Where two JSON values differ."""
+    """Yield the differences of two JSON values."""
     if isinstance(was, dict) and isinstance(now, dict):
         for name in {**was, **now}:
             under = f"{path}.{name}" if path else name
-            yield from _differences(was.get(name, _NOTHING), now.get(name, _NOTHING), under)
+            yield from _differences(was.get(name, _MISSING), now.get(name, _MISSING), under)
     elif isinstance(was, list) and isinstance(now, list):
         for at in range(max(len(was), len(now))):
-            one, other = (items[at] if at < len(items) else _NOTHING for items in (was, now))
+            one, other = (items[at] if at < len(items) else _MISSING for items in (was, now))
             yield from _differences(one, other, f"{path}[{at}]")
-    elif was != now and not _struck_from(was, now):
+    elif was != now and not _matches_redacted(was, now):
         yield path, was, now
 
 
-def _struck_from(was: Any, now: Any) -> bool:
-    """Whether they differ only by what was struck out of the recorded one."""
+def _matches_redacted(was: Any, now: Any) -> bool:
+    """Return whether they differ only where a secret was replaced in the recorded one."""
     if not (isinstance(was, str) and isinstance(now, str) and HIDDEN in was):
         return False
     pattern = ".*".join(map(re.escape, was.split(HIDDEN)))
@@ -148,43 +157,43 @@ def _distance(found: list[Difference]) -> tuple[int, int]:
     return sum(path in ("method", "url") for path, _, _ in found), len(found)
 
 
-_NOTHING = object()
+_MISSING = object()
 
 
-def _shown(value: Any, eraser: Eraser) -> str:
-    if value is _NOTHING:
+def _format_value(value: Any, redactor: Redactor) -> str:
+    if value is _MISSING:
         return "nothing"
-    text = json.dumps(eraser.value(value), ensure_ascii=False)
+    text = json.dumps(redactor.redact_value(value), ensure_ascii=False)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _wait_of(exchange: Mapping[str, Any]) -> float:
+def _delay_of(exchange: Mapping[str, Any]) -> float:
     return float(exchange.get("response", exchange).get("after", 0))
 
 
-def _replayed(exchange: Mapping[str, Any], timing: bool, path: Path) -> HttpResponse:
+def _replay(exchange: Mapping[str, Any], timing: bool, path: Path) -> HttpResponse:
     if "error" in exchange:
-        raise error_of(exchange["error"])
+        raise decode_error(exchange["error"])
     response = exchange["response"]
-    body = _in_steps(response, timing, path) if "pieces" in response else bytes_of(response)
+    body = _replay_body(response, timing, path) if "pieces" in response else decode_bytes(response)
     return HttpResponse(response["status"], Headers(response["headers"]), body)
 
 
-def _in_steps(response: Mapping[str, Any], timing: bool, path: Path) -> Body:
+def _replay_body(response: Mapping[str, Any], timing: bool, path: Path) -> Body:
     def steps() -> Iterator[Step]:
         seen = b""
         for piece in response["pieces"]:
             if timing and piece.get("after"):
                 yield float(piece["after"])
-            content = bytes_of(piece)
+            content = decode_bytes(piece)
             seen = seen[-_DONE_AT_MOST:] + content
             yield content
         if "error" in response:
-            raise error_of(response["error"])
+            raise decode_error(response["error"])
         if response.get("closed") and not _DONE.search(seen):
             raise NotRecorded(
-                f"the answer was closed at this place when it was recorded in {path}; "
-                "what came after it is not known"
+                f"the response was closed here when it was recorded in {path}; "
+                "the rest of it is not in the recording"
             )
 
     return Body(steps)

@@ -1,4 +1,4 @@
-"""What a scripted server can answer: each function here makes one reply."""
+"""Replies of the in-memory server; each function returns one."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _id: ContextVar[str] = ContextVar("_id", default=ID)
 
 
 @contextlib.contextmanager
-def answering_as(completion_id: str) -> Iterator[None]:
-    """While this is entered, replies that have no id of their own answer by this one."""
+def use_completion_id(completion_id: str) -> Iterator[None]:
+    """Give this id to replies without an id of their own, within the context."""
     before = _id.set(completion_id)
     try:
         yield
@@ -32,16 +32,16 @@ def answering_as(completion_id: str) -> Iterator[None]:
         _id.reset(before)
 
 
-def _named(body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_current_id(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**body, "id": _id.get()} if body.get("id") == ID else body
 
 
 def completion(content: str | None = None, **message: Any) -> dict[str, Any]:
-    """The body of a completion, as plain JSON values, to be changed at will.
+    """Return the body of a completion as a new dict.
 
     Args:
         content: The text of the answer.
-        message: More fields of the message, such as ``tool_calls`` or ``refusal``.
+        **message: Further fields of the message, such as ``tool_calls`` or ``refusal``.
     """
     calls = bool(message.get("tool_calls"))
     return {
@@ -69,15 +69,17 @@ def answer(
     finish_reason: str | None = None,
     **message: Any,
 ) -> Reply:
-    """A completion; a stream of it, where the request asks for one.
+    """Return a reply with a completion; as a stream if the request asks for one.
 
     Args:
-        content: The text, or a whole body as :func:`completion` makes it.
-        headers: More headers of the response.
-        cut: How the bytes are cut: every so many, or at these positions. Events, unless given.
+        content: The text, or a whole body as returned by :func:`completion`.
+        headers: Further headers of the response.
+        cut: The size of the pieces in bytes, or the positions to cut at; by default, one piece for
+            each event.
         pause: Seconds between two pieces.
-        finish_reason: Of the choice; ``"stop"`` or ``"tool_calls"``, unless given.
-        message: More fields of the message.
+        finish_reason: The finish reason of each choice; by default ``"stop"``, or
+            ``"tool_calls"`` if there are any.
+        **message: Further fields of the message.
     """
     body = completion(content, **message) if not isinstance(content, Mapping) else dict(content)
     if finish_reason is not None:
@@ -100,15 +102,15 @@ def stream(
     cut: Cut = None,
     pause: float = 0,
 ) -> Reply:
-    """An event stream, whatever the request asks for.
+    """Return a reply with an event stream, whether or not the request asks for one.
 
     Args:
-        pieces: Texts become the content of chunks, dicts are events as they are, and bytes are sent
-            untouched.
-        finish_reason: Of the chunk after them; None for no such chunk.
-        done: Whether ``[DONE]`` follows.
-        headers: More headers of the response.
-        cut: How the bytes are cut: every so many, or at these positions. Events, unless given.
+        *pieces: A str is the content of a chunk, a dict a whole event; bytes are sent as they are.
+        finish_reason: The finish reason in the last chunk; None to omit that chunk.
+        done: Whether ``[DONE]`` is sent at the end.
+        headers: Further headers of the response.
+        cut: The size of the pieces in bytes, or the positions to cut at; by default, one piece for
+            each event.
         pause: Seconds between two pieces.
     """
     events: list[Any] = [_chunk({"content": p}) if isinstance(p, str) else p for p in pieces]
@@ -124,7 +126,14 @@ def error(
     headers: Mapping[str, str] | None = None,
     **fields: Any,
 ) -> Reply:
-    """An error status, and OpenAI's body for it: ``fields`` are its code, type and param."""
+    """Return a reply with an error status and OpenAI's error body.
+
+    Args:
+        status: The status code.
+        message: The error message.
+        headers: Further headers of the response.
+        **fields: The ``code``, ``type`` and ``param`` of the error, and any other fields.
+    """
     body = {"error": {"message": message, "type": None, "param": None, "code": None, **fields}}
     return raw(status, body, headers=headers)
 
@@ -135,14 +144,14 @@ def raw(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """Any response: bytes and text as they are, anything else as JSON."""
+    """Return a reply with any body: bytes and str as they are, other values as JSON."""
     kind = "text/plain" if isinstance(body, (bytes, str)) else "application/json"
     text = body if isinstance(body, (bytes, str)) else json.dumps(body)
     content = text.encode() if isinstance(text, str) else text
     sent = {"content-type": kind, **(headers or {})}
 
     def reply(request: HttpRequest) -> HttpResponse:
-        named = _named(body) if isinstance(body, Mapping) else body
+        named = _with_current_id(body) if isinstance(body, Mapping) else body
         return HttpResponse(status, sent, content if named is body else json.dumps(named).encode())
 
     return reply
@@ -154,12 +163,12 @@ def fault(
     after: str | bytes | Reply | None = None,
     size: int | None = None,
 ) -> Reply:
-    """A failure of the connection.
+    """Return a reply that fails with a connection error.
 
     Args:
-        kind: What happens: nobody answers, an answer takes too long, the connection breaks.
-        after: What arrives before it does: the body of a stream, or another reply.
-        size: How many bytes of that arrive; all of them, unless given.
+        kind: The failure: connection refused, timeout, or connection reset.
+        after: What arrives before it: the body of a stream, or another reply.
+        size: The number of bytes of that body that arrive; by default all.
     """
 
     def failure() -> TransportError:
@@ -213,7 +222,7 @@ def _chunk(delta: Mapping[str, Any], finish_reason: str | None = None, index: in
 
 
 def _chunks_of(body: Mapping[str, Any], *, usage: bool) -> list[Any]:
-    """A whole completion as the chunks that a server would send."""
+    """Return the chunks of a stream for a completion."""
     head = {k: v for k, v in body.items() if k not in ("choices", "usage")}
     chunks: list[Any] = []
     for choice in body.get("choices", []):
@@ -238,7 +247,8 @@ def _stream(
     events: Iterable[Any], headers: Mapping[str, str] | None, cut: Cut, pause: float, *, done: bool
 ) -> HttpResponse:
     pieces = [
-        e if isinstance(e, bytes) else f"data: {json.dumps(_named(e))}\n\n".encode() for e in events
+        e if isinstance(e, bytes) else f"data: {json.dumps(_with_current_id(e))}\n\n".encode()
+        for e in events
     ]
     if done:
         pieces.append(b"data: [DONE]\n\n")
@@ -256,7 +266,7 @@ def _stream(
 
 
 def cut_at(content: bytes, cut: int | Sequence[int]) -> list[bytes]:
-    """Bytes in pieces: of a size, or ending at these positions.
+    """Split bytes into pieces of a size, or at these positions.
 
     >>> cut_at(b"abcdef", 4)
     [b'abcd', b'ef']

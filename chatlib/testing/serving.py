@@ -1,4 +1,4 @@
-"""A server in memory, served over real HTTP on loopback, for what can't be given a transport."""
+"""Serve an in-memory server over HTTP on loopback, for programs without a ``transport=``."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ from chatlib.http import (
 )
 from chatlib.testing.bodies import Step, steps_of
 from chatlib.testing.replies import error
-from chatlib.testing.store import operation_of
+from chatlib.testing.store import match_route
 
 if TYPE_CHECKING:
     from chatlib.testing.loopback import Reply, Request
 
 SILENCE = 3600.0
-"""The seconds of silence that stand for a timeout."""
+"""How long the server stays silent to cause a timeout, in seconds."""
 
 
 @contextlib.contextmanager
 def serve(server: Transport, *, port: int = 0) -> Iterator[str]:
-    """Serve a server in memory over HTTP/1.1 on loopback; entered, it gives the base URL.
+    """Serve an in-memory server over HTTP/1.1 on loopback, within the context.
 
-    Everything is on the wire as the script says: the pieces of a stream with their pauses, and
-    failures of the connection: a refusal or a reset as a reset, a timeout as an hour of silence.
-    What the server can't answer, because no reply is left or a scripted function fails, is a 500
-    with the words of the exception, which clients don't try again.
+    Streams are sent piece by piece, with their pauses. A scripted ``"connect"`` or ``"reset"``
+    resets the connection; a timeout is an hour of silence. An exception of a scripted function,
+    or a missing reply, is a 500 with the message of the exception, which clients do not retry.
 
-    It runs on threads of its own, so it may be used in a program that awaits as well. Leaving the
-    ``with`` closes all connections at once.
+    The server runs in threads, so asynchronous programs can use it too. All connections are closed
+    at the end of the context.
 
     Args:
         server: An :class:`~chatlib.testing.InMemoryServer`, or any other transport.
-        port: Where to listen; any free port, unless given.
+        port: The port to listen on; by default any free port.
+
+    Yields:
+        The base URL.
 
     >>> from chatlib import OpenAI
     >>> from chatlib.testing import InMemoryServer
@@ -49,43 +51,43 @@ def serve(server: Transport, *, port: int = 0) -> Iterator[str]:
     ...     client.chat.completions.create(model="any", messages=[message]).text
     'Hello!'
     """
-    from chatlib.testing import loopback  # here, as it loads sockets
+    from chatlib.testing import loopback  # lazily: it imports socket
 
     def play(request: Request) -> Reply:
-        return _played(server, sockets.origin, request)
+        return _reply_to(server, sockets.origin, request)
 
     with loopback.Server(play, port=port) as sockets:
         yield sockets.url
 
 
-def _played(server: Transport, origin: str, came: Request) -> Reply:
-    """The reply of the server in memory to a request on the wire."""
+def _reply_to(server: Transport, origin: str, came: Request) -> Reply:
+    """Return the reply of the in-memory server to a request over HTTP."""
     from chatlib.testing import loopback
 
     url = came.target if "://" in came.target else origin + came.target
     request = HttpRequest(came.method, url, came.headers, came.body)
     try:
-        known = operation_of(request) is not None
-        response = server.send(request) if known else _unknown(request)
+        known = match_route(request) is not None
+        response = server.send(request) if known else _not_found(request)
     except TransportTimeout:
         return loopback.Reply(raw=b"", hold=SILENCE)
     except TransportError:
         return loopback.Reply.nothing(abort="rst")
-    except BaseException as failed:  # whatever it is, the client must not wait for ever
-        response = _failed(failed, request)
+    except BaseException as failed:  # any exception: the client must get a response
+        response = _server_error(failed, request)
     headers = list(response.headers.items())
     if isinstance(response.body, bytes):
         return loopback.Reply(response.status, headers, response.body)
     return loopback.Reply(
         response.status,
         headers,
-        _Served(response),
+        _ServedBody(response),
         framing="length" if "content-length" in response.headers else "chunked",
     )
 
 
-class _Served:
-    """The body of a response as a server on sockets sends it, and closes it."""
+class _ServedBody:
+    """The body of a response as the loopback server sends and closes it."""
 
     def __init__(self, response: HttpResponse) -> None:
         self._response = response
@@ -98,11 +100,11 @@ class _Served:
             yield from steps_of(self._response.body)
         except TransportTimeout:
             yield SILENCE
-        except Exception as failed:  # the headers are out: nothing else can tell the client
+        except Exception as failed:  # the headers are sent already
             raise loopback.ResetConnection(str(failed)) from failed
 
 
-def _unknown(request: HttpRequest) -> HttpResponse:
+def _not_found(request: HttpRequest) -> HttpResponse:
     path = redact_url(request.url)
     return error(
         404,
@@ -111,7 +113,7 @@ def _unknown(request: HttpRequest) -> HttpResponse:
     )(request)
 
 
-def _failed(failed: BaseException, request: HttpRequest) -> HttpResponse:
+def _server_error(failed: BaseException, request: HttpRequest) -> HttpResponse:
     words = f"{type(failed).__name__}: {failed}"
     return error(
         500, words, headers={"x-should-retry": "false"}, type="server_error", code="scripted"

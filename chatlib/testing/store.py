@@ -1,4 +1,4 @@
-"""Stored completions: what a server keeps of them, and its answers about them.
+"""Stored completions of the in-memory server, and the operations on them.
 
 https://platform.openai.com/docs/api-reference/chat/list
 """
@@ -20,22 +20,22 @@ from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.redaction import private_frames
 from chatlib.streaming.accumulator import Accumulator
 from chatlib.streaming.chunk_reader import ChunkReader
-from chatlib.testing.bodies import Watcher
+from chatlib.testing.bodies import BodyObserver
 from chatlib.testing.replies import CREATED, ID, MODEL, Reply, error, raw
 from chatlib.wire.response import check_choices, read_object
 
 Name: TypeAlias = Literal["create", "retrieve", "update", "list", "delete", "messages"]
 
 MOST_PAIRS, LONGEST_KEY, LONGEST_VALUE = 16, 64, 512
-"""What metadata may be: https://platform.openai.com/docs/api-reference/chat/update"""
+"""The limits of metadata: https://platform.openai.com/docs/api-reference/chat/update"""
 
 
-# What is asked for ----------------------------------------------------------------------------
+# Requests --------------------------------------------------------------------------------------
 
 
 @attrs.frozen
-class Operation:
-    """An operation of the API, and the id of the completion that it is about."""
+class Route:
+    """The operation that a request asks for, and the id of the completion."""
 
     name: Name
     id: str = ""
@@ -52,22 +52,22 @@ _OPERATIONS: dict[tuple[str, bool, bool], Name] = {
 }
 
 
-def operation_of(request: HttpRequest) -> Operation | None:
-    """Which operation a request asks for, whatever its base URL; None where it is none of them.
+def match_route(request: HttpRequest) -> Route | None:
+    """Return the route of a request with any base URL, or None if there is none.
 
-    >>> operation_of(HttpRequest("GET", "http://any/v1/chat/completions/a%2Fb/messages"))
-    Operation(name='messages', id='a/b')
+    >>> match_route(HttpRequest("GET", "http://any/v1/chat/completions/a%2Fb/messages"))
+    Route(name='messages', id='a/b')
     """
     found = _PATH.fullmatch(urlsplit(request.url).path)
     if found is None:
         return None
     completion_id, messages = found["id"], found["messages"]
     name = _OPERATIONS.get((request.method, completion_id is not None, messages is not None))
-    return Operation(name, unquote(completion_id or "")) if name is not None else None
+    return Route(name, unquote(completion_id or "")) if name is not None else None
 
 
-class Refusal(Exception):
-    """A request that is wrong: what the server answers in place of doing it."""
+class ErrorReply(Exception):
+    """An invalid request, with the error that the server returns."""
 
     def __init__(
         self,
@@ -83,14 +83,14 @@ class Refusal(Exception):
         self.reply: Reply = error(
             status, message, headers=headers, type=kind, param=param, code=code
         )
-        """The reply that says so."""
+        """The reply with the error."""
 
 
-# The store ------------------------------------------------------------------------------------
+# The store -------------------------------------------------------------------------------------
 
 
 @attrs.frozen
-class _Kept:
+class _StoredCompletion:
     completion: dict[str, Any]
     messages: list[Any]
     model: str | None
@@ -109,7 +109,7 @@ class _Kept:
 
 
 class Store:
-    """Completions that were kept, and the operations on them. Threads may share it.
+    """Stored completions and the operations on them. It is thread-safe.
 
     >>> store = Store()
     >>> store.keep({"choices": []}, metadata={"topic": "tests"})
@@ -119,13 +119,13 @@ class Store:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, _StoredCompletion] = {}
         self._named = 0
         self._lock = threading.Lock()
 
     @property
     def completions(self) -> list[dict[str, Any]]:
-        """The completions that are stored, oldest first, as plain JSON values."""
+        """The stored completions, oldest first, as JSON values."""
         with self._lock:
             return [copy.deepcopy(kept.completion) for kept in self._kept.values()]
 
@@ -133,7 +133,7 @@ class Store:
         return len(self._kept)
 
     def new_id(self) -> str:
-        """An id that no completion has had."""
+        """Return an unused id."""
         with self._lock:
             return self._new_id()
 
@@ -152,28 +152,31 @@ class Store:
         metadata: Mapping[str, str] | None = None,
         model: str | None = None,
     ) -> str:
-        """Store a completion, and give the id that it has from now on.
+        """Store a completion.
 
         Args:
-            completion: Its body, as :func:`chatlib.testing.completion` makes it. An id of its own
-                stays; another completion of that id is replaced.
-            messages: The messages that it answered.
+            completion: Its body, as returned by :func:`chatlib.testing.completion`. It keeps an id
+                of its own, and replaces a stored completion with that id.
+            messages: The messages of the request.
             metadata: Its metadata.
-            model: The model that was asked for, where it is not the one that answered. It is found
+            model: The requested model, if it is not the one in the body. Lists find the completion
                 by either.
+
+        Returns:
+            The id of the stored completion.
         """
         if completion.get("id") == ID:
             completion = {**completion, "id": None}
-        return self.keep_as_it_is(completion, messages, metadata, model)
+        return self.keep_sent(completion, messages, metadata, model)
 
-    def keep_as_it_is(
+    def keep_sent(
         self,
         completion: Mapping[str, Any],
         messages: Iterable[Mapping[str, Any]],
         metadata: Mapping[str, str] | None,
         model: str | None,
     ) -> str:
-        """:meth:`keep` for a completion that was sent already: any id in it stays."""
+        """Store a completion that was sent already; any id in it is kept. See :meth:`keep`."""
         body = copy.deepcopy(dict(completion))
         with self._lock:
             body["id"] = body.get("id") or self._new_id()
@@ -185,24 +188,24 @@ class Store:
             }
             body = {**head, **body, **head, "metadata": dict(metadata or {})}
             self._kept.pop(body["id"], None)
-            self._kept[body["id"]] = _Kept(body, copy.deepcopy(list(messages)), model)
+            self._kept[body["id"]] = _StoredCompletion(body, copy.deepcopy(list(messages)), model)
         made: str = body["id"]
         return made
 
-    def answer(self, operation: Operation, request: HttpRequest) -> Reply:
-        """The reply to an operation on what is stored."""
+    def answer(self, operation: Route, request: HttpRequest) -> Reply:
+        """Return the reply to an operation on stored completions."""
         with private_frames():
             query = dict(parse_qsl(urlsplit(request.url).query, keep_blank_values=True))
         try:
             with self._lock:
-                return raw(200, _ANSWERS[operation.name](self, operation.id, query, request))
-        except Refusal as refusal:
-            return refusal.reply
+                return raw(200, _HANDLERS[operation.name](self, operation.id, query, request))
+        except ErrorReply as failure:
+            return failure.reply
 
-    def _find(self, completion_id: str) -> _Kept:
+    def _find(self, completion_id: str) -> _StoredCompletion:
         kept = self._kept.get(completion_id)
         if kept is None:
-            raise Refusal(
+            raise ErrorReply(
                 f"No chat completion found with id '{completion_id}'.",
                 code="not_found",
                 status=404,
@@ -214,12 +217,12 @@ class Store:
 
     def _update(self, completion_id: str, query: Any, request: HttpRequest) -> dict[str, Any]:
         kept = self._find(completion_id)
-        body = body_of(request)
+        body = json_body(request)
         if "metadata" not in body:
-            raise Refusal(
+            raise ErrorReply(
                 "Missing required parameter: 'metadata'.", "metadata", "missing_required_parameter"
             )
-        kept.completion["metadata"] = checked_metadata(body["metadata"])
+        kept.completion["metadata"] = validate_metadata(body["metadata"])
         return kept.completion
 
     def _delete(self, completion_id: str, query: Any, request: Any) -> dict[str, Any]:
@@ -239,7 +242,7 @@ class Store:
         return _page([(message, True) for message in made], query)
 
 
-_ANSWERS: dict[str, Callable[[Store, str, Any, Any], dict[str, Any]]] = {
+_HANDLERS: dict[str, Callable[[Store, str, Any, Any], dict[str, Any]]] = {
     "retrieve": Store._retrieve,
     "update": Store._update,
     "delete": Store._delete,
@@ -262,10 +265,10 @@ def _stored_message(message: Mapping[str, Any], message_id: str) -> dict[str, An
 
 
 def _page(items: list[tuple[dict[str, Any], bool]], query: Mapping[str, str]) -> dict[str, Any]:
-    """A page of those items that match, after the one that the query names."""
+    """Return the page of matching items after the cursor of the query."""
     limit, order, after = _limit(query.get("limit")), query.get("order", "asc"), query.get("after")
     if order not in ("asc", "desc"):
-        raise Refusal(
+        raise ErrorReply(
             f"Invalid value: '{order}'. Supported values are: 'asc' and 'desc'.",
             "order",
             "invalid_value",
@@ -275,7 +278,7 @@ def _page(items: list[tuple[dict[str, Any], bool]], query: Mapping[str, str]) ->
     if after is not None:
         ids = [item["id"] for item, _ in items]
         if after not in ids:
-            raise Refusal(
+            raise ErrorReply(
                 f"Invalid 'after': nothing has the id '{after}'.", "after", "invalid_value"
             )
         items = items[ids.index(after) + 1 :]
@@ -294,21 +297,21 @@ def _limit(text: str | None) -> int:
     if text is None:
         return 20
     if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
-        raise Refusal(
+        raise ErrorReply(
             f"Invalid 'limit': expected an integer, but got '{text}' instead.",
             "limit",
             "invalid_type",
         )
     limit = int(text)
     if limit < 1:
-        raise Refusal(
+        raise ErrorReply(
             f"Invalid 'limit': integer below minimum value. Expected a value >= 1, but got {limit} "
             "instead.",
             "limit",
             "integer_below_min_value",
         )
     if limit > 100:
-        raise Refusal(
+        raise ErrorReply(
             "Invalid 'limit': integer above maximum value. Expected a value <= 100, but got "
             f"{limit} instead.",
             "limit",
@@ -317,35 +320,35 @@ def _limit(text: str | None) -> int:
     return limit
 
 
-def body_of(request: HttpRequest) -> dict[str, Any]:
-    """The JSON object that a request sends.
+def json_body(request: HttpRequest) -> dict[str, Any]:
+    """Return the JSON object in the body of a request.
 
     Raises:
-        Refusal: it sends something else.
+        ErrorReply: If the body is not a JSON object.
     """
     try:
         body = request.json()
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise Refusal("We could not parse the JSON body of your request.")
+        raise ErrorReply("We could not parse the JSON body of your request.")
     return body
 
 
-def checked_metadata(metadata: object) -> dict[str, str]:
-    """Metadata that can be stored; None is none.
+def validate_metadata(metadata: object) -> dict[str, str]:
+    """Return metadata as a dict, an empty one for None.
 
     Raises:
-        Refusal: there is too much of it, or it is not made of texts.
+        ErrorReply: If it is not a dict of str, or exceeds a limit.
     """
     if metadata is None:
         return {}
     if not isinstance(metadata, dict):
-        raise Refusal(
+        raise ErrorReply(
             "Invalid type for 'metadata': expected an object.", "metadata", "invalid_type"
         )
     if len(metadata) > MOST_PAIRS:
-        raise Refusal(
+        raise ErrorReply(
             "Invalid 'metadata': too many properties. Expected an object with at most "
             f"{MOST_PAIRS} properties, but got an object with {len(metadata)} properties instead.",
             "metadata",
@@ -353,14 +356,14 @@ def checked_metadata(metadata: object) -> dict[str, str]:
         )
     for key, value in metadata.items():
         if not isinstance(value, str):
-            raise Refusal(
+            raise ErrorReply(
                 f"Invalid type for 'metadata.{key}': expected a string.",
                 f"metadata.{key}",
                 "invalid_type",
             )
         for text, longest in ((key, LONGEST_KEY), (value, LONGEST_VALUE)):
             if len(text) > longest:
-                raise Refusal(
+                raise ErrorReply(
                     f"Invalid 'metadata': string too long. Expected a string with maximum length "
                     f"{longest}, but got a string with length {len(text)} instead.",
                     "metadata",
@@ -369,19 +372,19 @@ def checked_metadata(metadata: object) -> dict[str, str]:
     return dict(metadata)
 
 
-# What is kept ---------------------------------------------------------------------------------
+# Observers -------------------------------------------------------------------------------------
 
 
-class Keeper(Watcher):
-    """Watches the answer to a create call, and stores it once all of it has come.
+class StoringObserver(BodyObserver):
+    """Stores the answer to a ``create`` request when it is complete.
 
     Raises:
-        Refusal: the metadata of the call can't be stored.
+        ErrorReply: If the metadata of the request is invalid.
     """
 
     def __init__(self, store: Store, asked: Mapping[str, Any]) -> None:
         self._store = store
-        self._metadata = checked_metadata(asked.get("metadata"))
+        self._metadata = validate_metadata(asked.get("metadata"))
         messages, model = asked.get("messages"), asked.get("model")
         self._messages = [
             m for m in (messages if isinstance(messages, list) else ()) if isinstance(m, dict)
@@ -390,8 +393,8 @@ class Keeper(Watcher):
         self._pieces: list[bytes] = []
         self._reader: ChunkReader | None = ChunkReader()
 
-    def piece(self, piece: bytes) -> None:
-        """Take in a piece. With ``[DONE]``, all has come, as clients don't read further."""
+    def on_piece(self, piece: bytes) -> None:
+        """Handle a piece. ``[DONE]`` completes the answer: clients stop reading there."""
         reader = self._reader
         if reader is None:
             return
@@ -403,15 +406,15 @@ class Keeper(Watcher):
             self._reader = None
             return
         if reader.done:
-            self._keep_joined(reader.joined)
+            self._store_accumulated(reader.joined)
 
-    def ended(self, error: TransportError | None) -> None:
-        """Take in that there is no more."""
+    def on_end(self, error: TransportError | None) -> None:
+        """Handle the end of the body."""
         reader = self._reader
         if reader is None or error is not None:
             return
         try:
-            whole = _whole(b"".join(self._pieces))
+            whole = _whole_completion(b"".join(self._pieces))
             if whole is not None:
                 self._keep(whole)
                 return
@@ -419,19 +422,19 @@ class Keeper(Watcher):
                 pass
         except APIError:
             return
-        self._keep_joined(reader.joined)
+        self._store_accumulated(reader.joined)
 
-    def _keep_joined(self, joined: Accumulator) -> None:
+    def _store_accumulated(self, joined: Accumulator) -> None:
         self._keep(joined.completion().to_dict() if joined.started else None)
 
     def _keep(self, completion: dict[str, Any] | None) -> None:
         self._reader = None
         if completion is not None:
-            self._store.keep_as_it_is(completion, self._messages, self._metadata, self._model)
+            self._store.keep_sent(completion, self._messages, self._metadata, self._model)
 
 
-def _whole(body: bytes) -> dict[str, Any] | None:
-    """The completion that a body is, where it is no stream."""
+def _whole_completion(body: bytes) -> dict[str, Any] | None:
+    """Return the completion in a body, or None if the body is a stream."""
     try:
         if not isinstance(json.loads(body), dict):
             return None

@@ -6,7 +6,7 @@ import requests
 
 from chatlib import AsyncTransport, OpenAI, Transport
 from chatlib.testing import InMemoryServer
-from chatlib.testing.blocking import Blocking
+from chatlib.testing.contract.blocking import BlockingTransport
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
 from chatlib.transports.threads import ThreadTransport
@@ -17,7 +17,7 @@ plain: list[Transport] = [
     Urllib3Transport(proxies={"https": "http://proxy:3128"}, trust_env=False, pool_size=10),
     Urllib3Transport(ssl_context=ssl.create_default_context()),
     InMemoryServer("Hello!"),
-    Blocking(AiohttpTransport()),
+    BlockingTransport(AiohttpTransport()),
 ]
 awaited: list[AsyncTransport] = [
     AiohttpTransport(verify=False, cert="both.pem"),
