@@ -55,6 +55,7 @@ def proxy_for(url: str, given: Mapping[str, str], trust_env: bool) -> str | None
     """Return the URL of the proxy to use for a URL; None for no proxy.
 
     Args:
+        url: The URL of a request.
         given: As in requests: a proxy for ``"https://host"``, for ``"https"``, ``"all://host"`` or
             ``"all"``, and under ``"no_proxy"`` the hosts that need none.
         trust_env: Whether the environment is asked for what is not given.
@@ -149,6 +150,8 @@ def authorities(given: bool | str | None, trust_env: bool, *, secure: bool = Tru
     """Return whom to trust: a bundle's path, True for the usual authorities, False for anybody.
 
     Args:
+        given: The setting ``verify``.
+        trust_env: Whether the environment may name a bundle.
         secure: Whether TLS is spoken at all; a bundle that is gone matters only then.
 
     Raises:

@@ -50,6 +50,7 @@ def replaced_response(
     """Return such a response as ours, with its body unread.
 
     Args:
+        raw: The response.
         headers: Its headers.
         as_ours: Makes a :class:`~chatlib.http.TransportError` of an exception of the network.
     """

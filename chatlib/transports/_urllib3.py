@@ -480,6 +480,7 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
     """Convert a response of urllib3, whose body is unread.
 
     Args:
+        raw: The response.
         accepted: The ``Accept-Encoding`` that was sent.
     """
     headers = Headers((name, str(value)) for name, value in raw.headers.items())

@@ -20,6 +20,7 @@ def sent_headers(request: HttpRequest, encodings: str) -> Headers:
     """Return the headers of a request with those that HTTP requires; secrets stay hidden.
 
     Args:
+        request: The request.
         encodings: Those that can be decoded, and so the only ones to ask for.
     """
     wire: dict[str, str | None] = {
@@ -54,9 +55,10 @@ def codings_of(headers: Headers) -> list[str]:
 
 
 def undecodable(codings: list[str], accepted: str, decoded: str) -> TransportError | None:
-    """Return the error that a response is where its codings can't be decoded; None where they can.
+    """Return an error if the codings of a response can't be decoded, else None.
 
     Args:
+        codings: The codings of the response, in the order in which they were applied.
         accepted: The ``Accept-Encoding`` that was sent; who asked for a coding can decode it.
         decoded: The codings that can be decoded, as an ``Accept-Encoding``.
     """

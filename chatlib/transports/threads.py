@@ -222,6 +222,8 @@ class _Threads:
         """Run a function in a thread and return its result; a cancellation aborts it.
 
         Args:
+            work: The function.
+            abort: What interrupts it.
             discard: Is given, by a thread, what the work returned when nobody waits any more.
         """
         promised, future = self._promised(work, discard, abort)

@@ -104,8 +104,10 @@ def _is_named_tuple(value: Any) -> bool:
 
 
 def _without_ours(value: Any, convert: Callable[[Any], Any]) -> Any:
-    """Return a struct in which this library's objects are dicts: msgspec takes all attrs classes
-    for its own to write, and would write what their JSON does not have."""
+    """Return a struct in which this library's objects are dicts.
+
+    msgspec encodes all attrs classes by itself, with fields that their JSON does not have.
+    """
     cls = value.__class__
     if cls.__module__.partition(".")[0] == "chatlib":
         return convert(value)

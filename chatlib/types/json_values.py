@@ -57,6 +57,8 @@ def _check_depth(value: Any, most: int, opened: int) -> None:
     """Refuse plain JSON values that are nested more than ``most`` levels deep.
 
     Args:
+        value: The values.
+        most: The maximum depth.
         opened: How many brackets the text has: no more containers can be in the value.
     """
     level: list[Any] = [value] if value.__class__ in _CONTAINERS else []

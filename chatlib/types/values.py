@@ -1,4 +1,6 @@
-"""The objects of a request as values, for those who prefer constructors to dicts::
+"""The objects of a request as values, for those who prefer constructors to dicts.
+
+For example::
 
     from chatlib.types.values import ImagePart, TextPart, UserMessage
 

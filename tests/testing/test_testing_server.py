@@ -357,7 +357,7 @@ def test_options_of_answers() -> None:
     body = completion("Hi")
     body["choices"][0]["logprobs"] = {"content": [], "refusal": None}
     server = InMemoryServer(
-        answer("Hi", finish_reason="length"), answer(body), fault(after=error(500), size=4)
+        answer("Hi", finish_reason="length"), answer(body), fault(after=answer("Hi"), size=4)
     )
     client = OpenAI(api_key="k", transport=server, max_retries=0)
     ask: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
