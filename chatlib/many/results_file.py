@@ -23,7 +23,7 @@ import attrs
 from chatlib.errors import OpenAIError
 from chatlib.many.jobs import Job
 from chatlib.many.result_lines import START, has_failed, is_result
-from chatlib.types.json_values import MOST_DEPTH
+from chatlib.types.json_values import MOST_DEPTH, TOO_DEEP
 from chatlib.wire.codec import from_json
 
 EXIT_SECONDS = 5.0
@@ -183,7 +183,7 @@ class ResultsFile:
                 digest, failed = value.get("digest"), has_failed(value)
                 entry = Entry(start, len(line), digest, failed)
                 is_clean &= self._note(value["custom_id"], entry) and line.endswith(b"\n")
-            elif _is_torn(line) or value is _TOO_DEEP:
+            elif _is_torn(line) or value is _UNREADABLE:
                 is_clean = False
             else:
                 raise ValueError(f"{self.path}: line {number} is not a result")
@@ -247,7 +247,7 @@ def _sync_folder(folder: str) -> None:
             os.close(fd)
 
 
-_TOO_DEEP = object()
+_UNREADABLE = object()
 
 
 def _decoded(line: bytes) -> Any:
@@ -259,8 +259,8 @@ def _decoded(line: bytes) -> Any:
     try:
         return from_json(line, depth=_DEPTH)
     except ValueError as error:
-        too_deep = isinstance(error.__context__, RecursionError) and line.startswith(START)
-        return _TOO_DEEP if too_deep else None
+        too_deep = str(error) == TOO_DEEP and line.startswith(START)
+        return _UNREADABLE if too_deep else None
 
 
 def _is_torn(line: bytes) -> bool:

@@ -28,7 +28,7 @@ def read_json(text: str | bytes, *, depth: int = MOST_DEPTH) -> Any:
         except ValueError:
             value = json.loads(text, parse_int=_integer, strict=False)
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError(TOO_DEEP) from None
     if isinstance(text, bytes):
         _check_depth(value, depth, text.count(b"{") + text.count(b"["))
     else:
@@ -48,7 +48,7 @@ def read_first_json(text: str, start: int = 0) -> tuple[Any, int]:
         except ValueError:
             value, end = _LENIENT.raw_decode(text, start)
     except RecursionError:
-        raise ValueError(_TOO_DEEP) from None
+        raise ValueError(TOO_DEEP) from None
     _check_depth(value, MOST_DEPTH, text.count("{") + text.count("["))
     return value, end
 
@@ -73,7 +73,7 @@ def _check_depth(value: Any, most: int, opened: int) -> None:
             if item.__class__ in _CONTAINERS
         ]
     if level:
-        raise ValueError(_TOO_DEEP)
+        raise ValueError(TOO_DEEP)
 
 
 _CONTAINERS = frozenset({dict, list})
@@ -89,4 +89,4 @@ def _integer(digits: str) -> int | float:
 
 _DECODER = json.JSONDecoder()
 _LENIENT = json.JSONDecoder(parse_int=_integer, strict=False)
-_TOO_DEEP = "it is nested too deeply"
+TOO_DEEP = "it is nested too deeply"

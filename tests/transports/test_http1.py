@@ -323,5 +323,5 @@ def test_private_names() -> None:
     assert "_socks_options" in inspect.getsource(urllib3.contrib.socks.SOCKSConnection)
     assert callable(http.client.HTTPResponse._close_conn)  # type: ignore[attr-defined]
     wanted = (Path(__file__).parents[2] / "setup.cfg").read_text()
-    assert re.search(r"^ +urllib3 >= [\d.]+, < 3$", wanted, re.MULTILINE)
-    assert re.search(r"^ +aiohttp >= [\d.]+, < 4$", wanted, re.MULTILINE)
+    assert re.search(r"^\s+urllib3 >= [\d.]+, < 3$", wanted, re.MULTILINE)
+    assert re.search(r"^\s+aiohttp >= [\d.]+, < 4$", wanted, re.MULTILINE)
