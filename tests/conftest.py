@@ -32,6 +32,7 @@ settings.load_profile(
 
 
 LONG_SCENARIOS = {
+    "test_total_bounds_all_of_a_response",
     "test_a_large_answer",
     "test_a_large_request",
     "test_a_thousand_calls_share_a_connection",

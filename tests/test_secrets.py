@@ -165,7 +165,14 @@ def ends_at(line: int, error: BaseException, work: Callable[[], object]) -> Base
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.skipif(sys.gettrace() is not None, reason="something else traces")
-@pytest.mark.parametrize("kind", [Exit, KeyboardInterrupt, Alarm])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        Exit,
+        pytest.param(KeyboardInterrupt, marks=pytest.mark.slow),
+        pytest.param(Alarm, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("name", PLAIN)
 @both
 def test_exits_at_any_point(name: str, kind: type[BaseException], streamed: bool) -> None:

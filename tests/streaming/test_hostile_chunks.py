@@ -138,7 +138,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_any_change_of_valid_chunks(data: st.DataObject) -> None:
     """A value that is replaced, deleted or added somewhere never ends in a foreign exception."""
     chunks = copy.deepcopy(VALID)

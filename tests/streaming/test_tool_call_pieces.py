@@ -300,7 +300,7 @@ def streams(draw: st.DrawFn) -> tuple[list[Any], list[tuple[str, str]], str]:
 
 
 @given(streams())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_calls_in_the_manner_of_any_server(
     made: tuple[list[Any], list[tuple[str, str]], str],
 ) -> None:

@@ -36,7 +36,28 @@ CLASSES = sorted(
     | {CursorPage, UnknownObject},
     key=lambda cls: (cls.__module__, cls.__name__),
 )
-every_class = pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+OFTEN = {
+    "AssistantMessage",
+    "ChatCompletion",
+    "ChatCompletionChunk",
+    "ChatCompletionMessage",
+    "Choice",
+    "ChoiceDelta",
+    "CursorPage",
+    "Function",
+    "ParsedChatCompletion",
+    "UnknownObject",
+    "UserMessage",
+}
+"""The classes that stand for all where time matters; ``-m slow`` tests the others."""
+
+every_class = pytest.mark.parametrize(
+    "cls",
+    [
+        pytest.param(cls, id=cls.__name__, marks=() if cls.__name__ in OFTEN else pytest.mark.slow)
+        for cls in CLASSES
+    ],
+)
 
 EXAMPLES = 5 if settings.default is None or settings.default.max_examples <= 50 else 100
 """For each class and property: the profile "thorough" tries more."""
