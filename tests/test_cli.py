@@ -293,10 +293,12 @@ def in_shell(
     """Run a script in which ``$CHATLIB`` is the command; what was asked, and what stderr shows."""
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell}")
+    folder, python = os.path.split(sys.executable)  # the folder's name may have a blank in it
+    path = os.pathsep.join((folder, os.environ.get("PATH", os.defpath)))
     with Server(*[streamed("ok")] * 9) as server:
         done = subprocess.run(
-            [shell, "-c", script.replace("$CHATLIB", f"{sys.executable} -m chatlib")],
-            env=environment(OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url),
+            [shell, "-c", script.replace("$CHATLIB", f"{python} -m chatlib")],
+            env=environment(OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url, PATH=path),
             stdin=stdin,
             capture_output=True,
             timeout=60,
