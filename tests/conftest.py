@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -47,6 +48,20 @@ LONG_SCENARIOS = {
 }
 """The scenarios of the transport contract that take long."""
 
+LONG_TESTS = re.compile(
+    r"""
+    test_any_cut\[async | test_any_cut_of_the_bytes\[async | test_events_first_read_late\[async
+    | test_awaited_exits | test_exits_at_any_point\[.*by.a.proxy
+    | test_classes_can_go | test_cuts\[ | test_memory_is_steady
+    | test_examples_of_the_page | test_loop_keeps_its_lines\[(bash-(here|sub|wrap|sh)|sh)
+    | test_loop_of_fish | test_waits_where_it_is_asked_to | test_scripted_model_is_for_nobody
+    | test_multiprocessing\[(spawn|forkserver)
+    | test_large_body_may_take_longer | test_programs_end\[.*short | test_interrupted_programs_end
+    """,
+    re.VERBOSE,
+)
+"""The other tests that take long, of which quicker ones test much the same."""
+
 DEFAULT_TRANSPORTS = {"TestRequestsTransport", "TestAiohttpTransport"}
 
 
@@ -58,14 +73,16 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the long scenarios of all but the default transports to ``-m slow``."""
+    """Leave long tests to ``-m slow``, and the contract over threads, which wrap plain transports."""
     for item in items:
-        if (
-            isinstance(item, pytest.Function)
-            and item.cls is not None
-            and issubclass(item.cls, TransportContract)
-            and item.originalname in LONG_SCENARIOS
-            and item.cls.__name__ not in DEFAULT_TRANSPORTS
+        if not isinstance(item, pytest.Function):
+            continue
+        cls = item.cls
+        is_contract = cls is not None and issubclass(cls, TransportContract)
+        if LONG_TESTS.match(item.name) or (
+            is_contract
+            and cls.__name__ not in DEFAULT_TRANSPORTS
+            and (item.originalname in LONG_SCENARIOS or cls.__name__.startswith("TestThreads"))
         ):
             item.add_marker(pytest.mark.slow)
 
