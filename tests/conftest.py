@@ -73,7 +73,7 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave long tests to ``-m slow``, and the contract over threads, which wrap plain transports."""
+    """Leave to ``-m slow`` what takes long, and the contract over threads around transports."""
     for item in items:
         if not isinstance(item, pytest.Function):
             continue
