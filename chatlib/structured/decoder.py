@@ -245,7 +245,11 @@ def _parse_strict(text: str | bytes, path: str) -> Any:
         made = dict(pairs)
         if len(made) != len(pairs) and not duplicates:
             seen: set[str] = set()
-            duplicates.append((made, next(k for k, _ in pairs if k in seen or seen.add(k))))  # type: ignore[func-returns-value]
+            for name, _ in pairs:
+                if name in seen:
+                    duplicates.append((made, name))
+                    break
+                seen.add(name)
         return made
 
     def constant(name: str) -> Any:
