@@ -626,7 +626,9 @@ def _decoder(
     extra = ", ".join(f"{name!r}: v{at}" for name, at in unknown.items())
     lines += [f" set_extra(self, {{{extra}}})" if unknown else " set_extra(self, None)"]
     lines += [" set_names(self, names)", " return self"]
-    exec("\n".join(lines), known_as)
+    # Compiled first: executing a text, in any thread, makes CPython forget that Ctrl-C ended the
+    # program, and its exit status is then 1 (``unhandled_keyboard_interrupt`` in pythonrun.c).
+    exec(compile("\n".join(lines), f"<{cls.__name__} of {len(names)} fields>", "exec"), known_as)
     decode: Callable[[dict[str, Any]], Any] = known_as["decode"]
     return decode
 
