@@ -368,6 +368,11 @@ def test_interrupted_programs_end(name: str, runs: int, tmp_path: Path) -> None:
         child.send_signal(signal.SIGINT)
 
     for status, _, errors, path in ends(INTERRUPTED[name], tmp_path, runs, interrupt):
-        assert status == -signal.SIGINT, (status, errors.decode())
+        # CPython may turn an interrupt inside ``Thread.start()`` into a RuntimeError that follows
+        # ("release unlocked lock", from threading.Condition), and the status is then 1.
+        assert status == -signal.SIGINT or (1 == status and b"unlocked lock" in errors), (
+            status,
+            errors.decode(),
+        )
         assert b"KeyboardInterrupt" in errors
         assert len(ids(path)) == len(set(ids(path)))
