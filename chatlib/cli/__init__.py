@@ -143,7 +143,7 @@ def _run(arguments: argparse.Namespace) -> None:
             completion = client.chat.completions.create(**asked)
             choice = completion.choices[0] if completion.choices else None
             if arguments.json:
-                print(completion.to_json(indent=2))
+                print(completion.to_json())
             elif choice is not None:
                 print(choice.message.text or choice.message.refusal or "")
             reason = choice.finish_reason if choice is not None else None

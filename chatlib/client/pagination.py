@@ -177,7 +177,7 @@ class SyncCursorPage(_LinkedPage[T]):
                 return
             page = page.get_next_page()
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[T]:  # type: ignore[override]
         for page in self.iter_pages():
             yield from page.data
 

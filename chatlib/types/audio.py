@@ -4,7 +4,8 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import TypedDict
 
-from chatlib.types.base import JsonObject, json_object
+from chatlib.types.base import JsonObject
+from chatlib.types.decoding import json_object
 
 __all__ = [
     "Audio",

@@ -11,59 +11,44 @@ An object holds what its JSON held, and stays what an attrs class is everywhere 
 - The names of what came are kept in their order, so that :meth:`JsonObject.to_dict` gives it back.
   The tuples of names are shared: there are few of them, however many objects there are.
 
-Objects are decoded by functions that are generated once for each set of names that comes
-(:func:`object_hook`). They fill the slots and do not call ``__init__``. Measured on a chunk of a
-stream with nine fields, this takes 2.6 µs, where setting every slot takes 3.7 µs and a loop over
-the fields 3.5 µs; a chunk that is kept takes 920 bytes, where a ``__dict__`` takes 2,200.
+A chunk of a stream that is kept takes 920 bytes, where a ``__dict__`` takes 2,200. Decoding is in
+:mod:`chatlib.types.decoding`, what the objects of the official package are asked for in
+:mod:`chatlib.types.official_names`.
 """
 
 from __future__ import annotations
 
 import copy
-import enum
 import json
 import types
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache, partial
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 
 from chatlib.http import ResponseInfo, omit
-from chatlib.types.foreign import is_array, is_record, record_fields
-from chatlib.types.json_values import MOST_DEPTH
-from chatlib.types.text import json_text
+from chatlib.types.decoding import (
+    Hook,
+    cache,
+    is_list,
+    is_object,
+    is_union,
+    json_object,
+    list_hook,
+    nested_kinds,
+    object_hook,
+    object_kinds,
+    union_hook,
+)
+from chatlib.types.json_values import copied
+from chatlib.types.official_names import Dump, OfficialNames, dump
 
 if TYPE_CHECKING:
     import cattrs
-    from typing_extensions import Self, dataclass_transform
+    from typing_extensions import Self
 
-    F = TypeVar("F", bound=Callable[..., Any])
-
-    def cache(function: F) -> F:
-        """Return the function: for mypy, whose ``cache`` requires hashable instances."""
-        return function
-
-else:
-    from functools import cache
-
-    def dataclass_transform(**_: object) -> Callable[[Any], Any]:
-        """Return the decorated class: only type checkers need the real one."""
-        return lambda decorated: decorated
-
-
-C = TypeVar("C", bound=type)
 J = TypeVar("J", bound="JsonObject")
-Hook = Callable[[Any, Any], Any]
 
 
 class _Received:
@@ -73,7 +58,7 @@ class _Received:
 
 
 @attrs.define(kw_only=True, init=False, eq=False, repr=False, getstate_setstate=False)
-class JsonObject(_Received):
+class JsonObject(_Received, OfficialNames):
     """One JSON object of the API: its known fields as attributes, the others in ``extra``."""
 
     extra: dict[str, Any] = attrs.field(factory=dict)
@@ -87,14 +72,10 @@ class JsonObject(_Received):
         # The names of the fields that came or were given, in their order, unknown ones included.
         _names: tuple[str, ...] = attrs.field(default=(), alias="_names")
 
-    _defaults: ClassVar[Mapping[str, Any]] = {}
-    """The known fields, and what they read as when they did not come."""
-    _required: ClassVar[tuple[str, ...]] = ()
-    """The known fields that the constructor must be given."""
-    _json_text: ClassVar[str] = ""
-    """The name of the field that is JSON text, and that some servers send as the JSON itself."""
     _takes_unknown: ClassVar[bool] = True
     """Whether the constructor takes fields that the class does not know."""
+    _local: ClassVar[frozenset[str]] = frozenset()
+    """The fields that are no part of the API's JSON, such as ``parsed``."""
 
     if not TYPE_CHECKING:
 
@@ -105,7 +86,7 @@ class JsonObject(_Received):
             # Reached only where no slot that is set, and nothing of the class, has the name.
             defaults = type(self)._defaults
             if name in defaults:
-                kind = _object_kinds(type(self)).get(name)
+                kind = object_kinds(type(self)).get(name)
                 if kind is None:
                     return defaults[name]
                 made = kind.__new__(kind)
@@ -158,46 +139,46 @@ class JsonObject(_Received):
         """The names of the fields that were received or given, unknown ones included."""
         return frozenset(name for name, _ in self._items())
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object as plain JSON values: what was received or given, in its order."""
-        return {name: to_plain(value) for name, value in self._items() if value is not omit}
+    def to_dict(
+        self,
+        *,
+        mode: str = "python",
+        use_api_names: bool = True,
+        exclude_unset: bool = True,
+        exclude_defaults: bool = False,
+        exclude_none: bool = False,
+        warnings: bool = True,
+    ) -> dict[str, Any]:
+        """Return the object as plain JSON values: what was received or given, in its order.
 
-    def to_json(self, *, indent: int | None = None) -> str:
+        Args:
+            mode: Makes no difference, like ``use_api_names`` and ``warnings``: they are options of
+                the official package, where values and names have other forms than in JSON.
+            use_api_names: See ``mode``.
+            exclude_unset: False adds the fields that did not come, as None.
+            exclude_defaults: Leave out the optional fields that are None.
+            exclude_none: Leave out the fields that are None.
+            warnings: See ``mode``.
+        """
+        if exclude_unset and not exclude_defaults and not exclude_none:
+            local = self._local
+            return {
+                name: to_plain(value)
+                for name, value in self._items()
+                if value is not omit and name not in local
+            }
+        how = Dump(True, exclude_unset, exclude_defaults, exclude_none)
+        dumped: dict[str, Any] = dump(self, how)
+        return dumped
+
+    def to_json(self, *, indent: int | None = 2, **options: Any) -> str:
         """Return :meth:`to_dict` as JSON text.
 
         Args:
             indent: How many spaces to indent by; None puts it on one line.
+            options: As for :meth:`to_dict`.
         """
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
-
-    def model_dump(
-        self, *, mode: str = "python", exclude_unset: bool = False, exclude_none: bool = False
-    ) -> dict[str, Any]:
-        """Return the object as plain JSON values, as the method of the official package does.
-
-        Args:
-            mode: Makes no difference: all values are plain.
-            exclude_unset: Leave out the fields that did not come; they are None otherwise.
-            exclude_none: Leave out the fields that are None.
-        """
-        sent = self.to_dict()
-        if not exclude_unset:
-            for name in self._defaults:
-                sent.setdefault(name, getattr(self, name))
-        for name, value in self._items():
-            sent[name] = _dumped(value, exclude_unset=exclude_unset, exclude_none=exclude_none)
-        return {k: v for k, v in sent.items() if not (exclude_none and v is None)}
-
-    def model_dump_json(
-        self,
-        *,
-        indent: int | None = None,
-        exclude_unset: bool = False,
-        exclude_none: bool = False,
-    ) -> str:
-        """Return :meth:`model_dump` as JSON text."""
-        dumped = self.model_dump(exclude_unset=exclude_unset, exclude_none=exclude_none)
-        return json.dumps(dumped, ensure_ascii=False, indent=indent, default=_json_default)
+        return json.dumps(self.to_dict(**options), ensure_ascii=False, indent=indent)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed; ``omit`` leaves a field out.
@@ -229,7 +210,7 @@ class JsonObject(_Received):
                 yield name, None if _is_nothing(value) else value
             elif name in extra:
                 yield name, extra[name]
-        for name in _object_kinds(type(self)):
+        for name in object_kinds(type(self)):
             if name not in names and not _is_nothing(value := getattr(self, name)):
                 yield name, value
         for name, value in extra.items():
@@ -246,22 +227,6 @@ class JsonObject(_Received):
         _set_names(made, (*self._names, *(name for name in changes if name not in held)))
         set_http(made, self._http)
         return made
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> dict[str, Any]:
-        """Return how pydantic validates a field of this class, and how it serializes one."""
-        take: dict[str, Any] = {"type": "no-info", "function": partial(_validated, cls)}
-        return {
-            "type": "lax-or-strict",  # in a union with dict forms, a dict stays a dict
-            "strict_schema": {"type": "is-instance", "cls": cls},
-            "lax_schema": {"type": "function-plain", "function": take},
-            "serialization": {"type": "function-plain", "function": to_plain},
-        }
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
-        """Return the JSON schema that pydantic gives for a field of this class."""
-        return {"type": "object", "title": cls.__name__}
 
     def __copy__(self) -> Self:
         twin = type(self).__new__(type(self))
@@ -295,8 +260,22 @@ class JsonObject(_Received):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value!r}" for name, value in self._items())
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._declared())
         return f"{type(self).__name__}({shown})"
+
+    def _declared(self) -> Iterator[tuple[str, Any]]:
+        for name in self._defaults:
+            value = getattr(self, name)
+            yield name, None if _is_nothing(value) else value
+        yield from (self._extra or {}).items()
+
+    def _came(self) -> frozenset[str]:
+        return self.fields_set
+
+    @classmethod
+    def _decode(cls, value: Mapping[str, Any]) -> Self:
+        made: Self = converter().structure(copied(value), cls)
+        return made
 
 
 class RequestObject(JsonObject):
@@ -305,6 +284,12 @@ class RequestObject(JsonObject):
     __slots__ = ()
 
     _takes_unknown = False
+
+    __iter__ = None  # type: ignore[assignment]  # one message is no list of messages
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._items())
+        return f"{type(self).__name__}({shown})"
 
 
 class _Nothing(tuple[str, ...]):
@@ -392,31 +377,6 @@ def _slots(cls: type[Any]) -> tuple[tuple[str, types.MemberDescriptorType], ...]
 # deep for them.
 
 
-def _dumped(value: Any, **how: Any) -> Any:
-    if isinstance(value, JsonObject):
-        return value.model_dump(**how)
-    if isinstance(value, list):
-        made = []
-        for item in value:
-            made.append(_dumped(item, **how))
-        return made
-    if is_record(value):  # a parsed value, of a class of the caller's
-        try:
-            return record_fields(value, to_plain)
-        except (TypeError, ValueError):
-            return value
-    return to_plain(value)
-
-
-def _json_default(value: Any) -> Any:
-    """Return a part of a parsed value that is not JSON serializable as plain JSON values."""
-    if is_record(value):
-        return record_fields(value, to_plain)
-    if isinstance(value, enum.Enum):
-        return value.value
-    return list(value) if is_array(value) else str(value)
-
-
 def to_plain(value: Any) -> Any:
     """Return a value with every :class:`JsonObject` in it turned into a dict, however deep."""
     if isinstance(value, JsonObject):
@@ -434,55 +394,12 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def copied(value: Any, depth: int = MOST_DEPTH) -> Any:
-    """Return plain JSON values with their dicts and lists copied.
-
-    Raises:
-        ValueError: They are nested more than ``depth`` levels deep.
-    """
-    if depth < 0:
-        raise ValueError("the value is nested too deeply")
-    if isinstance(value, Mapping):
-        return {name: copied(item, depth - 1) for name, item in value.items()}
-    return [copied(item, depth - 1) for item in value] if isinstance(value, list) else value
-
-
-@dataclass_transform(kw_only_default=True, field_specifiers=(attrs.field,))
-def json_object(cls: C) -> C:
-    """Make a class an attrs class of a :class:`JsonObject`."""
-    cls = attrs.define(
-        cls,
-        kw_only=True,
-        init=False,
-        eq=False,
-        repr=False,
-        getstate_setstate=False,
-        field_transformer=_own_fields_first,
-    )
-    fields = [field for field in attrs.fields(cls) if field.name not in ("extra", "_names")]
-    made: Any = cls
-    made._defaults = {
-        field.name: None if field.default is attrs.NOTHING else field.default for field in fields
-    }
-    made._required = tuple(field.name for field in fields if field.default is attrs.NOTHING)
-    made.__replace__ = JsonObject.replace  # what copy.replace() calls
-    return cls
-
-
-def _own_fields_first(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
-    return sorted(fields, key=lambda field: field.name in ("extra", "_names"))
-
-
 @json_object
 class UnknownObject(JsonObject):
     """An object of a kind that the library does not know: all that came is in ``extra``."""
 
 
-# Decoding -------------------------------------------------------------------------------------
-
-
-MOST_SHAPES = 100
-"""How many sets of names have a function of their own, for each class."""
+# Conversion by cattrs
 
 
 def configure_converter(converter: cattrs.Converter) -> None:
@@ -501,10 +418,12 @@ def configure_converter(converter: cattrs.Converter) -> None:
     {'prompt_tokens': 3, 'cache_hits': 1}
     """
     made = converter
-    made.register_structure_hook_factory(_is_object, lambda cls: object_hook(made, cls))
-    made.register_structure_hook_factory(_is_union, lambda union: _union_hook(made, union))
-    made.register_structure_hook_factory(_is_list, lambda kind: _list_hook(made, kind))
-    made.register_unstructure_hook_func(_is_object, lambda value: value.to_dict())
+    made.register_structure_hook_factory(is_object, lambda cls: object_hook(made, cls))
+    made.register_structure_hook_factory(
+        is_union, lambda union: union_hook(made, union, UnknownObject)
+    )
+    made.register_structure_hook_factory(is_list, lambda kind: list_hook(made, kind))
+    made.register_unstructure_hook_func(is_object, lambda value: value.to_dict())
 
 
 @lru_cache(maxsize=1)
@@ -517,146 +436,7 @@ def converter() -> cattrs.Converter:
     return made
 
 
-def _validated(cls: type[JsonObject], value: Any) -> JsonObject:
-    """Return a value as an object of a class, for pydantic.
-
-    Raises:
-        ValueError: It is neither an instance nor a dict.
-    """
-    if not isinstance(value, (cls, dict)):
-        raise ValueError(f"a dict or an instance of {cls.__name__} is required")
-    made: JsonObject = converter().structure(copied(value), cls)
-    return made
-
-
-def _is_object(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, JsonObject)
-
-
-def _is_union(kind: Any) -> bool:
-    members = _members(kind)
-    return len(members) > 1 and all(map(_is_object, members))
-
-
-def _is_list(kind: Any) -> bool:
-    return get_origin(kind) is list and _has_objects(get_args(kind)[0])
-
-
-def _has_objects(kind: Any) -> bool:
-    return _is_object(kind) or _is_union(kind) or _is_list(kind)
-
-
-def _members(kind: Any) -> tuple[Any, ...]:
-    """Return the members of a union except None, or the type itself."""
-    is_union = get_origin(kind) in (Union, types.UnionType)
-    return tuple(m for m in get_args(kind) if m is not types.NoneType) if is_union else (kind,)
-
-
-def _nested_kinds(cls: type[JsonObject]) -> Iterator[tuple[str, Any]]:
-    """Yield the fields of a class that hold objects, with their types except None."""
-    hints = get_type_hints(cls)
-    for name in cls._defaults:
-        members = _members(hints[name])
-        kind: Any = members[0] if len(members) == 1 else Union[members]  # noqa: UP007
-        if _has_objects(kind):
-            yield name, kind
-
-
-@cache
-def _object_kinds(cls: type[Any]) -> dict[str, type[JsonObject]]:
-    """Return the required fields of a class that hold an object, with their classes."""
-    kinds = _nested_kinds(cls)
-    return {name: kind for name, kind in kinds if name in cls._required and _is_object(kind)}
-
-
 @cache
 def _nested_hooks(cls: type[Any]) -> dict[str, Hook]:
-    kinds = dict(_nested_kinds(cls))
+    kinds = dict(nested_kinds(cls))
     return {name: converter().get_structure_hook(kind) for name, kind in kinds.items()}
-
-
-def object_hook(made: cattrs.Converter, cls: type[JsonObject]) -> Hook:
-    """Return the function that makes an object of a class from a dict; other values stay.
-
-    The hot path of a stream: three of these run for each chunk.
-    """
-    shapes: dict[tuple[str, ...], Callable[[dict[str, Any]], Any]] = {}
-    nested = {name: made.get_structure_hook(kind) for name, kind in _nested_kinds(cls)}
-
-    def hook(value: Any, _: Any = None) -> Any:
-        if value.__class__ is not dict:
-            return value
-        names = tuple(value)
-        decode = shapes.get(names)
-        if decode is None:
-            decode = _decoder(cls, names, nested)
-            if len(shapes) < MOST_SHAPES:
-                shapes[names] = decode
-        return decode(value)
-
-    return hook
-
-
-def _decoder(
-    cls: type[JsonObject], names: tuple[str, ...], nested: Mapping[str, Hook]
-) -> Callable[[dict[str, Any]], Any]:
-    """Generate the function that makes an object from a dict with exactly these names."""
-    if "_names" in names and "extra" in names:  # what attrs.asdict() made of an object
-        return lambda value: cls(**value)
-    unknown = {name: at for at, name in enumerate(names) if name not in cls._defaults}
-    known_as: dict[str, Any] = {"new": cls.__new__, "cls": cls, "names": names}
-    known_as |= {"set_names": _set_names, "set_extra": _set_extra, "json_text": json_text}
-    lines = ["def decode(value):", " self = new(cls)"]
-    if names:
-        lines.append(f" {''.join(f'v{at}, ' for at in range(len(names)))} = value.values()")
-    for at, name in enumerate(names):
-        if name in unknown:
-            continue
-        known_as[f"set{at}"] = getattr(cls, name).__set__
-        if name in _object_kinds(cls):  # which is never None
-            lines.append(f" if v{at} is not None: set{at}(self, hook{at}(v{at}, None))")
-        elif name in nested:
-            lines.append(f" set{at}(self, None if v{at} is None else hook{at}(v{at}, None))")
-        elif name == cls._json_text:
-            lines.append(f" set{at}(self, None if v{at} is None else json_text(v{at}))")
-        else:
-            lines.append(f" set{at}(self, v{at})")
-        if name in nested:
-            known_as[f"hook{at}"] = nested[name]
-    extra = ", ".join(f"{name!r}: v{at}" for name, at in unknown.items())
-    lines += [f" set_extra(self, {{{extra}}})" if unknown else " set_extra(self, None)"]
-    lines += [" set_names(self, names)", " return self"]
-    # Compiled first: executing a text, in any thread, makes CPython forget that Ctrl-C ended the
-    # program, and its exit status is then 1 (``unhandled_keyboard_interrupt`` in pythonrun.c).
-    exec(compile("\n".join(lines), f"<{cls.__name__} of {len(names)} fields>", "exec"), known_as)
-    decode: Callable[[dict[str, Any]], Any] = known_as["decode"]
-    return decode
-
-
-def _list_hook(made: cattrs.Converter, kind: Any) -> Hook:
-    inner = made.get_structure_hook(get_args(kind)[0])
-
-    def hook(value: Any, _: Any = None) -> Any:
-        if value.__class__ is list:
-            return [inner(item, None) for item in value]
-        # Some servers send a lone object where a list of them belongs; an empty one is none.
-        return [inner(value, None)] if value and isinstance(value, dict) else value
-
-    return hook
-
-
-def _union_hook(made: cattrs.Converter, union: Any) -> Hook:
-    """Return the function that tells objects apart by their ``type``, or by what they hold."""
-    hooks = {}
-    for member in _members(union):
-        tag = member._defaults["type"]  # the class holds the constant
-        hooks[tag] = made.get_structure_hook(member)
-    unknown = made.get_structure_hook(UnknownObject)
-
-    def hook(value: Any, _: Any = None) -> Any:
-        if value.__class__ is not dict:
-            return value
-        tag = value.get("type") or next(filter(value.__contains__, hooks), None)
-        return (hooks.get(tag, unknown) if isinstance(tag, str) else unknown)(value, None)
-
-    return hook

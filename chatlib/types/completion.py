@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from chatlib.types.base import JsonObject, json_object
+from chatlib.types.base import JsonObject
+from chatlib.types.decoding import json_object
 from chatlib.types.literals import FinishReason, ServiceTier
 from chatlib.types.logprobs import ChoiceLogprobs
 from chatlib.types.message import ChatCompletionMessage

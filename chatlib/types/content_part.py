@@ -4,7 +4,8 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-from chatlib.types.base import JsonObject, RequestObject, json_object
+from chatlib.types.base import JsonObject, RequestObject
+from chatlib.types.decoding import json_object
 from chatlib.types.literals import ImageDetail
 from chatlib.types.prompt_cache import (
     FilePromptCacheBreakpoint,

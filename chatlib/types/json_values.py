@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 MOST_DEPTH = 200
@@ -90,3 +91,16 @@ def _integer(digits: str) -> int | float:
 _DECODER = json.JSONDecoder()
 _LENIENT = json.JSONDecoder(parse_int=_integer, strict=False)
 TOO_DEEP = "it is nested too deeply"
+
+
+def copied(value: Any, depth: int = MOST_DEPTH) -> Any:
+    """Return plain JSON values with their dicts and lists copied.
+
+    Raises:
+        ValueError: They are nested more than ``depth`` levels deep.
+    """
+    if depth < 0:
+        raise ValueError("the value is nested too deeply")
+    if isinstance(value, Mapping):
+        return {name: copied(item, depth - 1) for name, item in value.items()}
+    return [copied(item, depth - 1) for item in value] if isinstance(value, list) else value

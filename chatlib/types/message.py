@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from typing_extensions import NotRequired, TypedDict
 
 from chatlib.types.audio import Audio, ChatCompletionAudio
-from chatlib.types.base import JsonObject, RequestObject, json_object
+from chatlib.types.base import JsonObject, RequestObject
 from chatlib.types.content_part import (
     AssistantPartLike,
     AssistantPartParam,
@@ -20,6 +20,7 @@ from chatlib.types.content_part import (
     ContentPartLike,
     TextPartLike,
 )
+from chatlib.types.decoding import json_object
 from chatlib.types.text import text_of
 from chatlib.types.tool_call import (
     ChatCompletionMessageToolCallUnion,

@@ -4,7 +4,8 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-from chatlib.types.base import JsonObject, json_object
+from chatlib.types.base import JsonObject
+from chatlib.types.decoding import json_object
 from chatlib.types.literals import InputType
 
 __all__ = [

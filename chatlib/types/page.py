@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Generic, Literal, TypeVar
 
-from chatlib.types.base import JsonObject, json_object
+from chatlib.types.base import JsonObject
+from chatlib.types.decoding import json_object
 
 T = TypeVar("T")
 

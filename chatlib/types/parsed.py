@@ -1,7 +1,8 @@
 """Parsed completions, whose JSON content has been decoded to the caller's types.
 
 The classes are those of a plain completion with one more field each, for the decoded value.
-``to_dict`` leaves that field out: a parsed message can be sent back like any other.
+``to_dict`` leaves that field out, so that a parsed message can be sent back like any other;
+``model_dump`` has it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from typing import Any, Generic, TypeAlias
 
 from typing_extensions import TypeVar
 
-from chatlib.types.base import json_object
 from chatlib.types.completion import ChatCompletion, Choice
+from chatlib.types.decoding import json_object
 from chatlib.types.message import ChatCompletionMessage
 from chatlib.types.tool_call import (
     ChatCompletionMessageCustomToolCall,
@@ -35,14 +36,10 @@ T = TypeVar("T", default=Any)
 class ParsedFunction(Function):
     """The name of the function that a tool call calls, and its decoded arguments."""
 
+    _local = frozenset({"parsed_arguments"})
+
     parsed_arguments: Any = None
     """An instance of the class that the tool was made from, or else plain JSON values."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object as plain JSON values, without ``parsed_arguments``."""
-        sent = super().to_dict()
-        sent.pop("parsed_arguments", None)
-        return sent
 
 
 @json_object
@@ -59,15 +56,11 @@ ParsedToolCallUnion: TypeAlias = ParsedFunctionToolCall | ChatCompletionMessageC
 class ParsedChatCompletionMessage(ChatCompletionMessage, Generic[T]):
     """The message of an answer, and its decoded value."""
 
+    _local = frozenset({"parsed"})
+
     parsed: T | None = None
     """The decoded value; None if the model refused or called a tool."""
     tool_calls: list[ParsedToolCallUnion] | None = None  # type: ignore[assignment]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the object as plain JSON values, without ``parsed``."""
-        sent = super().to_dict()
-        sent.pop("parsed", None)
-        return sent
 
 
 @json_object

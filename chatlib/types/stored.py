@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from chatlib.types.base import JsonObject, json_object
+from chatlib.types.base import JsonObject
 from chatlib.types.content_part import (
     ChatCompletionContentPartImage,
     ChatCompletionContentPartText,
 )
+from chatlib.types.decoding import json_object
 from chatlib.types.literals import Role
 from chatlib.types.message import ChatCompletionMessage
 

@@ -4,7 +4,8 @@ from typing import TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-from chatlib.types.base import RequestObject, json_object
+from chatlib.types.base import RequestObject
+from chatlib.types.decoding import json_object
 from chatlib.types.untyped import AnyDict
 
 __all__ = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chatlib.types.base import JsonObject, json_object
+from chatlib.types.base import JsonObject
+from chatlib.types.decoding import json_object
 
 __all__ = [
     "CompletionTokensDetails",

@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 
 from chatlib.http import omit
 from chatlib.types.audio import ChatCompletionAudio
-from chatlib.types.base import JsonObject, converter, copied
+from chatlib.types.base import JsonObject, converter
 from chatlib.types.foreign import is_array, is_record, plain_form, record_fields
-from chatlib.types.json_values import MOST_DEPTH, read_json
+from chatlib.types.json_values import MOST_DEPTH, copied, read_json
 from chatlib.types.message import ChatCompletionMessage
 from chatlib.types.stored import ChatCompletionStoreMessage
 from chatlib.types.text import json_text
@@ -77,8 +77,9 @@ def structure(value: Mapping[str, Any], cls: type[T]) -> T:
         ValueError: The value is nested too deeply.
 
     >>> from chatlib.types import CompletionUsage
-    >>> structure({"prompt_tokens": 3, "cache_hits": 1}, CompletionUsage)
-    CompletionUsage(prompt_tokens=3, cache_hits=1)
+    >>> usage = structure({"prompt_tokens": 3, "cache_hits": 1}, CompletionUsage)
+    >>> usage.prompt_tokens, usage.extra
+    (3, {'cache_hits': 1})
     """
     return converter().structure(copied(value), cls)
 

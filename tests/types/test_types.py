@@ -408,7 +408,9 @@ def test_fields_of_pydantic_models() -> None:
     made = record(answer={**COMPLETION_JSON, "usage": {"total_tokens": 3, "cost": 1}})
     assert 1 == made.answer.usage.cost
     assert made == record.model_validate_json(made.model_dump_json())
-    assert made.answer.to_dict() == json.loads(made.model_dump_json())["answer"]
+    assert made.answer.model_dump() == json.loads(made.model_dump_json())["answer"]
+    sent = made.model_dump(exclude_unset=True)["answer"]
+    assert made.answer.to_dict() == sent
     assert "object" == record.model_json_schema()["properties"]["answer"]["type"]
     with pytest.raises(pydantic.ValidationError, match="ChatCompletion"):
         record(answer=3)
@@ -683,11 +685,13 @@ def test_equality_is_by_what_is_read() -> None:
     assert Function(name="f", arguments="") != {"name": "f", "arguments": ""}
 
 
-def test_repr_shows_what_was_given() -> None:
-    """The repr reads like the call that makes the object, extras included."""
+def test_repr() -> None:
+    """The repr reads like the call that makes the object: a response's with all of its fields."""
     delta = ChoiceDelta(content="a")
     delta.extra["reasoning"] = "hm"
-    assert "ChoiceDelta(content='a', reasoning='hm')" == repr(delta)
+    for shown in ("ChoiceDelta(audio=None, content='a', ", "tool_calls=None, reasoning='hm')"):
+        assert shown in repr(delta)
+    assert "UserMessage(role='user', content='a')" == repr(values.UserMessage(content="a"))
 
 
 def test_extra_reads_as_attributes() -> None:
