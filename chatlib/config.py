@@ -16,8 +16,10 @@ import attrs
 
 from chatlib.errors import OpenAIError
 from chatlib.headers import HIDDEN, redact_url
-from chatlib.http import Omit, Timeout, omit
+from chatlib.http import Omit, Timeout, is_omitted, omit
 from chatlib.redaction import conceal, concealed, concealed_url, private_frames
+from chatlib.timeouts import TimeoutLike as TimeoutLike
+from chatlib.timeouts import as_timeout
 from chatlib.urls import parse_url
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TimeoutLike: TypeAlias = "float | Timeout | None"
 KeyFunction: TypeAlias = "Callable[[], str] | Callable[[], Awaitable[str]]"
 """A function that returns the API key; for asynchronous clients, also a coroutine function."""
 
@@ -134,10 +135,6 @@ def _as_key(key: KeyLike | None) -> Secret | KeyFunction | None:
         del key  # keep it out of tracebacks with local variables
 
 
-def _as_timeout(timeout: TimeoutLike) -> Timeout:
-    return timeout if isinstance(timeout, Timeout) else Timeout(timeout)
-
-
 _EXAMPLES = {
     "base_url": "https://api.openai.com/v1 or http://localhost:8080/v1",
     "azure_endpoint": "https://name.openai.azure.com",
@@ -238,7 +235,7 @@ class Config:
     base_url: str = attrs.field(default=DEFAULT_BASE_URL, converter=_checked_base_url)
     organization: str | None = None
     project: str | None = None
-    timeout: Timeout = attrs.field(default=DEFAULT_TIMEOUT, converter=_as_timeout)
+    timeout: Timeout = attrs.field(default=DEFAULT_TIMEOUT, converter=as_timeout)
     max_retries: int = attrs.field(default=DEFAULT_MAX_RETRIES, converter=check_max_retries)
     default_headers: Mapping[str, str | None] = attrs.field(
         factory=dict, converter=_conceal_headers
@@ -309,7 +306,7 @@ class Config:
         given = {
             name: value
             for name, value in fields.items()
-            if value is not omit and (value is not None or name == "timeout")
+            if not is_omitted(value) and (value is not None or name == "timeout")
         }
         return attrs.evolve(self, **given)
 
@@ -394,7 +391,7 @@ def config_from_env(
             base_url=base_url or _variable(environ, "OPENAI_BASE_URL") or DEFAULT_BASE_URL,
             organization=organization or _variable(environ, "OPENAI_ORG_ID"),
             project=project or _variable(environ, "OPENAI_PROJECT_ID"),
-            timeout=DEFAULT_TIMEOUT if isinstance(timeout, Omit) else timeout,
+            timeout=DEFAULT_TIMEOUT if is_omitted(timeout) else timeout,
             max_retries=max_retries,
             default_headers=default_headers,
             default_query=default_query,
@@ -598,7 +595,7 @@ def azure_config_from_env(
             default_query={**(default_query or {}), "api-version": version},
             organization=settings.pop("organization", None) or _variable(environ, "OPENAI_ORG_ID"),
             project=settings.pop("project", None) or _variable(environ, "OPENAI_PROJECT_ID"),
-            **{name: value for name, value in settings.items() if value is not omit},
+            **{name: value for name, value in settings.items() if not is_omitted(value)},
         )
         made = made.changed(
             api_key=api_key,

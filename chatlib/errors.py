@@ -10,6 +10,7 @@ maximum length, and values are traversed to a fixed depth.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -50,7 +51,7 @@ class APIError(OpenAIError):
     """
 
     message: str
-    request: HttpRequest | None
+    request: HttpRequest
     response: HttpResponse | None
     body: Any
     code: Any
@@ -81,6 +82,8 @@ class APIError(OpenAIError):
         response: HttpResponse | None = None,
         completion: ChatCompletion | None = None,
     ) -> None:
+        response = _as_response(response)
+        request = _as_request(request)
         if request is None and response is not None:
             request = response.request
         secrets = _secrets(request)
@@ -89,7 +92,7 @@ class APIError(OpenAIError):
             message = shortened(message, LONGEST_MESSAGE)
         super().__init__(message)
         self.message = message
-        self.request = request
+        self.request = request  # type: ignore[assignment]  # None only if None was passed
         self.response = response
         self.body = body
         fields = body if isinstance(body, dict) else {}
@@ -355,6 +358,49 @@ def as_text(value: Any) -> str:
         return "(nested too deeply)"
     except (TypeError, ValueError):
         return f"a {type(value).__name__}"
+
+
+def _as_request(request: Any) -> HttpRequest | None:
+    """Return the request of another HTTP library, or a mock of one, as one of this library."""
+    if request is None or isinstance(request, HttpRequest):
+        return request
+    method, content = getattr(request, "method", None), getattr(request, "content", None)
+    return HttpRequest(
+        method if isinstance(method, str) else "",
+        str(getattr(request, "url", "")),
+        _as_headers(getattr(request, "headers", None)),
+        content if isinstance(content, bytes) else b"",
+    )
+
+
+def _as_response(response: Any) -> HttpResponse | None:
+    """Return the response of another HTTP library, or a mock of one, as one of this library.
+
+    ``httpx``, ``requests`` and those who mock them agree on ``status_code``, ``headers`` and
+    ``content``.
+    """
+    if response is None or isinstance(response, HttpResponse):
+        return response
+    body, request = b"", None
+    with contextlib.suppress(Exception):  # a body that was not read, a request that was not set
+        body = response.content
+        request = response.request
+    status: Any = getattr(response, "status_code", None)
+    return HttpResponse(
+        status,
+        _as_headers(getattr(response, "headers", None)),
+        body if isinstance(body, bytes) else b"",
+        request=_as_request(request),
+    )
+
+
+def _as_headers(headers: Any) -> Headers:
+    if isinstance(headers, Headers):
+        return headers
+    try:
+        return Headers({str(name): str(value) for name, value in dict(headers).items()})
+    except (TypeError, ValueError):  # nothing, or a mock
+        return Headers()
 
 
 def _secrets(request: HttpRequest | None) -> list[str]:

@@ -99,6 +99,21 @@ class Headers(Mapping[str, str]):
         merged._items = items
         return merged
 
+    def multi_items(self) -> list[tuple[str, str]]:
+        """Return the names and values, with each repeated header once."""
+        return [(name.lower(), value) for name, value in self._items.values()]
+
+    def get_list(self, name: str, split_commas: bool = False) -> list[str]:
+        """Return the values of a header.
+
+        Args:
+            name: The name of the header.
+            split_commas: Return the parts between commas, of which a repeated header consists.
+        """
+        if name not in self:
+            return []
+        return [part.strip() for part in self[name].split(",")] if split_commas else [self[name]]
+
     def reveal(self) -> dict[str, str]:
         """Return all headers as a dict, including secrets: for sending, not for display."""
         return dict(self._items.values())

@@ -17,127 +17,31 @@ Retries, redirects and errors are handled above it, once for all transports.
 from __future__ import annotations
 
 import codecs
-import enum
+import http
 import json
 import re
 import sys
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from chatlib.headers import Headers as Headers
 from chatlib.headers import RateLimits, as_headers, redact_url
 from chatlib.redaction import concealed_url
+from chatlib.sentinels import NOT_GIVEN as NOT_GIVEN
+from chatlib.sentinels import NotGiven as NotGiven
+from chatlib.sentinels import Omit as Omit
+from chatlib.sentinels import is_omitted as is_omitted
+from chatlib.sentinels import not_given as not_given
+from chatlib.sentinels import omit as omit
+from chatlib.timeouts import LONGEST as LONGEST
+from chatlib.timeouts import Timeout as Timeout
 
 if TYPE_CHECKING:
     import asyncio
 
-
-class Omit(enum.Enum):
-    """The type of :data:`omit`."""
-
-    OMIT = "omit"
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __repr__(self) -> str:
-        return "omit"
-
-
-omit = Omit.OMIT
-"""Omit a parameter, as if it had not been passed."""
-
-NotGiven = Omit
-"""The former name of :class:`Omit` in the official package."""
-
-NOT_GIVEN = not_given = omit
-"""The former names of :data:`omit` in the official package."""
-
-
-LONGEST = 10 * 365 * 86400
-"""The maximum timeout in seconds; clocks and sockets do not support more."""
-
-STREAM_END = 15.0
-"""The default timeout in seconds for the end of a finished stream."""
-
-
-@attrs.frozen(init=False)
-class Timeout:
-    """Timeouts in seconds; None means no timeout.
-
-    ``Timeout(30)`` sets ``connect``, ``read``, ``write`` and ``pool``. ``total`` limits the whole
-    call: all attempts, the delays between them and the stream to its end. A read timeout only
-    limits the wait for the next bytes, which heartbeats of a server defeat.
-
-    ``stream_end`` limits the wait after the finish reasons of a stream: a server that then sends
-    neither data nor ``[DONE]`` and keeps the connection open has ended the stream. Each byte
-    restarts it.
-
-    Args:
-        timeout: The default of ``connect``, ``read``, ``write`` and ``pool``.
-        connect: The timeout for opening a connection.
-        read: The timeout for each read.
-        write: The timeout for each write.
-        pool: The timeout for waiting for a free connection, for transports that limit their number;
-            those of this library open another one.
-        total: The timeout for the whole call.
-        stream_end: The timeout for the end of a stream; None to use only ``read`` and ``total``.
-
-    Raises:
-        ValueError: A timeout is not a positive number.
-    """
-
-    connect: float | None
-    read: float | None
-    write: float | None
-    pool: float | None
-    total: float | None
-    stream_end: float | None
-
-    def __init__(
-        self,
-        timeout: float | None = None,
-        *,
-        connect: float | Omit | None = omit,
-        read: float | Omit | None = omit,
-        write: float | Omit | None = omit,
-        pool: float | Omit | None = omit,
-        total: float | None = None,
-        stream_end: float | None = STREAM_END,
-    ) -> None:
-        given = {"connect": connect, "read": read, "write": write, "pool": pool}
-        limits = {name: timeout if value is omit else value for name, value in given.items()}
-        limits |= {"total": total, "stream_end": stream_end}
-        self.__attrs_init__(**limits)  # pyright: ignore[reportAttributeAccessIssue]
-        for name, value in attrs.asdict(self).items():
-            if value is not None and not (_is_number(value) and 0 < value <= LONGEST):
-                raise ValueError(
-                    f"timeout: {name} is {value!r}; it must be a number of seconds above 0, "
-                    "or None for no limit"
-                )
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> dict[str, Any]:
-        """Return how pydantic validates a field of this class."""
-        return {"type": "is-instance", "cls": cls}
-
-    def within(self, seconds: float) -> Timeout:
-        """Return a copy with no timeout longer than a limit.
-
-        Args:
-            seconds: The limit in seconds.
-        """
-        waits = {
-            name: seconds if limit is None else min(limit, seconds)
-            for name, limit in attrs.asdict(self).items()
-        }
-        return Timeout(**waits)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    from typing_extensions import Self
 
 
 def _conceal_url_if_secret(url: str) -> str:
@@ -216,6 +120,46 @@ class HttpResponse:
     def status_code(self) -> int:
         """The HTTP status code, by the name that other HTTP libraries use."""
         return self.status
+
+    @property
+    def reason_phrase(self) -> str:
+        """The text that HTTP has for the status, such as "Too Many Requests"."""
+        try:
+            return http.HTTPStatus(self.status).phrase
+        except ValueError:
+            return ""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status <= 299
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the status is 4xx or 5xx."""
+        return 400 <= self.status <= 599
+
+    @property
+    def url(self) -> str:
+        """The URL of the request."""
+        return self.request.url if self.request is not None else ""
+
+    @property
+    def content(self) -> bytes:
+        """The whole body."""
+        return self.read()
+
+    def raise_for_status(self) -> Self:
+        """Return the response itself.
+
+        Raises:
+            HTTPStatusError: The status is not 2xx.
+        """
+        if self.is_success:
+            return self
+        raise HTTPStatusError(
+            f"{self.status} {self.reason_phrase} for url {redact_url(self.url)}", self
+        )
 
     @property
     def request_id(self) -> str | None:
@@ -310,6 +254,15 @@ class HttpResponse:
     def __repr__(self) -> str:
         shown = f"{len(self.body)} bytes" if isinstance(self.body, bytes) else "open"
         return f"HttpResponse({self.status}, {self.headers!r}, <{shown}>)"
+
+
+class HTTPStatusError(Exception):
+    """A response whose status is not 2xx, raised by :meth:`HttpResponse.raise_for_status`."""
+
+    def __init__(self, message: str, response: HttpResponse) -> None:
+        super().__init__(message)
+        self.response = response
+        self.request = response.request
 
 
 _CHARSET = re.compile(r"charset=[\"']?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlib.config import Config, path_segment
-from chatlib.http import HttpRequest, HttpResponse, Omit, omit
+from chatlib.http import HttpRequest, HttpResponse, Omit, is_omitted, omit
 from chatlib.streaming.accumulator import joined
 from chatlib.streaming.chunk_reader import read_chunks
 from chatlib.types.base import JsonObject, converter, set_http
@@ -112,9 +112,10 @@ def create_operation(
 def _encode_create(params: Mapping[str, Any], options: RequestOptions) -> bytes:
     """Return the JSON body of a create request: the parameters merged with ``extra_body``."""
     _check_parameters("create()", params, CREATE_PARAMS, _TO_BODY)
-    if not isinstance(params.get("stream"), (bool, type(None), Omit)):
+    stream = params.get("stream")
+    if not (isinstance(stream, (bool, type(None))) or is_omitted(stream)):
         raise TypeError(f"stream is {params['stream']!r}; it must be True or False")
-    missing = [name for name in ("messages", "model") if params.get(name, omit) is omit]
+    missing = [name for name in ("messages", "model") if is_omitted(params.get(name, omit))]
     if missing:
         raise TypeError(f"create() needs {' and '.join(map(repr, missing))}")
     if inspect.isclass(params.get("response_format")):

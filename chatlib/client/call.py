@@ -17,7 +17,14 @@ import attrs
 from chatlib.client.hooks import Hooks, log_body, log_request, log_response, log_retry
 from chatlib.config import Config, Secret, check_max_retries
 from chatlib.errors import APIConnectionError, APIError, APITimeoutError
-from chatlib.http import HttpRequest, HttpResponse, Omit, TransportError, TransportTimeout, omit
+from chatlib.http import (
+    HttpRequest,
+    HttpResponse,
+    TransportError,
+    TransportTimeout,
+    is_omitted,
+    omit,
+)
 from chatlib.redaction import forget_frames, private_frames
 from chatlib.retry import RetryPolicy, retry_delay
 from chatlib.transports.checking import check_response
@@ -108,7 +115,7 @@ class Call(Generic[T]):
         """The deadline of the whole call."""
         count = operation.options.get("max_retries", omit)
         self._policy = policy or RetryPolicy(
-            config.max_retries if isinstance(count, Omit) else check_max_retries(count)
+            config.max_retries if is_omitted(count) else check_max_retries(count)
         )
 
     @property

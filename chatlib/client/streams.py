@@ -18,9 +18,10 @@ from chatlib.errors import (
     APIResponseValidationError,
     APITimeoutError,
 )
-from chatlib.http import STREAM_END, HttpResponse, TransportError
+from chatlib.http import HttpResponse, TransportError
 from chatlib.streaming.accumulator import Accumulator
 from chatlib.streaming.chunk_reader import ChunkReader
+from chatlib.timeouts import STREAM_END
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from chatlib.http import HttpResponse, omit
+from chatlib.http import HttpResponse, is_omitted, omit
 from chatlib.operations import create_operation, read_completion
 from chatlib.streaming.events import ChatCompletionStreamState
 from chatlib.structured.completions import (
@@ -169,7 +169,7 @@ def _typed_params(
         The parameters, in which ``tools`` is a list, and the response format of a type as JSON.
     """
     tools = params.get("tools", omit)
-    listed: Any = omit if tools is omit or tools is None else as_tools(tools)
+    listed: Any = omit if tools is None or is_omitted(tools) else as_tools(tools)
     if is_typed(response_format):
         return {**params, "tools": listed}, encoded_response_format(response_format)
     return {**params, "tools": listed, "response_format": response_format}, None

@@ -15,7 +15,7 @@ from collections.abc import (
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
-from chatlib.http import omit, running_loop
+from chatlib.http import is_omitted, omit, running_loop
 from chatlib.many.jobs import Job
 from chatlib.many.result import Result
 from chatlib.many.scheduler import ManyOptions, Scheduler
@@ -134,7 +134,7 @@ def arun_many(
         OpenAIError: If another run is writing to the results file.
         ImportError: If ``progress`` is set and ``rich`` is not installed.
     """
-    shared = {"response_format": response_format} if response_format is not omit else {}
+    shared = {"response_format": response_format} if not is_omitted(response_format) else {}
     return AsyncResults(Scheduler(client, requests, call, shared, **options), requests)
 
 

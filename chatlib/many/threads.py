@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from chatlib.client.closing import Closing
-from chatlib.http import omit
+from chatlib.http import is_omitted, omit
 from chatlib.many.jobs import Job
 from chatlib.many.result import Result
 from chatlib.many.scheduler import ManyOptions, Scheduler
@@ -157,7 +157,7 @@ def run_many(
     0 Paris
     1 Error code: 400 - no
     """
-    shared = {"response_format": response_format} if response_format is not omit else {}
+    shared = {"response_format": response_format} if not is_omitted(response_format) else {}
     return Results(Scheduler(client, requests, call, shared, **options), requests)
 
 

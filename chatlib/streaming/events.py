@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
-from chatlib.http import omit
+from chatlib.http import is_omitted, omit
 from chatlib.streaming.accumulator import Accumulator
 from chatlib.streaming.growing_text import GrowingText, partial_value
 from chatlib.streaming.tool_calls import ToolCallBuilder, is_complete_object
@@ -46,7 +46,7 @@ from chatlib.types.events import (
     RefusalDoneEvent,
 )
 from chatlib.types.logprobs import ChoiceLogprobs
-from chatlib.types.parsed import ParsedChatCompletion
+from chatlib.types.parsed import ParsedChatCompletion, ParsedFunctionToolCall
 from chatlib.types.text import text_of
 from chatlib.types.tool_call import ChatCompletionMessageFunctionToolCall
 
@@ -75,7 +75,7 @@ class ChatCompletionStreamState(Generic[T]):
     ) -> None:
         self._response_format = response_format
         self._tools: list[Any] = (
-            [] if input_tools is omit or input_tools is None else list(input_tools)
+            [] if is_omitted(input_tools) or input_tools is None else list(input_tools)
         )
         self._typed = is_typed(response_format)
         self._parseable = is_parseable(response_format, self._tools)
@@ -100,7 +100,7 @@ class ChatCompletionStreamState(Generic[T]):
     @property
     def current_completion_snapshot(self) -> ParsedChatCompletion[T]:
         """The completion so far, with the partial values of its JSON."""
-        return self._parsed_so_far(self._accumulator)
+        return self._parsed_so_far(self._accumulator, len(self._log))
 
     def get_final_completion(self) -> ParsedChatCompletion[T]:
         """Return the completion, parsed. The caller must know that the stream is complete.
@@ -114,7 +114,7 @@ class ChatCompletionStreamState(Generic[T]):
 
     def parse(self, completion: ChatCompletion) -> ParsedChatCompletion[T]:
         """Parse a completion as the answer to the request; see :meth:`get_final_completion`."""
-        return parse_completion(completion, self._response_format, self._tools)
+        return _indexed(parse_completion(completion, self._response_format, self._tools))
 
     def handle_chunk(self, chunk: ChatCompletionChunk) -> list[ChatCompletionStreamEvent[T]]:
         """Process the next chunk.
@@ -181,7 +181,7 @@ class ChatCompletionStreamState(Generic[T]):
     def _snapshot_at(self, length: int) -> ParsedChatCompletion[T]:
         if length == len(self._log):
             return self.current_completion_snapshot
-        return self._parsed_so_far(self._accumulate_log(length))
+        return self._parsed_so_far(self._accumulate_log(length), length)
 
     def _accumulate_log(self, length: int) -> Accumulator:
         """Accumulate the first entries of the log again."""
@@ -193,14 +193,42 @@ class ChatCompletionStreamState(Generic[T]):
                 accumulator.add(entry)
         return accumulator
 
-    def _parsed_so_far(self, accumulator: Accumulator) -> ParsedChatCompletion[T]:
+    def _parsed_so_far(self, accumulator: Accumulator, length: int) -> ParsedChatCompletion[T]:
+        """Return the completion after some entries of the log, typed where it had ended by then."""
+
         def content(text: str) -> Any:
             return partial_value(text) if self._typed else None
 
         def arguments(name: str | None, text: str) -> Any:
             return partial_value(text) if strict_tool(self._tools, name) else None
 
-        return as_parsed(accumulator.completion(), content, arguments)
+        made = _indexed(as_parsed(accumulator.completion(), content, arguments))
+        for choice in made.choices:
+            events = self._choices.get(choice.index)
+            for position, (since, value) in (events.values if events else {}).items():
+                if since > length:
+                    continue
+                if position is None:
+                    choice.message.parsed = value
+                    continue
+                calls: Any = choice.message.tool_calls
+                if isinstance(calls, list) and isinstance(calls[position], ParsedFunctionToolCall):
+                    calls[position].function.parsed_arguments = value
+        return made
+
+    def log_length(self) -> int:
+        """Return how many chunks were handled."""
+        return len(self._log)
+
+
+def _indexed(completion: ParsedChatCompletion[Any]) -> ParsedChatCompletion[Any]:
+    """Give the function calls of a completion the ``index`` that their deltas had."""
+    for choice in completion.choices:
+        calls: Any = choice.message.tool_calls
+        for at, call in enumerate(calls if isinstance(calls, list) else ()):
+            if isinstance(call, ParsedFunctionToolCall):
+                call.extra["index"] = at
+    return completion
 
 
 def _parts(
@@ -257,6 +285,9 @@ class _ChoiceEvents:
         self._arguments: dict[int, GrowingText] = {}
         self._current: int | None = None  # the position of the current tool call
         self._done: set[str] = set()
+        self.values: dict[int | None, tuple[int, Any]] = {}
+        """What has ended, by the position of the call, None for the content: since which chunk, and
+        its value."""
         self._finishes_early = False  # finish reasons come with unfinished text
 
     def end(self) -> Iterator[Any]:
@@ -309,6 +340,7 @@ class _ChoiceEvents:
         text = content.append(text)
         if text and self._done:
             self._done.discard("content")
+            self.values.pop(None, None)
         length = content.length
         return ContentDeltaEvent(
             text, self._index, partial(content.prefix, length), partial(content.value_at, length)
@@ -360,6 +392,7 @@ class _ChoiceEvents:
                     f"choices[{self._index}].message",
                     self._state.completion_so_far(),
                 )
+                self.values[None] = (self._state.log_length(), parsed)
             yield ContentDoneEvent(content.prefix(content.length), parsed, self._index)
         if refusal.length and self._ends("refusal"):
             yield RefusalDoneEvent(refusal.prefix(refusal.length), self._index)
@@ -390,6 +423,8 @@ class _ChoiceEvents:
         where = f"choices[{self._index}].message.tool_calls[{position}]"
         parsed = parse_call(call, self._state._tools, where, self._state.completion_so_far())
         function = parsed.function
+        if growing.is_typed:
+            self.values[position] = (self._state.log_length(), function.parsed_arguments)
         yield FunctionToolCallArgumentsDoneEvent(
             function.name, position, function.arguments, function.parsed_arguments, self._index
         )

@@ -18,7 +18,7 @@ from chatlib.errors import (
     OpenAIError,
     shortened,
 )
-from chatlib.http import omit
+from chatlib.http import is_omitted, omit
 from chatlib.structured.decoder import DecodeError, decode_response
 from chatlib.structured.json_schema import response_schema
 from chatlib.structured.shapes import show_type
@@ -71,7 +71,7 @@ class ParseError(OpenAIError):
 
 def is_typed(response_format: object) -> bool:
     """Return whether a response format is a type, rather than a value to send."""
-    if response_format is None or response_format is omit:
+    if response_format is None or is_omitted(response_format):
         return False
     return not (isinstance(response_format, (Mapping, JsonObject)) or is_record(response_format))
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
 
-from chatlib.http import ResponseInfo, omit
+from chatlib.http import ResponseInfo, is_omitted
 from chatlib.types.decoding import (
     Hook,
     cache,
@@ -165,7 +165,7 @@ class JsonObject(_Received, OfficialNames):
             return {
                 name: to_plain(value)
                 for name, value in self._items()
-                if value is not omit and name not in local
+                if name not in local and not is_omitted(value)
             }
         how = Dump(True, exclude_unset, exclude_defaults, exclude_none)
         dumped: dict[str, Any] = dump(self, how)
@@ -193,11 +193,11 @@ class JsonObject(_Received, OfficialNames):
                 raise TypeError(f"{type(self).__name__} has no field {name!r}")
             if not is_known:
                 twin.extra[name] = value
-            elif value is not omit:
+            elif not is_omitted(value):
                 setattr(twin, name, value)
             elif name in twin._names:
                 delattr(twin, name)
-            if not is_known and value is omit:
+            if not is_known and is_omitted(value):
                 del twin.extra[name]
         return twin
 
@@ -346,7 +346,7 @@ def _fill(self: JsonObject, given: dict[str, Any]) -> None:
     hooks = _nested_hooks(cls)
     held = []
     for name, value in given.items():
-        if value is omit:
+        if is_omitted(value):
             continue
         if name in defaults:
             hook = hooks.get(name)

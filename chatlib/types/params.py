@@ -5,7 +5,8 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-from chatlib.http import Omit, Timeout
+from chatlib.http import Omit
+from chatlib.timeouts import TimeoutLike
 from chatlib.types.audio import ChatCompletionAudioParam
 from chatlib.types.literals import ChatCompletionModality, ChatModel, ReasoningEffort
 from chatlib.types.message import MessageLike
@@ -143,7 +144,8 @@ class RequestOptions(TypedDict, total=False):
         extra_headers: Headers to add or to replace; None removes one.
         extra_query: Query parameters to add or to replace.
         extra_body: Fields to merge into the JSON, nested objects key by key.
-        timeout: In seconds, or a :class:`~chatlib.http.Timeout`; None means no limit.
+        timeout: Seconds, or any other form of :data:`~chatlib.timeouts.TimeoutLike`; None means no
+            limit.
         max_retries: The maximum number of retries.
         idempotency_key: A key sent with each attempt, so that the server acts on one only.
     """
@@ -151,7 +153,7 @@ class RequestOptions(TypedDict, total=False):
     extra_headers: Mapping[str, str | Omit | None] | None
     extra_query: Mapping[str, object] | None
     extra_body: Mapping[str, object] | None
-    timeout: float | Timeout | Omit | None
+    timeout: TimeoutLike | Omit
     max_retries: int | Omit
     idempotency_key: str | Omit | None
 

@@ -44,7 +44,12 @@ class ParsedFunction(Function):
 
 @json_object
 class ParsedFunctionToolCall(ChatCompletionMessageFunctionToolCall):
-    """A call of a function tool, with decoded arguments."""
+    """A call of a function tool, with decoded arguments.
+
+    In answers of ``stream()`` its deltas' ``index`` is in ``extra``; it is not sent back.
+    """
+
+    _local = frozenset({"index"})
 
     function: ParsedFunction  # pyright: ignore[reportIncompatibleVariableOverride]
 

@@ -18,7 +18,7 @@ import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from chatlib.http import omit
+from chatlib.http import is_omitted
 from chatlib.types.audio import ChatCompletionAudio
 from chatlib.types.base import JsonObject, converter
 from chatlib.types.foreign import is_array, is_record, plain_form, record_fields
@@ -135,7 +135,7 @@ def _to_request(value: Any, path: str) -> Any:
     if kind is dict or isinstance(value, Mapping):
         made: dict[str, Any] = {}
         for name, item in value.items():
-            if item is not omit:
+            if not is_omitted(item):
                 made[_request_key(name, path)] = _to_request(
                     item, f"{path}.{name}" if path else str(name)
                 )
@@ -153,7 +153,7 @@ def _plain(value: Any, path: str) -> Any:
         TypeError: The value is not JSON serializable.
         ValueError: The value is a number that JSON cannot represent.
     """
-    if value is omit:
+    if is_omitted(value):
         raise TypeError(f"{path or 'the body'} is omit, which only a parameter or key can be")
     if isinstance(value, enum.Enum):
         return to_request(value.value, path)
@@ -255,11 +255,11 @@ def _object_to_send(value: JsonObject) -> dict[str, Any]:
     """Return the fields of an object of :mod:`chatlib.types` that are sent."""
     if isinstance(value, ChatCompletionMessage):
         return _message_to_send(value)
-    fields = dict(value._items())
+    fields = {name: item for name, item in value._items() if name not in value._local}
     if isinstance(value, (Function, FunctionCall)):
         arguments = json_text(value.arguments)
         fields = {**fields, "arguments": arguments if arguments.strip() else "{}"}
-        fields.pop("parsed_arguments", None)
+        fields.pop("parsed_arguments", None)  # of another library's object
         fields = {name: item for name, item in fields.items() if item is not None}
     elif "function" in fields and fields.get("type") is None:
         fields["type"] = "function"
@@ -284,7 +284,7 @@ def _message_to_send(message: ChatCompletionMessage) -> dict[str, Any]:
     fields = {
         name: item
         for name, item in sent.items()
-        if item is not omit and (item is not None or (name == "content" and calls))
+        if not is_omitted(item) and (item is not None or (name == "content" and calls))
     }
     for name in ("annotations", "parsed", "id", "content_parts"):
         if name in fields and name not in extra:

@@ -12,8 +12,9 @@ import attrs
 from chatlib._version import __version__
 from chatlib.config import Config, Secret
 from chatlib.headers import Headers
-from chatlib.http import HttpRequest, HttpResponse, Omit, Timeout, omit, sized
+from chatlib.http import HttpRequest, HttpResponse, Timeout, is_omitted, omit, sized
 from chatlib.redaction import conceal, private_frames
+from chatlib.timeouts import as_timeout
 from chatlib.types.params import RequestOptions
 
 REQUEST_OPTIONS = frozenset(RequestOptions.__annotations__)
@@ -84,7 +85,7 @@ def split_options(params: Mapping[str, Any]) -> tuple[RequestOptions, dict[str, 
     options: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for name, value in params.items():
-        if value is not omit:
+        if not is_omitted(value):
             (options if name in REQUEST_OPTIONS else rest)[name] = value
     return cast("RequestOptions", options), rest
 
@@ -156,9 +157,9 @@ def _build_request(
 def timeout_of(config: Config, options: RequestOptions) -> Timeout:
     """Return the timeout of a call: its own, or that of the configuration."""
     timeout = options.get("timeout", omit)
-    if isinstance(timeout, Omit):
+    if is_omitted(timeout):
         return config.timeout
-    return timeout if isinstance(timeout, Timeout) else Timeout(timeout)
+    return as_timeout(timeout)
 
 
 def current_key(config: Config) -> Secret | None:
@@ -182,7 +183,7 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 def _header(name: object, value: object) -> str | None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a valid header name")
-    if value is None or value is omit:
+    if value is None or is_omitted(value):
         return None
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     if any(letter in text for letter in "\r\n\0"):
@@ -225,7 +226,7 @@ def _add_pair(pairs: dict[str, object], name: str, value: object) -> None:
             _add_pair(pairs, f"{name}[{key}]", item)
     elif isinstance(value, (list, tuple)):
         pairs[f"{name}[]"] = value
-    elif value is None or value is omit:
+    elif value is None or is_omitted(value):
         pairs[name] = pairs[f"{name}[]"] = None
     elif isinstance(value, bool):
         pairs[name] = "true" if value else "false"

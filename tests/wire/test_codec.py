@@ -402,3 +402,48 @@ def test_null_of_the_caller_is_sent() -> None:
     """In a message that the caller made, None means null, and left out means left out."""
     assert {"role": "assistant", "content": None} == to_request(AssistantMessage(content=None))
     assert {"role": "assistant"} == to_request(AssistantMessage())
+
+
+def test_sentinels() -> None:
+    """``omit`` and its former names are single objects, also when pickled, and false."""
+    import copy
+    import pickle
+
+    from chatlib import NOT_GIVEN, NotGiven, Omit, omit
+
+    for sentinel, cls in ((omit, Omit), (NOT_GIVEN, NotGiven)):
+        assert cls() is sentinel
+        assert not sentinel
+        assert sentinel is pickle.loads(pickle.dumps(sentinel))
+        assert sentinel is copy.deepcopy(copy.copy(sentinel))
+    assert {"a": [{}]} == to_request({"a": [{"b": omit, "c": NotGiven()}], "d": Omit()})
+
+
+def test_sentinels_of_the_official_package() -> None:
+    """Its own sentinels stand for nothing wherever a value can stand."""
+    import json
+
+    from chatlib import OpenAI
+    from chatlib.testing import InMemoryServer
+
+    openai = pytest.importorskip("openai")
+    server = InMemoryServer("a", "b")
+    client = OpenAI(
+        api_key="k", transport=server, timeout=openai.NOT_GIVEN, max_retries=openai.omit
+    )
+    for sentinel in (openai.omit, openai.NOT_GIVEN, openai.Omit(), openai.NotGiven()):
+        assert {"a": 1} == to_request({"a": 1, "b": sentinel})
+    client.chat.completions.create(
+        model="m",
+        messages=[{"role": "user", "content": "x", "name": openai.omit}],
+        stream=openai.omit,
+        temperature=openai.NOT_GIVEN,
+        timeout=openai.NOT_GIVEN,
+        extra_headers={"Accept": openai.Omit()},
+        extra_query={"a": openai.omit},
+        extra_body={"b": openai.omit},
+    )
+    sent = server.requests[-1]
+    assert {"model", "messages"} == json.loads(sent.content).keys()
+    assert "accept" not in sent.headers
+    assert sent.url.endswith("/chat/completions")
