@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any, Protocol, TypeAlias, TypeGuard
+from typing import Annotated, Any, Protocol, TypeAlias, TypeGuard
 
 import attrs
 
@@ -117,8 +117,20 @@ class TimeoutParts(Protocol):
         ...
 
 
+class _Unchecked:
+    """Tells pydantic to take any value: it knows no protocols."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "any"}
+
+
 TimeoutLike: TypeAlias = (
-    "float | datetime.timedelta | Timeout | TimeoutParts | tuple[float | None, ...] | None"
+    float
+    | datetime.timedelta
+    | Timeout
+    | Annotated[TimeoutParts, _Unchecked()]
+    | tuple[float | None, ...]
+    | None
 )
 """Seconds, or an object that holds them; a tuple is ``(connect, read)``, as requests takes it, or
 ``(connect, read, write, pool)``, as httpx does. None is no timeout."""

@@ -10,6 +10,7 @@ from typing_extensions import ParamSpec
 
 from chatlib.client.async_streams import AsyncStream
 from chatlib.client.executors import AsyncClient, AsyncExecutor
+from chatlib.client.namespaces import RawChat
 from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, paginate
 from chatlib.http import Omit, omit
 from chatlib.operations import (
@@ -299,6 +300,16 @@ class AsyncMessages:
         walking = paginate(AsyncCursorPage, operation, self._client.perform)
         return AsyncPaginator(lambda: self._perform(walking))
 
+    @property
+    def with_raw_response(self) -> AsyncRawMessages:
+        """The same methods; each returns the HTTP response with its content."""
+        return AsyncRawCompletions(self._client).messages
+
+    @property
+    def with_streaming_response(self) -> AsyncStreamedMessages:
+        """The same methods for a ``with`` block; the body is read on demand."""
+        return AsyncStreamedCompletions(self._client).messages
+
 
 class AsyncChat:
     """The namespace ``client.chat``.
@@ -309,6 +320,16 @@ class AsyncChat:
 
     def __init__(self, client: AsyncClient) -> None:
         self.completions = AsyncCompletions(client)
+
+    @property
+    def with_raw_response(self) -> RawChat[AsyncRawCompletions]:
+        """The same methods; each returns the HTTP response with its content."""
+        return RawChat(self.completions.with_raw_response)
+
+    @property
+    def with_streaming_response(self) -> RawChat[AsyncStreamedCompletions]:
+        """The same methods for a ``with`` block; the body is read on demand."""
+        return RawChat(self.completions.with_streaming_response)
 
 
 class AsyncBeta:

@@ -13,6 +13,7 @@ from chatlib.client.async_streams import aopen_stream
 from chatlib.client.base import AzureClient, BaseClient
 from chatlib.client.call import Call
 from chatlib.client.closing import AsyncClosing
+from chatlib.client.namespaces import RawClient
 from chatlib.http import AsyncTransport, HttpResponse, Transport, running_loop
 from chatlib.transports.checking import async_send
 from chatlib.wire.request import Operation
@@ -20,6 +21,7 @@ from chatlib.wire.request import Operation
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
+    from chatlib.client.async_completions import AsyncRawCompletions, AsyncStreamedCompletions
     from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
 
 T = TypeVar("T")
@@ -85,6 +87,16 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         """The namespace ``client.beta``, the former location of ``client.chat``."""
         return AsyncBeta(self.chat)
 
+    @property
+    def with_raw_response(self) -> RawClient[AsyncRawCompletions]:
+        """The same methods; each returns the HTTP response with its content."""
+        return RawClient(self.chat.with_raw_response)
+
+    @property
+    def with_streaming_response(self) -> RawClient[AsyncStreamedCompletions]:
+        """The same methods for a ``with`` block; the body is read on demand."""
+        return RawClient(self.chat.with_streaming_response)
+
     def with_options(
         self,
         *,
@@ -114,6 +126,7 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
 
     async def close(self) -> None:
         """Close idle connections, unless a copy of this client still uses them."""
+        self._held.is_closed = True
         transport = self._shared.leave(self)
         close = getattr(transport, "aclose", None) or getattr(transport, "close", None)
         closing = close() if close is not None else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from chatlib.client.async_call import aread_body, wait_for
 from chatlib.client.async_streams import aopen_stream, close_generator
 from chatlib.client.call import Call, ReadDeadline, to_connection_error
+from chatlib.client.casting import cast
 from chatlib.client.closing import AsyncClosing, AsyncOpening
 from chatlib.client.raw import (
     ByteChunks,
@@ -91,12 +92,25 @@ class AsyncStreamedResponse(UnreadResponse[T], AsyncClosing):
         """Read the whole body and return it as decoded JSON."""
         return json.loads(await self.read())
 
-    async def parse(self) -> T:
+    @overload
+    async def parse(self) -> T: ...
+
+    @overload
+    async def parse(self, *, to: type[S]) -> S: ...
+
+    async def parse(self, *, to: Any = None) -> Any:
         """Return what the call returns without raw access: a completion, a page, a stream.
+
+        Args:
+            to: A type to return the body as, in place of that, see
+                :func:`chatlib.client.casting.cast`.
 
         Raises:
             APIError: The body could not be read, contains an error or is invalid.
         """
+        if to is not None:
+            await self.read()
+            return cast(self.http_response, to)
         if not self._parsed:
             self._check()
             response, call = self.http_response, self._call

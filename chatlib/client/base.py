@@ -8,102 +8,49 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
 import attrs
-from typing_extensions import TypedDict
 
 from chatlib.client.call import Call
 from chatlib.client.hooks import Hooks, log_to_stderr
-from chatlib.config import (
-    AzureConfig,
-    Config,
-    KeyFunction,
-    KeyLike,
-    Secret,
-    TimeoutLike,
-    azure_config_from_env,
-    config_from_env,
-    hide_secrets,
+from chatlib.client.settings import (
+    AzureChanges as AzureChanges,
 )
-from chatlib.http import Omit
+from chatlib.client.settings import (
+    AzureNames,
+    Held,
+    Settings,
+)
+from chatlib.client.settings import (
+    AzureSettings as AzureSettings,
+)
+from chatlib.client.settings import (
+    Changes as Changes,
+)
+from chatlib.client.settings import (
+    ClientSettings as ClientSettings,
+)
+from chatlib.config import AzureConfig, Config, azure_config_from_env, config_from_env, hide_secrets
+from chatlib.config import Secret as Secret
+from chatlib.http import is_omitted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from chatlib.errors import APIError
-    from chatlib.http import HttpRequest, HttpResponse
     from chatlib.wire.request import Operation
 
 TransportT = TypeVar("TransportT")
 
 
-class ClientSettings(TypedDict, total=False):
-    """The settings of a client; all are optional.
-
-    Attributes:
-        api_key: The API key, or a function that returns it and is called for each attempt. Default:
-            the environment variable ``OPENAI_API_KEY``.
-        base_url: The base URL, to which ``/chat/completions`` is added. Default: the environment
-            variable ``OPENAI_BASE_URL``, or the OpenAI API.
-        organization: The organization. Default: the environment variable ``OPENAI_ORG_ID``.
-        project: The project. Default: the environment variable ``OPENAI_PROJECT_ID``.
-        timeout: The timeout in seconds, a :class:`~chatlib.http.Timeout`, or None for no timeout.
-            Default: 600 seconds, and 5 seconds to connect.
-        max_retries: The maximum number of retries. Default: 2.
-        default_headers: Headers for each request; the value None removes a header.
-        default_query: Query parameters for each request.
-        on_request: Called with each request before it is sent, including retries and redirects.
-        on_response: Called with each response when its headers have arrived.
-        on_retry: Called with the error of an attempt that is retried, and the delay in seconds.
-    """
-
-    api_key: KeyLike | None
-    base_url: str | None
-    organization: str | None
-    project: str | None
-    timeout: TimeoutLike | Omit
-    max_retries: int
-    default_headers: Mapping[str, str | None] | None
-    default_query: Mapping[str, object] | None
-    on_request: Callable[[HttpRequest], object] | None
-    on_response: Callable[[HttpResponse], object] | None
-    on_retry: Callable[[APIError, float], object] | None
-
-
-class AzureSettings(ClientSettings, total=False):
-    """The settings of an Azure OpenAI client, in addition to :class:`ClientSettings`.
-
-    One of the credentials is required, or one of the environment variables
-    ``AZURE_OPENAI_AD_TOKEN`` and ``AZURE_OPENAI_API_KEY``.
-
-    Attributes:
-        azure_endpoint: The endpoint of the resource. Default: ``AZURE_OPENAI_ENDPOINT``.
-        azure_deployment: The deployment. Default: the one with the name of the model.
-        api_version: The API version. Default: ``OPENAI_API_VERSION``.
-        azure_ad_token: A Microsoft Entra ID token.
-        azure_ad_token_provider: A function that returns a token, called for each attempt.
-    """
-
-    azure_endpoint: str | None
-    azure_deployment: str | None
-    api_version: str | None
-    azure_ad_token: str | Secret | None
-    azure_ad_token_provider: KeyFunction | None
-
-
-class Changes(ClientSettings, total=False):
-    """The settings that ``with_options()`` can change, in addition to :class:`ClientSettings`.
-
-    Attributes:
-        set_default_headers: Replaces all default headers; ``default_headers`` is merged into them.
-        set_default_query: Replaces the default query; ``default_query`` is merged into it.
-    """
-
-    set_default_headers: Mapping[str, str | None] | None
-    set_default_query: Mapping[str, object] | None
-
-
-class AzureChanges(AzureSettings, Changes, total=False):
-    """The settings that ``with_options()`` of an Azure OpenAI client can change."""
-
+_UNUSED = {
+    "admin_api_key": "the endpoints of administrators are not part of chatlib",
+    "webhook_secret": "webhooks are not part of chatlib",
+    "data_residency": "base_url names the endpoint of a region",
+    "websocket_base_url": "the Realtime API is not part of chatlib",
+    "provider": "base_url and api_key choose the provider",
+    "workload_identity": "api_key takes a function that returns a token",
+    "_strict_response_validation": "fields of answers are not validated",
+    "_enforce_credentials": 'api_key="none" is for servers without authentication',
+}
+"""Arguments of the official constructors that have no meaning here; None and False are nothing."""
 
 _CREDENTIALS = ("api_key", "azure_ad_token", "azure_ad_token_provider")
 _HOOKS = tuple(field.name for field in attrs.fields(Hooks))
@@ -157,12 +104,9 @@ class SharedTransport(Generic[TransportT]):
         return self._made.get("made") if self.given is None else self.given
 
 
-class BaseClient(Generic[TransportT]):
+class BaseClient(Settings, Generic[TransportT]):
     """The base of all clients; see :class:`~chatlib.client.openai.OpenAI`."""
 
-    config: Config
-    _hooks: Hooks
-    _key_is_from_env: bool
     _shared: SharedTransport[TransportT]
 
     def _initialize(
@@ -170,9 +114,11 @@ class BaseClient(Generic[TransportT]):
     ) -> None:
         hide_secrets(settings)  # so that tracebacks with local variables do not show secrets
         _check_names(type(self).__name__, settings, self._setting_names())
-        self._hooks = Hooks(**{name: settings.pop(name, None) for name in _HOOKS})
+        settings = {name: value for name, value in settings.items() if not is_omitted(value)}
+        transport = self._chosen_transport(transport, settings)
+        hooks = Hooks(**{name: settings.pop(name, None) for name in _HOOKS})
         self._key_is_from_env = all(settings.get(name) is None for name in _CREDENTIALS)
-        self.config = self._make_config(settings)
+        self._held = Held(self._make_config(settings), hooks)
         self._sleep = sleep
         self._use_transport(self._shared_transport(transport))
         log_to_stderr()
@@ -197,19 +143,20 @@ class BaseClient(Generic[TransportT]):
         adapted = None if given is None else self._adapt_transport(given)
         return SharedTransport(adapted, self._make_transport)
 
+    def _chosen_transport(self, given: TransportT | None, settings: dict[str, Any]) -> Any:
+        """Return the transport that was passed, or one that sends with ``http_client``."""
+        client = settings.pop("http_client", None)
+        if client is None:
+            return given
+        if given is not None:
+            raise TypeError("transport and http_client can't both be given")
+        from chatlib.transports.clients import transport_of
+
+        return transport_of(client)
+
     def _use_transport(self, shared: SharedTransport[TransportT]) -> None:
         self._shared = shared
         shared.join(self)
-
-    @property
-    def base_url(self) -> str:
-        """The base URL, to which ``/chat/completions`` is added."""
-        return self.config.base_url
-
-    @property
-    def max_retries(self) -> int:
-        """The maximum number of retries."""
-        return self.config.max_retries
 
     @property
     def transport(self) -> TransportT:
@@ -217,17 +164,19 @@ class BaseClient(Generic[TransportT]):
         return self._shared.get()
 
     def _new_call(self, operation: Operation[Any]) -> Call[Any]:
-        return Call(operation, self.config, self._hooks)
+        held = self._held
+        held.is_closed = False
+        return Call(operation, held.config, held.hooks)
 
     def _with_changes(self, transport: TransportT | None, changes: dict[str, Any]) -> Self:
         hide_secrets(changes)
         _check_names(
             "with_options()", changes, self._setting_names() | Changes.__annotations__.keys()
         )
+        transport = self._chosen_transport(transport, changes)
         hooks = Hooks(**{name: changes.pop(name, None) for name in _HOOKS})
         twin = self._shallow_copy()
-        twin._hooks = self._hooks.merged(hooks)
-        twin.config = self.config.changed(**changes)
+        twin._held = Held(self.config.changed(**changes), self._held.hooks.merged(hooks))
         if any(changes.get(name) is not None for name in _CREDENTIALS):
             twin._key_is_from_env = False
         twin._use_transport(
@@ -254,6 +203,7 @@ class BaseClient(Generic[TransportT]):
     def __deepcopy__(self, memo: Mapping[int, Any]) -> Self:
         # Like a pickle, it gets its own transport; one that the user passed is shared.
         twin = self._shallow_copy()
+        twin._held = attrs.evolve(self._held)
         twin._use_transport(self._shared_transport(self._shared.given))
         return twin
 
@@ -261,14 +211,16 @@ class BaseClient(Generic[TransportT]):
         state = {k: v for k, v in vars(self).items() if k not in ("chat", "beta", "_shared")}
         state["transport"] = self._shared.given
         if self._key_is_from_env:  # a pickle contains the key only if it was passed explicitly
-            state["config"] = attrs.evolve(self.config, api_key=None)
+            state["_held"] = attrs.evolve(
+                self._held, config=attrs.evolve(self.config, api_key=None)
+            )
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         given = state.pop("transport")
         vars(self).update(state)
         if self._key_is_from_env:
-            self.config = self.config.with_key_from(os.environ)
+            self._held.config = self.config.with_key_from(os.environ)
         self._use_transport(self._shared_transport(given))
 
     def __repr__(self) -> str:
@@ -276,7 +228,7 @@ class BaseClient(Generic[TransportT]):
         return f"{type(self).__name__}({getattr(self, 'config', None)!r})"
 
 
-class AzureClient(BaseClient[TransportT]):
+class AzureClient(AzureNames, BaseClient[TransportT]):
     """The base of the Azure OpenAI clients."""
 
     @classmethod
@@ -288,10 +240,11 @@ class AzureClient(BaseClient[TransportT]):
         return azure_config_from_env(**settings)
 
 
-def _check_names(call: str, given: Mapping[str, Any], known: frozenset[str]) -> None:
-    for name in given:
+def _check_names(call: str, given: dict[str, Any], known: frozenset[str]) -> None:
+    for name in list(given):
         if name not in known:
-            hint = f"valid settings: {', '.join(sorted(known))}"
-            if name == "http_client":
-                hint = "a transport takes its place"
+            if name in _UNUSED and not given[name]:
+                del given[name]
+                continue
+            hint = _UNUSED.get(name) or f"valid settings: {', '.join(sorted(known))}"
             raise TypeError(f"{call} has no setting {name!r}; {hint}")

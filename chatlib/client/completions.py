@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from typing_extensions import ParamSpec
 
 from chatlib.client.executors import Client, Executor
+from chatlib.client.namespaces import RawChat
 from chatlib.client.pagination import SyncCursorPage, paginate
 from chatlib.client.streams import Stream
 from chatlib.http import Omit, omit
@@ -337,6 +338,16 @@ class Messages:
         walking = paginate(SyncCursorPage, operation, self._client.perform)
         return self._perform(walking)
 
+    @property
+    def with_raw_response(self) -> RawMessages:
+        """The same methods; each returns the HTTP response with its content."""
+        return RawCompletions(self._client).messages
+
+    @property
+    def with_streaming_response(self) -> StreamedMessages:
+        """The same methods for a ``with`` block; the body is read on demand."""
+        return StreamedCompletions(self._client).messages
+
 
 class Chat:
     """The namespace ``client.chat``.
@@ -347,6 +358,16 @@ class Chat:
 
     def __init__(self, client: Client) -> None:
         self.completions = Completions(client)
+
+    @property
+    def with_raw_response(self) -> RawChat[RawCompletions]:
+        """The same methods; each returns the HTTP response with its content."""
+        return RawChat(self.completions.with_raw_response)
+
+    @property
+    def with_streaming_response(self) -> RawChat[StreamedCompletions]:
+        """The same methods for a ``with`` block; the body is read on demand."""
+        return RawChat(self.completions.with_streaming_response)
 
 
 class Beta:

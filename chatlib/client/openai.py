@@ -11,6 +11,7 @@ from chatlib.client.base import AzureClient, BaseClient
 from chatlib.client.call import Call, read_body, run
 from chatlib.client.closing import Closing
 from chatlib.client.completions import Beta, Chat
+from chatlib.client.namespaces import RawClient
 from chatlib.client.streams import open_stream
 from chatlib.http import HttpResponse, Transport
 from chatlib.transports.checking import sync_send
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
+    from chatlib.client.completions import RawCompletions, StreamedCompletions
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,6 +72,16 @@ class OpenAI(BaseClient[Transport], Closing):
         """The namespace ``client.beta``, the former location of ``client.chat``."""
         return Beta(self.chat)
 
+    @property
+    def with_raw_response(self) -> RawClient[RawCompletions]:
+        """The same methods; each returns the HTTP response with its content."""
+        return RawClient(self.chat.with_raw_response)
+
+    @property
+    def with_streaming_response(self) -> RawClient[StreamedCompletions]:
+        """The same methods for a ``with`` block; the body is read on demand."""
+        return RawClient(self.chat.with_streaming_response)
+
     def with_options(
         self, *, transport: Transport | None = None, **changes: Unpack[Changes]
     ) -> Self:
@@ -96,6 +108,7 @@ class OpenAI(BaseClient[Transport], Closing):
 
     def close(self) -> None:
         """Close idle connections, unless a copy of this client still uses them."""
+        self._held.is_closed = True
         close = getattr(self._shared.leave(self), "close", None)
         if close is not None:
             close()

@@ -7,11 +7,13 @@ opens a :class:`StreamedResponse` in a ``with`` block, whose body is read on dem
 from __future__ import annotations
 
 import codecs
+import datetime
 import json
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
 from chatlib.client.call import Call, ReadDeadline, TimedBody, read_body, to_connection_error
+from chatlib.client.casting import cast
 from chatlib.client.closing import Closing, Opening
 from chatlib.client.streams import open_stream
 from chatlib.errors import APIConnectionError
@@ -64,9 +66,19 @@ class ResponseMetadata:
         return self.http_response.attempts - 1
 
     @property
-    def elapsed(self) -> float:
-        """The time in seconds between sending the request and receiving the response headers."""
-        return self.http_response.elapsed
+    def elapsed(self) -> datetime.timedelta:
+        """The time between sending the request and receiving the response headers."""
+        return datetime.timedelta(seconds=self.http_response.elapsed)
+
+    @property
+    def http_version(self) -> str:
+        """The version of HTTP, as far as transports tell: they speak "HTTP/1.1"."""
+        return "HTTP/1.1"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the body has been read, or the response closed."""
+        return isinstance(self.http_response.body, bytes)
 
     @property
     def http_request(self) -> HttpRequest:
@@ -103,12 +115,24 @@ class RawResponse(ResponseMetadata, Generic[T]):
         self._parse = parse
         self._parsed: list[T] = []
 
-    def parse(self) -> T:
+    @overload
+    def parse(self) -> T: ...
+
+    @overload
+    def parse(self, *, to: type[S]) -> S: ...
+
+    def parse(self, *, to: Any = None) -> Any:
         """Return what the call returns without raw access: a completion, a page, a stream.
+
+        Args:
+            to: A type to return the body as, in place of that, see
+                :func:`chatlib.client.casting.cast`.
 
         Raises:
             APIError: The body contains an error or is invalid.
         """
+        if to is not None:
+            return cast(read_body(self.http_response, self._call), to)
         if not self._parsed:
             self._parsed.append(self._parse())
         return self._parsed[0]
@@ -280,12 +304,25 @@ class StreamedResponse(UnreadResponse[T], Closing):
         """Read the whole body and return it as decoded JSON."""
         return json.loads(self.read())
 
-    def parse(self) -> T:
+    @overload
+    def parse(self) -> T: ...
+
+    @overload
+    def parse(self, *, to: type[S]) -> S: ...
+
+    def parse(self, *, to: Any = None) -> Any:
         """Return what the call returns without raw access: a completion, a page, a stream.
+
+        Args:
+            to: A type to return the body as, in place of that, see
+                :func:`chatlib.client.casting.cast`.
 
         Raises:
             APIError: The body could not be read, contains an error or is invalid.
         """
+        if to is not None:
+            self.read()
+            return cast(self.http_response, to)
         if not self._parsed:
             self._check()
             response, call = self.http_response, self._call

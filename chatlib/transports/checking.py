@@ -18,7 +18,7 @@ _USE = "Pass transport={1}({2}), with {1} from chatlib.transports.{0}"
 _REQUESTS = _USE.format("requests", "RequestsTransport", "session=...")
 _URLLIB3 = _USE.format("urllib3", "Urllib3Transport", "")
 _AIOHTTP = _USE.format("aiohttp", "AiohttpTransport", "")
-_HTTPX = "chatlib does not use httpx. " + _USE.format("requests", "RequestsTransport", "")
+_HTTPX = "Pass http_client=..., which takes an httpx client"
 _FOREIGN = {
     "aiohttp": _AIOHTTP,
     "curl_cffi": "",

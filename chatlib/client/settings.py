@@ -1,0 +1,270 @@
+"""The settings of clients: what constructors and ``with_options()`` take, to read and to assign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import attrs
+from typing_extensions import TypedDict
+
+from chatlib.client.hooks import Hooks
+from chatlib.config import AzureConfig, Config, KeyFunction, KeyLike, Secret
+from chatlib.headers import Headers
+from chatlib.http import Omit, Timeout
+from chatlib.timeouts import TimeoutLike
+
+if TYPE_CHECKING:
+    from chatlib.errors import APIError
+    from chatlib.http import HttpRequest, HttpResponse
+
+
+class ClientSettings(TypedDict, total=False):
+    """The settings of a client; all are optional.
+
+    Attributes:
+        api_key: The API key, or a function that returns it and is called for each attempt. Default:
+            the environment variable ``OPENAI_API_KEY``.
+        base_url: The base URL, to which ``/chat/completions`` is added. Default: the environment
+            variable ``OPENAI_BASE_URL``, or the OpenAI API.
+        organization: The organization. Default: the environment variable ``OPENAI_ORG_ID``.
+        project: The project. Default: the environment variable ``OPENAI_PROJECT_ID``.
+        timeout: The timeout in seconds, a :class:`~chatlib.http.Timeout`, or None for no timeout.
+            Default: 600 seconds, and 5 seconds to connect.
+        max_retries: The maximum number of retries. Default: 2.
+        default_headers: Headers for each request; the value None removes a header.
+        default_query: Query parameters for each request.
+        on_request: Called with each request before it is sent, including retries and redirects.
+        on_response: Called with each response when its headers have arrived.
+        on_retry: Called with the error of an attempt that is retried, and the delay in seconds.
+        http_client: An ``httpx`` client or a ``requests.Session`` to send with, in place of
+            ``transport``.
+    """
+
+    api_key: KeyLike | None
+    base_url: str | None
+    organization: str | None
+    project: str | None
+    timeout: TimeoutLike | Omit
+    max_retries: int
+    default_headers: Mapping[str, str | None] | None
+    default_query: Mapping[str, object] | None
+    on_request: Callable[[HttpRequest], object] | None
+    on_response: Callable[[HttpResponse], object] | None
+    on_retry: Callable[[APIError, float], object] | None
+    http_client: Any
+
+
+class AzureSettings(ClientSettings, total=False):
+    """The settings of an Azure OpenAI client, in addition to :class:`ClientSettings`.
+
+    One of the credentials is required, or one of the environment variables
+    ``AZURE_OPENAI_AD_TOKEN`` and ``AZURE_OPENAI_API_KEY``.
+
+    Attributes:
+        azure_endpoint: The endpoint of the resource. Default: ``AZURE_OPENAI_ENDPOINT``.
+        azure_deployment: The deployment. Default: the one with the name of the model.
+        api_version: The API version. Default: ``OPENAI_API_VERSION``.
+        azure_ad_token: A Microsoft Entra ID token.
+        azure_ad_token_provider: A function that returns a token, called for each attempt.
+    """
+
+    azure_endpoint: str | None
+    azure_deployment: str | None
+    api_version: str | None
+    azure_ad_token: str | Secret | None
+    azure_ad_token_provider: KeyFunction | None
+
+
+class Changes(ClientSettings, total=False):
+    """The settings that ``with_options()`` can change, in addition to :class:`ClientSettings`.
+
+    Attributes:
+        set_default_headers: Replaces all default headers; ``default_headers`` is merged into them.
+        set_default_query: Replaces the default query; ``default_query`` is merged into it.
+    """
+
+    set_default_headers: Mapping[str, str | None] | None
+    set_default_query: Mapping[str, object] | None
+
+
+class AzureChanges(AzureSettings, Changes, total=False):
+    """The settings that ``with_options()`` of an Azure OpenAI client can change."""
+
+
+class Url(str):
+    """A URL: text, whose parts can be read."""
+
+    @property
+    def scheme(self) -> str:
+        """The scheme, such as "https"."""
+        return urlsplit(self).scheme
+
+    @property
+    def host(self) -> str:
+        """The host."""
+        return urlsplit(self).hostname or ""
+
+    @property
+    def port(self) -> int | None:
+        """The port; None for the one of the scheme."""
+        return urlsplit(self).port
+
+    @property
+    def path(self) -> str:
+        """The path."""
+        return urlsplit(self).path
+
+    @property
+    def raw_path(self) -> bytes:
+        """The path and the query, as they are sent."""
+        parts = urlsplit(self)
+        return (parts.path + (f"?{parts.query}" if parts.query else "")).encode()
+
+
+@attrs.define
+class Held:
+    """What a client and its ``chat`` have in common, so that an assignment counts for both."""
+
+    config: Config
+    hooks: Hooks
+    is_closed: bool = False
+
+
+class Settings:
+    """The settings of a client as attributes; an assignment counts from the next call on."""
+
+    _held: Held
+    _key_is_from_env: bool
+
+    @property
+    def config(self) -> Config:
+        """The configuration, which is immutable: an assignment of a setting replaces it."""
+        return self._held.config
+
+    def _change(self, **fields: Any) -> None:
+        self._held.config = attrs.evolve(self._held.config, **fields)
+
+    @property
+    def api_key(self) -> str:
+        """The API key; "" if a function returns it."""
+        key = self.config.api_key
+        return key.reveal() if isinstance(key, Secret) else ""
+
+    @api_key.setter
+    def api_key(self, key: KeyLike) -> None:
+        self._key_is_from_env = False
+        self._change(api_key=key)
+
+    @property
+    def base_url(self) -> Url:
+        """The base URL, with a slash at its end; ``chat/completions`` is added to it."""
+        url, mark, query = self.config.base_url.partition("?")
+        return Url(f"{url}/{mark}{query}")
+
+    @base_url.setter
+    def base_url(self, url: object) -> None:
+        self._change(base_url=str(url))
+
+    @property
+    def organization(self) -> str | None:
+        """The organization."""
+        return self.config.organization
+
+    @organization.setter
+    def organization(self, organization: str | None) -> None:
+        self._change(organization=organization)
+
+    @property
+    def project(self) -> str | None:
+        """The project."""
+        return self.config.project
+
+    @project.setter
+    def project(self, project: str | None) -> None:
+        self._change(project=project)
+
+    @property
+    def timeout(self) -> Timeout:
+        """The timeout of calls that set none."""
+        return self.config.timeout
+
+    @timeout.setter
+    def timeout(self, timeout: TimeoutLike) -> None:
+        self._change(timeout=timeout)
+
+    @property
+    def max_retries(self) -> int:
+        """The maximum number of retries of calls that set none."""
+        return self.config.max_retries
+
+    @max_retries.setter
+    def max_retries(self, count: int) -> None:
+        self._change(max_retries=count)
+
+    @property
+    def default_headers(self) -> Mapping[str, str | None]:
+        """The headers for each request, as they were passed."""
+        return self.config.default_headers
+
+    @default_headers.setter
+    def default_headers(self, headers: Mapping[str, str | None]) -> None:
+        self._change(default_headers=headers)
+
+    @property
+    def default_query(self) -> Mapping[str, object]:
+        """The query parameters for each request, as they were passed."""
+        return self.config.default_query
+
+    @default_query.setter
+    def default_query(self, query: Mapping[str, object]) -> None:
+        self._change(default_query=query)
+
+    # Names of the official package for them, private ones that programs read among them.
+
+    @property
+    def auth_headers(self) -> Headers:
+        """The header with the API key."""
+        return Headers({"Authorization": f"Bearer {self.api_key}"} if self.api_key else {})
+
+    _custom_headers = default_headers
+    _custom_query = default_query
+
+    @property
+    def _client(self) -> Settings:
+        return self  # for its ``timeout``, ``base_url`` and ``is_closed``
+
+    def is_closed(self) -> bool:
+        """Return whether the client was closed, and not used since."""
+        return self._held.is_closed
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # What the class has can be replaced in tests; subclasses have attributes of their own.
+        is_ours = type(self).__module__.partition(".")[0] == "chatlib"
+        if is_ours and not name.startswith("_") and not hasattr(type(self), name):
+            raise AttributeError(
+                f"{type(self).__name__} has no setting {name!r}, which could be assigned"
+            )
+        super().__setattr__(name, value)
+
+
+class AzureNames(Settings):
+    """The settings of an Azure client, by the private names that programs read."""
+
+    @property
+    def _azure(self) -> AzureConfig:
+        assert isinstance(self.config, AzureConfig)
+        return self.config
+
+    @property
+    def _api_version(self) -> str:
+        return str(self._azure.default_query["api-version"])
+
+    @property
+    def _azure_deployment(self) -> str | None:
+        return self._azure.deployment
+
+    @property
+    def _azure_endpoint(self) -> Url:
+        return Url(self._azure.base_url.partition("/openai")[0])
