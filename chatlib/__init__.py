@@ -20,11 +20,15 @@ The names here load their modules when they are first used.
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from typing import TYPE_CHECKING, Any
 
 from chatlib._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from chatlib.client.async_openai import AsyncAzureOpenAI as AsyncAzureOpenAI
     from chatlib.client.async_openai import AsyncOpenAI as AsyncOpenAI
     from chatlib.client.async_raw import AsyncStreamedResponse as AsyncStreamedResponse
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
     )
     from chatlib.client.base import AzureSettings as AzureSettings
     from chatlib.client.base import ClientSettings as ClientSettings
+    from chatlib.client.completions import Beta, Chat
+    from chatlib.client.models import Models
     from chatlib.client.openai import AzureOpenAI as AzureOpenAI
     from chatlib.client.openai import OpenAI as OpenAI
     from chatlib.client.pagination import AsyncCursorPage as AsyncCursorPage
@@ -49,6 +55,8 @@ if TYPE_CHECKING:
     from chatlib.client.typed_stream import (
         ChatCompletionStreamManager as ChatCompletionStreamManager,
     )
+    from chatlib.config import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RETRIES
+    from chatlib.config import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
     from chatlib.config import AzureConfig as AzureConfig
     from chatlib.config import Config as Config
     from chatlib.config import Secret as Secret
@@ -125,6 +133,8 @@ if TYPE_CHECKING:
     from chatlib.structured.tools import Tool as Tool
     from chatlib.structured.tools import function_tool as function_tool
     from chatlib.structured.tools import pydantic_function_tool as pydantic_function_tool
+    from chatlib.timeouts import TimeoutLike
+    from chatlib.types.base import JsonObject
     from chatlib.types.base import configure_converter as configure_converter
     from chatlib.types.page import CursorPage as CursorPage
     from chatlib.types.page import next_cursor as next_cursor
@@ -142,22 +152,50 @@ if TYPE_CHECKING:
     from chatlib.wire.sse import SSEDecoder as SSEDecoder
     from chatlib.wire.sse import read_events as read_events
 
+    AsyncClient = AsyncOpenAI
+    BaseModel = JsonObject
+    Client = OpenAI
+    VERSION = __version__
+
+    # The settings of the client of the module, and its namespaces.
+    api_key: str | Callable[[], str] | None
+    organization: str | None
+    project: str | None
+    base_url: str | None
+    timeout: TimeoutLike
+    max_retries: int
+    default_headers: Mapping[str, str] | None
+    default_query: Mapping[str, object] | None
+    http_client: Any
+    api_type: str | None
+    api_version: str | None
+    azure_endpoint: str | None
+    azure_ad_token: str | None
+    azure_ad_token_provider: Callable[[], str] | None
+    chat: Chat
+    beta: Beta
+    models: Models
+
 # Where each name lives. A test holds it against the imports above.
 _HOMES = {
     "streaming.accumulator": "Accumulator accumulate joined",
     "wire.request": "Operation",
-    "client.async_openai": "AsyncAzureOpenAI AsyncOpenAI",
+    "client.async_openai": "AsyncAzureOpenAI AsyncClient AsyncOpenAI",
     "client.async_raw": "AsyncStreamedResponse",
     "client.async_streams": "AsyncStream",
     "client.async_typed_stream": "AsyncChatCompletionStream AsyncChatCompletionStreamManager",
     "client.base": "AzureSettings ClientSettings",
-    "client.openai": "AzureOpenAI OpenAI",
+    "client.openai": "AzureOpenAI Client OpenAI",
     "client.raw": "RawResponse StreamedResponse",
     "client.streams": "Stream",
     "client.typed_stream": "ChatCompletionStream ChatCompletionStreamManager",
     "wire.codec": "structure to_request",
-    "types.base": "configure_converter",
-    "config": "AzureConfig Config Secret azure_config_from_env config_from_env",
+    "types.base": "BaseModel configure_converter",
+    "_version": "VERSION",
+    "config": """
+        AzureConfig Config DEFAULT_MAX_RETRIES DEFAULT_TIMEOUT Secret azure_config_from_env
+        config_from_env
+    """,
     "operations": """
         build_create build_delete build_list build_list_messages build_retrieve build_update
         read_completion read_completions read_deleted read_messages
@@ -196,6 +234,19 @@ _HOMES = {
     """,
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+_MODULE_SETTINGS = frozenset(
+    """
+    api_key organization project base_url timeout max_retries default_headers default_query
+    http_client api_type api_version azure_endpoint azure_ad_token azure_ad_token_provider
+    """.split()
+)
+_OWN_NAMES = {
+    "AsyncClient": "AsyncOpenAI",
+    "BaseModel": "JsonObject",
+    "Client": "OpenAI",
+    "VERSION": "__version__",
+}
+"""Names of the official package for what has another name here."""
 
 __all__ = ["__version__", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]
 
@@ -204,23 +255,39 @@ if not TYPE_CHECKING:  # for type checkers, a name that is not imported here is 
 
     def __getattr__(name: str) -> Any:
         home = _HOME_OF.get(name)
+        if name in ("chat", "beta", "models"):
+            from chatlib.client.module import client_of
+
+            return getattr(client_of(globals()), name)
+        if name in _MODULE_SETTINGS:
+            return None
         if home is None:
             # The submodules, as in `import chatlib; chatlib.types`.
-            if name in {
-                "types",
-                "transports",
-                "testing",
-                "client",
-                "errors",
-                "http",
-                "sse",
-                "codec",
-            }:
+            if importlib.util.find_spec(f"chatlib.{name}") is not None:
                 return importlib.import_module(f"chatlib.{name}")
-            raise AttributeError(f"module 'chatlib' has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"chatlib.{home}"), name)
+            raise AttributeError(
+                f"module 'chatlib' has no attribute {name!r}; it is for chat completions, and the "
+                "official package for the rest of the API"
+            )
+        module = importlib.import_module(f"chatlib.{home}")
+        value = getattr(module, _OWN_NAMES.get(name, name))
         globals()[name] = value
         return value
+
+
+class _OfficialPaths:
+    """Asked by Python, after all others, for a module path of the official package."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> Any:
+        if not name.startswith("chatlib."):
+            return None
+        from chatlib import official_paths
+
+        return official_paths.find_spec(name)
+
+
+sys.meta_path.append(_OfficialPaths)
 
 
 def __dir__() -> list[str]:

@@ -325,7 +325,7 @@ def read_completions(response: HttpResponse) -> CursorPage[ChatCompletion]:
     >>> [completion.id for completion in page.data]
     ['chatcmpl-1']
     """
-    return _read_page(response, ChatCompletion)
+    return read_page(response, ChatCompletion)
 
 
 def read_messages(response: HttpResponse) -> CursorPage[ChatCompletionStoreMessage]:
@@ -342,7 +342,7 @@ def read_messages(response: HttpResponse) -> CursorPage[ChatCompletionStoreMessa
         APIError: The response has status 200 and contains an error.
         APIResponseValidationError: The body is not a page.
     """
-    return _read_page(response, ChatCompletionStoreMessage)
+    return read_page(response, ChatCompletionStoreMessage)
 
 
 def read_deleted(response: HttpResponse) -> ChatCompletionDeleted:
@@ -365,7 +365,16 @@ def read_deleted(response: HttpResponse) -> ChatCompletionDeleted:
     return made
 
 
-def _read_page(response: HttpResponse, item_type: type[JsonItem]) -> CursorPage[JsonItem]:
+def read_page(response: HttpResponse, item_type: type[JsonItem]) -> CursorPage[JsonItem]:
+    """Decode a page of a list.
+
+    Args:
+        response: The response.
+        item_type: The class of the items.
+
+    Raises:
+        APIError: As for :func:`read_completions`.
+    """
     raise_for_status(response)
     value = read_object(response)
     items = value.get("data")
@@ -391,7 +400,7 @@ def retrieve_operation(completion_id: str, options: Mapping[str, Any]) -> Operat
         completion_id: The ID of the completion.
         options: The request options.
     """
-    return _query_operation(
+    return query_operation(
         "retrieve()", "GET", _stored_path(completion_id), options, read_completion
     )
 
@@ -422,7 +431,7 @@ def list_operation(given: Mapping[str, Any]) -> Operation[CursorPage[ChatComplet
     Args:
         given: The filters and request options.
     """
-    return _query_operation(
+    return query_operation(
         "list()", "GET", "/chat/completions", given, read_completions, LIST_PARAMS
     )
 
@@ -436,9 +445,7 @@ def delete_operation(
         completion_id: The ID of the completion.
         options: The request options.
     """
-    return _query_operation(
-        "delete()", "DELETE", _stored_path(completion_id), options, read_deleted
-    )
+    return query_operation("delete()", "DELETE", _stored_path(completion_id), options, read_deleted)
 
 
 def list_messages_operation(
@@ -451,7 +458,7 @@ def list_messages_operation(
         given: The filters and request options.
     """
     path = f"{_stored_path(completion_id)}/messages"
-    return _query_operation(
+    return query_operation(
         "messages.list()", "GET", path, given, read_messages, MESSAGE_LIST_PARAMS
     )
 
@@ -460,7 +467,7 @@ def _stored_path(completion_id: str) -> str:
     return f"/chat/completions/{path_segment(completion_id, 'completion_id')}"
 
 
-def _query_operation(
+def query_operation(
     call: str,
     method: str,
     path: str,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from chatlib.client.async_completions import AsyncRawCompletions, AsyncStreamedCompletions
     from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
+    from chatlib.client.models import AsyncModels
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -86,6 +87,13 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
     def beta(self) -> AsyncBeta:
         """The namespace ``client.beta``, the former location of ``client.chat``."""
         return AsyncBeta(self.chat)
+
+    @cached_property
+    def models(self) -> AsyncModels:
+        """The namespace ``client.models``."""
+        from chatlib.client.models import AsyncModels
+
+        return AsyncModels(self._copy_for_chat())
 
     @property
     def with_raw_response(self) -> RawClient[AsyncRawCompletions]:

@@ -28,6 +28,7 @@ from chatlib.client.settings import (
 from chatlib.client.settings import (
     ClientSettings as ClientSettings,
 )
+from chatlib.client.verbs import Verbs
 from chatlib.config import AzureConfig, Config, azure_config_from_env, config_from_env, hide_secrets
 from chatlib.config import Secret as Secret
 from chatlib.http import is_omitted
@@ -52,6 +53,15 @@ _UNUSED = {
 }
 """Arguments of the official constructors that have no meaning here; None and False are nothing."""
 
+OUTSIDE = frozenset(
+    """
+    admin audio batches completions containers conversations embeddings evals files fine_tuning
+    images moderations realtime responses skills uploads vector_stores videos webhooks
+    """.split()
+)
+"""The namespaces of the official clients that chatlib does not have."""
+
+_NAMESPACES = ("chat", "beta", "models")
 _CREDENTIALS = ("api_key", "azure_ad_token", "azure_ad_token_provider")
 _HOOKS = tuple(field.name for field in attrs.fields(Hooks))
 
@@ -104,7 +114,7 @@ class SharedTransport(Generic[TransportT]):
         return self._made.get("made") if self.given is None else self.given
 
 
-class BaseClient(Settings, Generic[TransportT]):
+class BaseClient(Settings, Verbs, Generic[TransportT]):
     """The base of all clients; see :class:`~chatlib.client.openai.OpenAI`."""
 
     _shared: SharedTransport[TransportT]
@@ -194,7 +204,7 @@ class BaseClient(Settings, Generic[TransportT]):
 
     def _shallow_copy(self) -> Self:
         twin = type(self).__new__(type(self))
-        vars(twin).update({k: v for k, v in vars(self).items() if k not in ("chat", "beta")})
+        vars(twin).update({k: v for k, v in vars(self).items() if k not in _NAMESPACES})
         return twin
 
     def __copy__(self) -> Self:
@@ -208,7 +218,7 @@ class BaseClient(Settings, Generic[TransportT]):
         return twin
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {k: v for k, v in vars(self).items() if k not in ("chat", "beta", "_shared")}
+        state = {k: v for k, v in vars(self).items() if k not in (*_NAMESPACES, "_shared")}
         state["transport"] = self._shared.given
         if self._key_is_from_env:  # a pickle contains the key only if it was passed explicitly
             state["_held"] = attrs.evolve(
@@ -222,6 +232,18 @@ class BaseClient(Settings, Generic[TransportT]):
         if self._key_is_from_env:
             self._held.config = self.config.with_key_from(os.environ)
         self._use_transport(self._shared_transport(given))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name):
+            hint = ""
+            if name in OUTSIDE:
+                hint = (
+                    ": chatlib is for chat completions. client.post(path, cast_to=dict, body=...) "
+                    "and client.perform(operation) reach other endpoints; the official package has "
+                    "methods for them"
+                )
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}{hint}")
 
     def __repr__(self) -> str:
         # Tools that print local variables call this even if __init__ failed.

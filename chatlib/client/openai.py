@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
     from chatlib.client.completions import RawCompletions, StreamedCompletions
+    from chatlib.client.models import Models
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -71,6 +72,13 @@ class OpenAI(BaseClient[Transport], Closing):
     def beta(self) -> Beta:
         """The namespace ``client.beta``, the former location of ``client.chat``."""
         return Beta(self.chat)
+
+    @cached_property
+    def models(self) -> Models:
+        """The namespace ``client.models``."""
+        from chatlib.client.models import Models
+
+        return Models(self._copy_for_chat())
 
     @property
     def with_raw_response(self) -> RawClient[RawCompletions]:

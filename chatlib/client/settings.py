@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from chatlib.client.hooks import Hooks
 from chatlib.config import AzureConfig, Config, KeyFunction, KeyLike, Secret
-from chatlib.headers import Headers
+from chatlib.headers import Headers, redact_url
 from chatlib.http import Omit, Timeout
 from chatlib.timeouts import TimeoutLike
 
@@ -94,7 +94,10 @@ class AzureChanges(AzureSettings, Changes, total=False):
 
 
 class Url(str):
-    """A URL: text, whose parts can be read."""
+    """A URL: text, whose parts can be read. A password in it is not in the ``repr``."""
+
+    def __repr__(self) -> str:
+        return repr(redact_url(str(self)))
 
     @property
     def scheme(self) -> str:
@@ -150,7 +153,7 @@ class Settings:
     def api_key(self) -> str:
         """The API key; "" if a function returns it."""
         key = self.config.api_key
-        return key.reveal() if isinstance(key, Secret) else ""
+        return key.reveal().encode().decode() if isinstance(key, Secret) else ""
 
     @api_key.setter
     def api_key(self, key: KeyLike) -> None:

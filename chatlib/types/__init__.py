@@ -22,6 +22,7 @@ from chatlib.types.content_part import *
 from chatlib.types.literals import *
 from chatlib.types.logprobs import *
 from chatlib.types.message import *
+from chatlib.types.model import *
 from chatlib.types.moderation import *
 from chatlib.types.older import *
 from chatlib.types.params import *
@@ -55,7 +56,7 @@ else:  # hidden from type checkers, for which a name that is not imported here i
             for each, value in held.items()
             if not each.startswith("_")
             and each != "TYPE_CHECKING"
-            and type(value) is not type(events)
+            and not isinstance(value, type(events))
         )
         if name in held:
             return held[name]

@@ -30,6 +30,9 @@ __all__ = [
     "CompletionUpdateParams",
     "CreateOptions",
     "CreateParams",
+    "ExtraBody",
+    "ExtraHeaders",
+    "ExtraQuery",
     "ListParams",
     "MessageListParams",
     "RequestOptions",
@@ -137,6 +140,11 @@ CREATE_PARAMS = frozenset(CreateParams.__annotations__) | {"stream"}
 """The names of the parameters in the body of the request."""
 
 
+ExtraHeaders: TypeAlias = Mapping[str, str | Omit | None]
+ExtraQuery: TypeAlias = Mapping[str, object]
+ExtraBody: TypeAlias = Mapping[str, object]
+
+
 class RequestOptions(TypedDict, total=False):
     """Options of any call.
 
@@ -150,9 +158,9 @@ class RequestOptions(TypedDict, total=False):
         idempotency_key: A key sent with each attempt, so that the server acts on one only.
     """
 
-    extra_headers: Mapping[str, str | Omit | None] | None
-    extra_query: Mapping[str, object] | None
-    extra_body: Mapping[str, object] | None
+    extra_headers: ExtraHeaders | None
+    extra_query: ExtraQuery | None
+    extra_body: ExtraBody | None
     timeout: TimeoutLike | Omit
     max_retries: int | Omit
     idempotency_key: str | Omit | None

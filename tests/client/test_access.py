@@ -60,7 +60,7 @@ def test_raw_response(face: Face) -> None:
     assert "application/json" == response.headers["Content-Type"]
     assert ("POST", server.requests[1].url) == (response.method, response.url)
     assert ASK == response.http_request.json()
-    assert response.elapsed >= 0
+    assert response.elapsed.total_seconds() >= 0
     assert (149984, 360.0) == (
         response.rate_limits.remaining_tokens,
         response.rate_limits.reset_tokens,
@@ -376,8 +376,11 @@ def test_with_options_that_are_wrong() -> None:
         client.with_options(time_out=3)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="max_retries"):
         client.with_options(max_retries=-1)
-    with pytest.raises(TypeError, match="a transport takes its place"):
-        OpenAI(api_key="k", http_client=None)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="http_client is a builtins.str"):
+        OpenAI(api_key="k", http_client="")
+    with pytest.raises(TypeError, match="Realtime"):
+        OpenAI(api_key="k", websocket_base_url="wss://h")  # type: ignore[call-arg]
+    OpenAI(api_key="k", http_client=None, websocket_base_url=None)  # type: ignore[call-arg]
     with pytest.raises(OpenAIError, match="newline"):
         client.with_options(api_key="k\n")
 

@@ -407,7 +407,7 @@ def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         OpenAI()
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://h/v1")
-    assert "http://h/v1" == OpenAI().base_url
+    assert "http://h/v1/" == OpenAI().base_url
 
 
 def test_key_is_in_no_repr() -> None:

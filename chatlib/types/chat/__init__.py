@@ -1,10 +1,10 @@
 """The names of :mod:`chatlib.types` where users of the official package look for them."""
 
-from typing import TYPE_CHECKING
-
-import chatlib.types as types
 from chatlib.types import *
-from chatlib.types.chat import completion_create_params as completion_create_params
+from chatlib.types import __getattr__ as _event
 
-if not TYPE_CHECKING:
-    __all__ = [*types.__all__, "completion_create_params"]
+
+def __getattr__(name: str) -> object:
+    from chatlib.official_paths import submodule
+
+    return submodule(__name__, name) or _event(name)

@@ -1,0 +1,17 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.errors import APIConnectionError as APIConnectionError
+from chatlib.errors import APIError as APIError
+from chatlib.errors import APIResponseValidationError as APIResponseValidationError
+from chatlib.errors import APIStatusError as APIStatusError
+from chatlib.errors import APITimeoutError as APITimeoutError
+from chatlib.errors import AuthenticationError as AuthenticationError
+from chatlib.errors import BadRequestError as BadRequestError
+from chatlib.errors import ConflictError as ConflictError
+from chatlib.errors import ContentFilterFinishReasonError as ContentFilterFinishReasonError
+from chatlib.errors import InternalServerError as InternalServerError
+from chatlib.errors import LengthFinishReasonError as LengthFinishReasonError
+from chatlib.errors import NotFoundError as NotFoundError
+from chatlib.errors import OpenAIError as OpenAIError
+from chatlib.errors import PermissionDeniedError as PermissionDeniedError
+from chatlib.errors import RateLimitError as RateLimitError
+from chatlib.errors import UnprocessableEntityError as UnprocessableEntityError

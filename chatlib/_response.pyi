@@ -1,0 +1,5 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.client.raw import RawResponse as _APIResponse
+APIResponse = _APIResponse
+from chatlib.client.raw import RawResponse as _AsyncAPIResponse
+AsyncAPIResponse = _AsyncAPIResponse

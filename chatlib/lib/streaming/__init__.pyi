@@ -1,0 +1,25 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.client.async_typed_stream import AsyncChatCompletionStream as AsyncChatCompletionStream
+from chatlib.client.async_typed_stream import AsyncChatCompletionStreamManager as AsyncChatCompletionStreamManager
+from chatlib.client.typed_stream import ChatCompletionStream as ChatCompletionStream
+from chatlib.types import ChatCompletionStreamEvent as ChatCompletionStreamEvent
+from chatlib.client.typed_stream import ChatCompletionStreamManager as ChatCompletionStreamManager
+from chatlib.streaming.events import ChatCompletionStreamState as ChatCompletionStreamState
+from chatlib.types import ChunkEvent as ChunkEvent
+from chatlib.types import ContentDeltaEvent as ContentDeltaEvent
+from chatlib.types import ContentDoneEvent as ContentDoneEvent
+from chatlib.types import FunctionToolCallArgumentsDeltaEvent as FunctionToolCallArgumentsDeltaEvent
+from chatlib.types import FunctionToolCallArgumentsDoneEvent as FunctionToolCallArgumentsDoneEvent
+from chatlib.types import LogprobsContentDeltaEvent as LogprobsContentDeltaEvent
+from chatlib.types import LogprobsContentDoneEvent as LogprobsContentDoneEvent
+from chatlib.types import LogprobsRefusalDeltaEvent as LogprobsRefusalDeltaEvent
+from chatlib.types import LogprobsRefusalDoneEvent as LogprobsRefusalDoneEvent
+from chatlib.types import ParsedChatCompletionMessage as _ParsedChatCompletionMessageSnapshot
+ParsedChatCompletionMessageSnapshot = _ParsedChatCompletionMessageSnapshot
+from chatlib.types import ParsedChatCompletion as _ParsedChatCompletionSnapshot
+ParsedChatCompletionSnapshot = _ParsedChatCompletionSnapshot
+from chatlib.types import ParsedChoice as _ParsedChoiceSnapshot
+ParsedChoiceSnapshot = _ParsedChoiceSnapshot
+from chatlib.types import RefusalDeltaEvent as RefusalDeltaEvent
+from chatlib.types import RefusalDoneEvent as RefusalDoneEvent
+from chatlib.lib.streaming import chat as chat

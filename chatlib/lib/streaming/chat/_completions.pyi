@@ -1,0 +1,6 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.client.async_typed_stream import AsyncChatCompletionStream as AsyncChatCompletionStream
+from chatlib.client.async_typed_stream import AsyncChatCompletionStreamManager as AsyncChatCompletionStreamManager
+from chatlib.client.typed_stream import ChatCompletionStream as ChatCompletionStream
+from chatlib.client.typed_stream import ChatCompletionStreamManager as ChatCompletionStreamManager
+from chatlib.streaming.events import ChatCompletionStreamState as ChatCompletionStreamState

@@ -1,0 +1,13 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionStreamEvent as ChatCompletionStreamEvent
+from chatlib.types import ChunkEvent as ChunkEvent
+from chatlib.types import ContentDeltaEvent as ContentDeltaEvent
+from chatlib.types import ContentDoneEvent as ContentDoneEvent
+from chatlib.types import FunctionToolCallArgumentsDeltaEvent as FunctionToolCallArgumentsDeltaEvent
+from chatlib.types import FunctionToolCallArgumentsDoneEvent as FunctionToolCallArgumentsDoneEvent
+from chatlib.types import LogprobsContentDeltaEvent as LogprobsContentDeltaEvent
+from chatlib.types import LogprobsContentDoneEvent as LogprobsContentDoneEvent
+from chatlib.types import LogprobsRefusalDeltaEvent as LogprobsRefusalDeltaEvent
+from chatlib.types import LogprobsRefusalDoneEvent as LogprobsRefusalDoneEvent
+from chatlib.types import RefusalDeltaEvent as RefusalDeltaEvent
+from chatlib.types import RefusalDoneEvent as RefusalDoneEvent

@@ -1,0 +1,7 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ParsedChatCompletionMessage as _ParsedChatCompletionMessageSnapshot
+ParsedChatCompletionMessageSnapshot = _ParsedChatCompletionMessageSnapshot
+from chatlib.types import ParsedChatCompletion as _ParsedChatCompletionSnapshot
+ParsedChatCompletionSnapshot = _ParsedChatCompletionSnapshot
+from chatlib.types import ParsedChoice as _ParsedChoiceSnapshot
+ParsedChoiceSnapshot = _ParsedChoiceSnapshot

@@ -1,0 +1,30 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.client.async_completions import AsyncBeta as AsyncBeta
+from chatlib.client.async_completions import AsyncChat as AsyncChat
+from chatlib.client.async_completions import AsyncCompletions as AsyncCompletions
+from chatlib.client.async_completions import AsyncRawCompletions as _AsyncCompletionsWithRawResponse
+AsyncCompletionsWithRawResponse = _AsyncCompletionsWithRawResponse
+from chatlib.client.async_completions import AsyncStreamedCompletions as _AsyncCompletionsWithStreamingResponse
+AsyncCompletionsWithStreamingResponse = _AsyncCompletionsWithStreamingResponse
+from chatlib.client.async_completions import AsyncMessages as AsyncMessages
+from chatlib.client.async_completions import AsyncRawMessages as _AsyncMessagesWithRawResponse
+AsyncMessagesWithRawResponse = _AsyncMessagesWithRawResponse
+from chatlib.client.async_completions import AsyncStreamedMessages as _AsyncMessagesWithStreamingResponse
+AsyncMessagesWithStreamingResponse = _AsyncMessagesWithStreamingResponse
+from chatlib.client.models import AsyncModels as AsyncModels
+from chatlib.client.completions import Beta as Beta
+from chatlib.client.completions import Chat as Chat
+from chatlib.client.completions import Completions as Completions
+from chatlib.client.completions import RawCompletions as _CompletionsWithRawResponse
+CompletionsWithRawResponse = _CompletionsWithRawResponse
+from chatlib.client.completions import StreamedCompletions as _CompletionsWithStreamingResponse
+CompletionsWithStreamingResponse = _CompletionsWithStreamingResponse
+from chatlib.client.completions import Messages as Messages
+from chatlib.client.completions import RawMessages as _MessagesWithRawResponse
+MessagesWithRawResponse = _MessagesWithRawResponse
+from chatlib.client.completions import StreamedMessages as _MessagesWithStreamingResponse
+MessagesWithStreamingResponse = _MessagesWithStreamingResponse
+from chatlib.client.models import Models as Models
+from chatlib.resources import beta as beta
+from chatlib.resources import chat as chat
+from chatlib.resources import models as models

@@ -1,0 +1,13 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.client.async_completions import AsyncChat as AsyncChat
+from chatlib.client.async_completions import AsyncCompletions as AsyncCompletions
+from chatlib.client.async_completions import AsyncRawCompletions as _AsyncCompletionsWithRawResponse
+AsyncCompletionsWithRawResponse = _AsyncCompletionsWithRawResponse
+from chatlib.client.async_completions import AsyncStreamedCompletions as _AsyncCompletionsWithStreamingResponse
+AsyncCompletionsWithStreamingResponse = _AsyncCompletionsWithStreamingResponse
+from chatlib.client.completions import Chat as Chat
+from chatlib.client.completions import Completions as Completions
+from chatlib.client.completions import RawCompletions as _CompletionsWithRawResponse
+CompletionsWithRawResponse = _CompletionsWithRawResponse
+from chatlib.client.completions import StreamedCompletions as _CompletionsWithStreamingResponse
+CompletionsWithStreamingResponse = _CompletionsWithStreamingResponse

@@ -1,0 +1,23 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.client.async_completions import AsyncCompletions as AsyncCompletions
+from chatlib.client.async_completions import AsyncRawCompletions as _AsyncCompletionsWithRawResponse
+AsyncCompletionsWithRawResponse = _AsyncCompletionsWithRawResponse
+from chatlib.client.async_completions import AsyncStreamedCompletions as _AsyncCompletionsWithStreamingResponse
+AsyncCompletionsWithStreamingResponse = _AsyncCompletionsWithStreamingResponse
+from chatlib.client.async_completions import AsyncMessages as AsyncMessages
+from chatlib.client.async_completions import AsyncRawMessages as _AsyncMessagesWithRawResponse
+AsyncMessagesWithRawResponse = _AsyncMessagesWithRawResponse
+from chatlib.client.async_completions import AsyncStreamedMessages as _AsyncMessagesWithStreamingResponse
+AsyncMessagesWithStreamingResponse = _AsyncMessagesWithStreamingResponse
+from chatlib.client.completions import Completions as Completions
+from chatlib.client.completions import RawCompletions as _CompletionsWithRawResponse
+CompletionsWithRawResponse = _CompletionsWithRawResponse
+from chatlib.client.completions import StreamedCompletions as _CompletionsWithStreamingResponse
+CompletionsWithStreamingResponse = _CompletionsWithStreamingResponse
+from chatlib.client.completions import Messages as Messages
+from chatlib.client.completions import RawMessages as _MessagesWithRawResponse
+MessagesWithRawResponse = _MessagesWithRawResponse
+from chatlib.client.completions import StreamedMessages as _MessagesWithStreamingResponse
+MessagesWithStreamingResponse = _MessagesWithStreamingResponse
+from chatlib.resources.chat.completions import completions as completions
+from chatlib.resources.chat.completions import messages as messages

@@ -1,0 +1,11 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.client.async_completions import AsyncMessages as AsyncMessages
+from chatlib.client.async_completions import AsyncRawMessages as _AsyncMessagesWithRawResponse
+AsyncMessagesWithRawResponse = _AsyncMessagesWithRawResponse
+from chatlib.client.async_completions import AsyncStreamedMessages as _AsyncMessagesWithStreamingResponse
+AsyncMessagesWithStreamingResponse = _AsyncMessagesWithStreamingResponse
+from chatlib.client.completions import Messages as Messages
+from chatlib.client.completions import RawMessages as _MessagesWithRawResponse
+MessagesWithRawResponse = _MessagesWithRawResponse
+from chatlib.client.completions import StreamedMessages as _MessagesWithStreamingResponse
+MessagesWithStreamingResponse = _MessagesWithStreamingResponse

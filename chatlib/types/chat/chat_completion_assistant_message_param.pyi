@@ -1,0 +1,10 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import Audio as Audio
+from chatlib.types import ChatCompletionAssistantMessageParam as ChatCompletionAssistantMessageParam
+from chatlib.types import ChatCompletionContentPartRefusalParam as ChatCompletionContentPartRefusalParam
+from chatlib.types import ChatCompletionContentPartTextParam as ChatCompletionContentPartTextParam
+from chatlib.types import ChatCompletionMessageToolCallUnionParam as ChatCompletionMessageToolCallUnionParam
+from chatlib.types import AssistantPartParam as _ContentArrayOfContentPart
+ContentArrayOfContentPart = _ContentArrayOfContentPart
+from chatlib.types import FunctionCallParam as _FunctionCall
+FunctionCall = _FunctionCall

@@ -1,0 +1,8 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionContentPartImageParam as ChatCompletionContentPartImageParam
+from chatlib.types import ChatCompletionContentPartInputAudioParam as ChatCompletionContentPartInputAudioParam
+from chatlib.types import ChatCompletionContentPartParam as ChatCompletionContentPartParam
+from chatlib.types import ChatCompletionContentPartTextParam as ChatCompletionContentPartTextParam
+from chatlib.types import File as File
+from chatlib.types import FileFile as FileFile
+from chatlib.types import FilePromptCacheBreakpoint as FilePromptCacheBreakpoint

@@ -1,0 +1,2 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionFunctionCallOptionParam as ChatCompletionFunctionCallOptionParam

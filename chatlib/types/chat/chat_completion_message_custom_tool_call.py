@@ -1,7 +1,0 @@
-"""Names known from the official package, where its users look for them."""
-
-from __future__ import annotations
-
-from chatlib.types.tool_call import ChatCompletionMessageCustomToolCall, Custom
-
-__all__ = ["ChatCompletionMessageCustomToolCall", "Custom"]

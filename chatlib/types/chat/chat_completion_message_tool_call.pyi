@@ -1,0 +1,6 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionMessageCustomToolCall as ChatCompletionMessageCustomToolCall
+from chatlib.types import ChatCompletionMessageFunctionToolCall as ChatCompletionMessageFunctionToolCall
+from chatlib.types import ChatCompletionMessageToolCall as ChatCompletionMessageToolCall
+from chatlib.types import ChatCompletionMessageToolCallUnion as ChatCompletionMessageToolCallUnion
+from chatlib.types import Function as Function

@@ -1,0 +1,4 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionMessageCustomToolCallParam as ChatCompletionMessageCustomToolCallParam
+from chatlib.types import ChatCompletionMessageFunctionToolCallParam as ChatCompletionMessageFunctionToolCallParam
+from chatlib.types import ChatCompletionMessageToolCallUnionParam as ChatCompletionMessageToolCallUnionParam

@@ -1,0 +1,6 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionContentPartImage as ChatCompletionContentPartImage
+from chatlib.types import ChatCompletionContentPartText as ChatCompletionContentPartText
+from chatlib.types import ChatCompletionMessage as ChatCompletionMessage
+from chatlib.types import ChatCompletionStoreMessage as ChatCompletionStoreMessage
+from chatlib.types import ChatCompletionStoreMessageContentPart as ChatCompletionStoreMessageContentPart

@@ -1,0 +1,5 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionAllowedToolChoiceParam as ChatCompletionAllowedToolChoiceParam
+from chatlib.types import ChatCompletionNamedToolChoiceCustomParam as ChatCompletionNamedToolChoiceCustomParam
+from chatlib.types import ChatCompletionNamedToolChoiceParam as ChatCompletionNamedToolChoiceParam
+from chatlib.types import ChatCompletionToolChoiceOptionParam as ChatCompletionToolChoiceOptionParam

@@ -1,0 +1,4 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionCustomToolParam as ChatCompletionCustomToolParam
+from chatlib.types import ChatCompletionFunctionToolParam as ChatCompletionFunctionToolParam
+from chatlib.types import ChatCompletionToolUnionParam as ChatCompletionToolUnionParam

@@ -1,0 +1,32 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionAudioParam as ChatCompletionAudioParam
+from chatlib.types import ChatCompletionFunctionCallOptionParam as ChatCompletionFunctionCallOptionParam
+from chatlib.types import ChatCompletionMessageParam as ChatCompletionMessageParam
+from chatlib.types import ChatCompletionPredictionContentParam as ChatCompletionPredictionContentParam
+from chatlib.types import ChatCompletionStreamOptionsParam as ChatCompletionStreamOptionsParam
+from chatlib.types import ChatCompletionToolChoiceOptionParam as ChatCompletionToolChoiceOptionParam
+from chatlib.types import ChatCompletionToolUnionParam as ChatCompletionToolUnionParam
+from chatlib.types import ChatModel as ChatModel
+from chatlib.types import CompletionCreateParams as CompletionCreateParams
+from chatlib.types import CompletionCreateParamsBase as CompletionCreateParamsBase
+from chatlib.types import CompletionCreateParamsNonStreaming as CompletionCreateParamsNonStreaming
+from chatlib.types import CompletionCreateParamsStreaming as CompletionCreateParamsStreaming
+from chatlib.types import CompletionCreateParamsFunction as _Function
+Function = _Function
+from chatlib.types import FunctionCall as FunctionCall
+from chatlib.types import FunctionParameters as FunctionParameters
+from chatlib.types import Metadata as Metadata
+from chatlib.types import CompletionCreateParamsModeration as _Moderation
+Moderation = _Moderation
+from chatlib.types import ModerationPolicy as ModerationPolicy
+from chatlib.types import ModerationPolicyInput as ModerationPolicyInput
+from chatlib.types import ModerationPolicyOutput as ModerationPolicyOutput
+from chatlib.types import PromptCacheOptions as PromptCacheOptions
+from chatlib.types import ReasoningEffort as ReasoningEffort
+from chatlib.types import ResponseFormat as ResponseFormat
+from chatlib.types import ResponseFormatJSONObject as ResponseFormatJSONObject
+from chatlib.types import ResponseFormatJSONSchema as ResponseFormatJSONSchema
+from chatlib.types import ResponseFormatText as ResponseFormatText
+from chatlib.types import WebSearchOptions as WebSearchOptions
+from chatlib.types import WebSearchOptionsUserLocation as WebSearchOptionsUserLocation
+from chatlib.types import WebSearchOptionsUserLocationApproximate as WebSearchOptionsUserLocationApproximate

@@ -1,0 +1,8 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatCompletionAssistantMessageParam as ChatCompletionAssistantMessageParam
+from chatlib.types import ChatCompletionDeveloperMessageParam as ChatCompletionDeveloperMessageParam
+from chatlib.types import ChatCompletionFunctionMessageParam as ChatCompletionFunctionMessageParam
+from chatlib.types import ChatCompletionSystemMessageParam as ChatCompletionSystemMessageParam
+from chatlib.types import ChatCompletionToolMessageParam as ChatCompletionToolMessageParam
+from chatlib.types import ChatCompletionUserMessageParam as ChatCompletionUserMessageParam
+from chatlib.types import CreateChatCompletionRequestMessageParam as CreateChatCompletionRequestMessageParam

@@ -1,0 +1,17 @@
+# Written by scripts/write_stubs.py from chatlib/official_paths.py.
+from chatlib.types import ChatModel as ChatModel
+from chatlib.types import FunctionDefinition as FunctionDefinition
+from chatlib.types import FunctionParameters as FunctionParameters
+from chatlib.types import Metadata as Metadata
+from chatlib.types import ReasoningEffort as ReasoningEffort
+from chatlib.types import ResponseFormatJSONObject as ResponseFormatJSONObject
+from chatlib.types import ResponseFormatJSONSchema as ResponseFormatJSONSchema
+from chatlib.types import ResponseFormatText as ResponseFormatText
+from chatlib.types.shared import chat_model as chat_model
+from chatlib.types.shared import function_definition as function_definition
+from chatlib.types.shared import function_parameters as function_parameters
+from chatlib.types.shared import metadata as metadata
+from chatlib.types.shared import reasoning_effort as reasoning_effort
+from chatlib.types.shared import response_format_json_object as response_format_json_object
+from chatlib.types.shared import response_format_json_schema as response_format_json_schema
+from chatlib.types.shared import response_format_text as response_format_text
