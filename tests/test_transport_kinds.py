@@ -17,7 +17,7 @@ import pytest
 import requests
 import urllib3
 
-from chatlib import AsyncOpenAI, HttpRequest, HttpResponse, OpenAI, omit
+from chatlib import AsyncOpenAI, HttpRequest, HttpResponse, OpenAI
 from chatlib.testing import InMemoryServer, RecordingTransport
 from chatlib.transports.aiohttp import AiohttpTransport
 from chatlib.transports.requests import RequestsTransport
@@ -191,7 +191,6 @@ FOREIGN: dict[str, tuple[Callable[[], Any], str]] = {
     "False": (lambda: False, "type bool"),
     "empty dict": (dict, "type dict"),
     "zero": (lambda: 0, "type int"),
-    "omit": (lambda: omit, "Omit, which is not a chatlib transport"),
     "object": (object, "type object"),
     "module": (lambda: requests, "type module"),
     "no method": (lambda: types.SimpleNamespace(send=None, asend=7), "SimpleNamespace"),

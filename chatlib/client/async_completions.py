@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
 
-from chatlib.client.async_streams import AsyncStream
+from chatlib.client import async_methods
 from chatlib.client.executors import AsyncClient, AsyncExecutor
 from chatlib.client.namespaces import RawChat
 from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, paginate
-from chatlib.http import Omit, omit
+from chatlib.http import omit
 from chatlib.operations import (
     create_operation,
     delete_operation,
@@ -21,28 +21,15 @@ from chatlib.operations import (
     retrieve_operation,
     update_operation,
 )
-from chatlib.redaction import conceal
-from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessage
 from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from chatlib.client.async_raw import AsyncResponseManager
     from chatlib.client.async_typed_stream import AsyncChatCompletionStreamManager
     from chatlib.client.raw import RawResponse
-    from chatlib.structured.tool_runs import ToolRun, ToolRunEvent
-    from chatlib.types.message import MessageLike
-    from chatlib.types.params import (
-        CreateOptions,
-        ListOptions,
-        MessageListOptions,
-        RequestOptions,
-        TypedAnswerOptions,
-        UpdateOptions,
-    )
+    from chatlib.structured.tool_runs import ToolRun
     from chatlib.types.parsed import ParsedChatCompletion
 
 P = ParamSpec("P")
@@ -50,7 +37,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class AsyncCompletions:
+class AsyncCompletions(async_methods.AsyncCompletions):
     """The methods of ``client.chat.completions`` as coroutines.
 
     Parameters, results and exceptions are those of
@@ -80,151 +67,39 @@ class AsyncCompletions:
         """The same methods for ``async with``; the body is read on demand."""
         return AsyncStreamedCompletions(self._client)
 
-    @overload
-    async def create(
-        self, *, stream: Literal[False] | Omit | None = omit, **params: Unpack[CreateOptions]
-    ) -> ChatCompletion: ...
+    async def _create(self, params: dict[str, Any]) -> Any:
+        return await self._perform(create_operation(params))
 
-    @overload
-    async def create(
-        self, *, stream: Literal[True], **params: Unpack[CreateOptions]
-    ) -> AsyncStream[ChatCompletionChunk]: ...
+    async def _retrieve(self, params: dict[str, Any]) -> ChatCompletion:
+        completion_id = params.pop("completion_id")
+        return await self._perform(retrieve_operation(completion_id, params))
 
-    @overload
-    async def create(
-        self, *, stream: bool, **params: Unpack[CreateOptions]
-    ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]: ...
-
-    async def create(
-        self, *, stream: bool | Omit | None = omit, **params: Unpack[CreateOptions]
-    ) -> ChatCompletion | AsyncStream[ChatCompletionChunk]:
-        """Create a chat completion; see :meth:`Completions.create`.
-
-        Args:
-            stream: True to return an :class:`~chatlib.client.async_streams.AsyncStream` of chunks.
-            params: The parameters of the API and request options.
-
-        Returns:
-            The completion; with ``stream=True``, an asynchronous iterator over its chunks.
-        """
-        conceal(params)
-        return await self._perform(create_operation({"stream": stream, **params}))
-
-    async def retrieve(
-        self, completion_id: str, **options: Unpack[RequestOptions]
-    ) -> ChatCompletion:
-        """Retrieve a stored completion; see :meth:`Completions.retrieve`.
-
-        Args:
-            completion_id: The ID of the completion.
-            options: The request options, see :class:`~chatlib.types.RequestOptions`.
-
-        Returns:
-            The completion.
-        """
-        conceal(options)
-        return await self._perform(retrieve_operation(completion_id, options))
-
-    async def update(self, completion_id: str, **params: Unpack[UpdateOptions]) -> ChatCompletion:
-        """Update the metadata of a stored completion; see :meth:`Completions.update`.
-
-        Args:
-            completion_id: The ID of the completion.
-            params: ``metadata`` and request options.
-
-        Returns:
-            The updated completion.
-        """
-        conceal(params)
+    async def _update(self, params: dict[str, Any]) -> ChatCompletion:
+        completion_id = params.pop("completion_id")
         return await self._perform(update_operation(completion_id, params))
 
-    def list(self, **params: Unpack[ListOptions]) -> AsyncPaginator[ChatCompletion]:
-        """List the stored completions, one page at a time; see :meth:`Completions.list`.
+    async def _delete(self, params: dict[str, Any]) -> ChatCompletionDeleted:
+        completion_id = params.pop("completion_id")
+        return await self._perform(delete_operation(completion_id, params))
 
-        Args:
-            params: The filters and request options.
-
-        Returns:
-            An object to ``await`` for the first page, or to iterate over with ``async for`` for the
-            items of all pages.
-        """
-        conceal(params)
+    def _list(self, params: dict[str, Any]) -> AsyncPaginator[ChatCompletion]:
         operation = paginate(AsyncCursorPage, list_operation(params), self._client.perform)
         return AsyncPaginator(lambda: self._perform(operation))
 
-    async def delete(
-        self, completion_id: str, **options: Unpack[RequestOptions]
-    ) -> ChatCompletionDeleted:
-        """Delete a stored completion; see :meth:`Completions.delete`.
-
-        Args:
-            completion_id: The ID of the completion.
-            options: The request options, see :class:`~chatlib.types.RequestOptions`.
-
-        Returns:
-            The confirmation of the server.
-        """
-        conceal(options)
-        return await self._perform(delete_operation(completion_id, options))
-
-    @overload
-    async def parse(
-        self, *, response_format: type[T], **params: Unpack[TypedAnswerOptions]
-    ) -> ParsedChatCompletion[T]: ...
-
-    @overload
-    async def parse(
-        self, *, response_format: Omit = omit, **params: Unpack[TypedAnswerOptions]
-    ) -> ParsedChatCompletion[None]: ...
-
-    async def parse(
-        self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
-    ) -> ParsedChatCompletion[Any]:
-        """Create a chat completion and decode its content; see :meth:`Completions.parse`.
-
-        Args:
-            response_format: The type to decode into.
-            params: As for :meth:`create`.
-
-        Returns:
-            The completion; ``choices[0].message.parsed`` is the decoded value.
-        """
-        conceal(params)
+    async def _parse(self, params: dict[str, Any]) -> ParsedChatCompletion[Any]:
         from chatlib.client import typed_calls  # lazily: only programs that use types need it
 
+        response_format = params.pop("response_format", omit)
         return await self._perform(typed_calls.parse_operation(response_format, params))
 
-    @overload
-    def stream(
-        self, *, response_format: type[T], **params: Unpack[TypedAnswerOptions]
-    ) -> AsyncChatCompletionStreamManager[T]: ...
-
-    @overload
-    def stream(
-        self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
-    ) -> AsyncChatCompletionStreamManager[Any]: ...
-
-    def stream(
-        self, *, response_format: Any = omit, **params: Unpack[TypedAnswerOptions]
-    ) -> AsyncChatCompletionStreamManager[Any]:
-        """Stream a chat completion as events; see :meth:`Completions.stream`.
-
-        Args:
-            response_format: A type, as for :meth:`parse`, or a response format, as for
-                :meth:`create`.
-            params: As for :meth:`create`.
-
-        Returns:
-            An asynchronous context manager that opens an
-            :class:`~chatlib.client.async_typed_stream.AsyncChatCompletionStream`.
-        """
-        conceal(params)
+    def _stream(self, params: dict[str, Any]) -> AsyncChatCompletionStreamManager[Any]:
         from chatlib.client import typed_calls
         from chatlib.client.async_typed_stream import (
             AsyncChatCompletionStream,
             AsyncChatCompletionStreamManager,
         )
 
+        response_format = params.pop("response_format", omit)
         operation, new_state = typed_calls.stream_operation(response_format, params)
 
         async def start() -> AsyncChatCompletionStream[Any]:
@@ -233,35 +108,17 @@ class AsyncCompletions:
 
         return AsyncChatCompletionStreamManager(start)
 
-    async def run(
-        self,
-        *,
-        messages: Iterable[MessageLike],
-        tools: Iterable[Any],
-        max_rounds: int = 10,
-        on_event: Callable[[ToolRunEvent], object] | None = None,
-        **params: Any,
-    ) -> ToolRun:
-        """Create completions and execute the tools that the model calls, until it answers.
-
-        See :meth:`Completions.run`. Tools may be coroutine functions; the calls of one completion
-        run concurrently.
-
-        Args:
-            messages: The messages of the conversation.
-            tools: Functions, coroutine functions, and tools made by :func:`chatlib.function_tool`.
-            max_rounds: The maximum number of completions.
-            on_event: Called with each completion and each tool result.
-            params: As for :meth:`create`.
-
-        Returns:
-            The answer and the conversation that led to it.
-        """
-        conceal(params)
+    async def _run(self, params: dict[str, Any]) -> ToolRun:
         from chatlib.client import typed_calls
         from chatlib.structured.tool_runs import atool_results
 
-        loop = typed_calls.ToolLoop(messages, tools, max_rounds, on_event, params)
+        loop = typed_calls.ToolLoop(
+            params.pop("messages"),
+            params.pop("tools"),
+            params.pop("max_rounds"),
+            params.pop("on_event"),
+            params,
+        )
         while True:
             completion = await self._client.perform(loop.next_operation())
             ended = loop.on_completion(completion)
@@ -270,7 +127,7 @@ class AsyncCompletions:
             loop.add_results(completion, await atool_results(completion, loop.tools))
 
 
-class AsyncMessages:
+class AsyncMessages(async_methods.AsyncMessages):
     """The methods of ``client.chat.completions.messages``.
 
     Args:
@@ -282,21 +139,8 @@ class AsyncMessages:
         self._client = client
         self._perform = perform
 
-    def list(
-        self, completion_id: str, **params: Unpack[MessageListOptions]
-    ) -> AsyncPaginator[ChatCompletionStoreMessage]:
-        """List the messages of a stored completion; see :meth:`Messages.list`.
-
-        Args:
-            completion_id: The ID of the completion.
-            params: The filters and request options.
-
-        Returns:
-            An object to ``await`` for the first page, or to iterate over with ``async for`` for the
-            items of all pages.
-        """
-        conceal(params)
-        operation = list_messages_operation(completion_id, params)
+    def _list(self, params: dict[str, Any]) -> AsyncPaginator[ChatCompletionStoreMessage]:
+        operation = list_messages_operation(params.pop("completion_id"), params)
         walking = paginate(AsyncCursorPage, operation, self._client.perform)
         return AsyncPaginator(lambda: self._perform(walking))
 

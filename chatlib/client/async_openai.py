@@ -7,6 +7,7 @@ from functools import cached_property
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from chatlib.client import async_methods
 from chatlib.client.async_call import aread_body, arun
 from chatlib.client.async_completions import AsyncBeta, AsyncChat
 from chatlib.client.async_streams import aopen_stream
@@ -19,17 +20,16 @@ from chatlib.transports.checking import async_send
 from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
-
     from chatlib.client.async_completions import AsyncRawCompletions, AsyncStreamedCompletions
-    from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
     from chatlib.client.models import AsyncModels
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
+class AsyncOpenAI(
+    async_methods.AsyncOpenAI, BaseClient["AsyncTransport | Transport"], AsyncClosing
+):
     """An asynchronous client for an OpenAI-compatible server, like :class:`~chatlib.OpenAI`.
 
     It can be constructed outside an event loop and used from several event loops in turn. It needs
@@ -50,14 +50,9 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
         TypeError: A setting is unknown, or ``transport`` is not a transport.
     """
 
-    def __init__(
-        self,
-        *,
-        transport: AsyncTransport | Transport | None = None,
-        sleep: Callable[[float], object] | None = None,
-        **settings: Unpack[ClientSettings],
-    ) -> None:
-        self._initialize(transport, sleep or _sleep, cast("dict[str, Any]", settings))
+    @staticmethod
+    def _default_sleep(seconds: float) -> Any:
+        return _sleep(seconds)
 
     @staticmethod
     def _make_transport() -> AsyncTransport:
@@ -104,33 +99,6 @@ class AsyncOpenAI(BaseClient["AsyncTransport | Transport"], AsyncClosing):
     def with_streaming_response(self) -> RawClient[AsyncStreamedCompletions]:
         """The same methods for a ``with`` block; the body is read on demand."""
         return RawClient(self.chat.with_streaming_response)
-
-    def with_options(
-        self,
-        *,
-        transport: AsyncTransport | Transport | None = None,
-        **changes: Unpack[Changes],
-    ) -> Self:
-        """Return a copy of this client with some settings changed, which shares its connections.
-
-        ``default_headers`` and ``default_query`` are merged into the existing ones;
-        ``set_default_headers`` and ``set_default_query`` replace them.
-
-        Args:
-            transport: A transport for the copy, in place of the shared one.
-            changes: The settings to change, see :class:`~chatlib.client.base.Changes`.
-
-        Returns:
-            The copy.
-
-        Raises:
-            OpenAIError: A setting is invalid.
-            TypeError: A setting is unknown or has the wrong type.
-            ValueError: A setting has an invalid value.
-        """
-        return self._with_changes(transport, cast("dict[str, Any]", changes))
-
-    copy = with_options
 
     async def close(self) -> None:
         """Close idle connections, unless a copy of this client still uses them."""
@@ -190,7 +158,9 @@ async def _read(response: HttpResponse, call: Call[Any]) -> Any:
     return call.operation.read(await aread_body(response, call))
 
 
-class AsyncAzureOpenAI(AzureClient["AsyncTransport | Transport"], AsyncOpenAI):
+class AsyncAzureOpenAI(
+    async_methods.AsyncAzureOpenAI, AzureClient["AsyncTransport | Transport"], AsyncOpenAI
+):
     """An asynchronous client for an Azure OpenAI resource, like :class:`~chatlib.AzureOpenAI`.
 
     Args:
@@ -203,33 +173,3 @@ class AsyncAzureOpenAI(AzureClient["AsyncTransport | Transport"], AsyncOpenAI):
         OpenAIError: The endpoint, API version or credentials are missing or invalid.
         TypeError: A setting is unknown, or ``transport`` is not a transport.
     """
-
-    def __init__(
-        self,
-        *,
-        transport: AsyncTransport | Transport | None = None,
-        sleep: Callable[[float], object] | None = None,
-        **settings: Unpack[AzureSettings],
-    ) -> None:
-        self._initialize(transport, sleep or _sleep, cast("dict[str, Any]", settings))
-
-    def with_options(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self,
-        *,
-        transport: AsyncTransport | Transport | None = None,
-        **changes: Unpack[AzureChanges],
-    ) -> Self:
-        """Return a copy with some settings changed, including those of Azure.
-
-        See :meth:`AsyncOpenAI.with_options`.
-
-        Args:
-            transport: A transport for the copy, in place of the shared one.
-            changes: The settings to change, see :class:`~chatlib.client.base.AzureChanges`.
-
-        Returns:
-            The copy.
-        """
-        return self._with_changes(transport, cast("dict[str, Any]", changes))
-
-    copy = with_options

@@ -12,12 +12,13 @@ import attrs
 from chatlib.client.call import Call
 from chatlib.client.hooks import Hooks, log_to_stderr
 from chatlib.client.settings import (
-    AzureChanges as AzureChanges,
-)
-from chatlib.client.settings import (
+    UNUSED,
     AzureNames,
     Held,
     Settings,
+)
+from chatlib.client.settings import (
+    AzureChanges as AzureChanges,
 )
 from chatlib.client.settings import (
     AzureSettings as AzureSettings,
@@ -40,18 +41,6 @@ if TYPE_CHECKING:
 
 TransportT = TypeVar("TransportT")
 
-
-_UNUSED = {
-    "admin_api_key": "the endpoints of administrators are not part of chatlib",
-    "webhook_secret": "webhooks are not part of chatlib",
-    "data_residency": "base_url names the endpoint of a region",
-    "websocket_base_url": "the Realtime API is not part of chatlib",
-    "provider": "base_url and api_key choose the provider",
-    "workload_identity": "api_key takes a function that returns a token",
-    "_strict_response_validation": "fields of answers are not validated",
-    "_enforce_credentials": 'api_key="none" is for servers without authentication',
-}
-"""Arguments of the official constructors that have no meaning here; None and False are nothing."""
 
 OUTSIDE = frozenset(
     """
@@ -119,23 +108,24 @@ class BaseClient(Settings, Verbs, Generic[TransportT]):
 
     _shared: SharedTransport[TransportT]
 
-    def _initialize(
-        self, transport: TransportT | None, sleep: Callable[[float], Any], settings: dict[str, Any]
-    ) -> None:
+    def _initialize(self, settings: dict[str, Any]) -> None:
         hide_secrets(settings)  # so that tracebacks with local variables do not show secrets
-        _check_names(type(self).__name__, settings, self._setting_names())
+        for name in UNUSED & settings.keys():
+            if settings.pop(name):
+                raise TypeError(f"{type(self).__name__}() has no use for {name!r}; see its help")
         settings = {name: value for name, value in settings.items() if not is_omitted(value)}
-        transport = self._chosen_transport(transport, settings)
+        sleep = settings.pop("sleep", None)
+        transport = self._chosen_transport(settings)
         hooks = Hooks(**{name: settings.pop(name, None) for name in _HOOKS})
         self._key_is_from_env = all(settings.get(name) is None for name in _CREDENTIALS)
         self._held = Held(self._make_config(settings), hooks)
-        self._sleep = sleep
+        self._sleep = sleep or self._default_sleep
         self._use_transport(self._shared_transport(transport))
         log_to_stderr()
 
-    @classmethod
-    def _setting_names(cls) -> frozenset[str]:
-        return frozenset(ClientSettings.__annotations__)
+    @staticmethod
+    def _default_sleep(seconds: float) -> Any:
+        raise NotImplementedError
 
     @classmethod
     def _make_config(cls, settings: Mapping[str, Any]) -> Config:
@@ -153,9 +143,9 @@ class BaseClient(Settings, Verbs, Generic[TransportT]):
         adapted = None if given is None else self._adapt_transport(given)
         return SharedTransport(adapted, self._make_transport)
 
-    def _chosen_transport(self, given: TransportT | None, settings: dict[str, Any]) -> Any:
+    def _chosen_transport(self, settings: dict[str, Any]) -> Any:
         """Return the transport that was passed, or one that sends with ``http_client``."""
-        client = settings.pop("http_client", None)
+        given, client = settings.pop("transport", None), settings.pop("http_client", None)
         if client is None:
             return given
         if given is not None:
@@ -178,12 +168,10 @@ class BaseClient(Settings, Verbs, Generic[TransportT]):
         held.is_closed = False
         return Call(operation, held.config, held.hooks)
 
-    def _with_changes(self, transport: TransportT | None, changes: dict[str, Any]) -> Self:
+    def _with_changes(self, changes: dict[str, Any]) -> Self:
         hide_secrets(changes)
-        _check_names(
-            "with_options()", changes, self._setting_names() | Changes.__annotations__.keys()
-        )
-        transport = self._chosen_transport(transport, changes)
+        changes = {name: value for name, value in changes.items() if not is_omitted(value)}
+        transport = self._chosen_transport(changes)
         hooks = Hooks(**{name: changes.pop(name, None) for name in _HOOKS})
         twin = self._shallow_copy()
         twin._held = Held(self.config.changed(**changes), self._held.hooks.merged(hooks))
@@ -208,7 +196,7 @@ class BaseClient(Settings, Verbs, Generic[TransportT]):
         return twin
 
     def __copy__(self) -> Self:
-        return self._with_changes(None, {})
+        return self._with_changes({})
 
     def __deepcopy__(self, memo: Mapping[int, Any]) -> Self:
         # Like a pickle, it gets its own transport; one that the user passed is shared.
@@ -254,19 +242,5 @@ class AzureClient(AzureNames, BaseClient[TransportT]):
     """The base of the Azure OpenAI clients."""
 
     @classmethod
-    def _setting_names(cls) -> frozenset[str]:
-        return frozenset(AzureSettings.__annotations__)
-
-    @classmethod
     def _make_config(cls, settings: Mapping[str, Any]) -> AzureConfig:
         return azure_config_from_env(**settings)
-
-
-def _check_names(call: str, given: dict[str, Any], known: frozenset[str]) -> None:
-    for name in list(given):
-        if name not in known:
-            if name in _UNUSED and not given[name]:
-                del given[name]
-                continue
-            hint = _UNUSED.get(name) or f"valid settings: {', '.join(sorted(known))}"
-            raise TypeError(f"{call} has no setting {name!r}; {hint}")

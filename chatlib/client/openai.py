@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from chatlib.client import methods
 from chatlib.client.base import AzureClient, BaseClient
 from chatlib.client.call import Call, read_body, run
 from chatlib.client.closing import Closing
@@ -18,9 +19,6 @@ from chatlib.transports.checking import sync_send
 from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
-
-    from chatlib.client.base import AzureChanges, AzureSettings, Changes, ClientSettings
     from chatlib.client.completions import RawCompletions, StreamedCompletions
     from chatlib.client.models import Models
 
@@ -28,7 +26,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class OpenAI(BaseClient[Transport], Closing):
+class OpenAI(methods.OpenAI, BaseClient[Transport], Closing):
     """A client for an OpenAI-compatible server. It is thread-safe.
 
     Args:
@@ -43,19 +41,14 @@ class OpenAI(BaseClient[Transport], Closing):
         TypeError: A setting is unknown, or ``transport`` is not a synchronous transport.
     """
 
-    def __init__(
-        self,
-        *,
-        transport: Transport | None = None,
-        sleep: Callable[[float], object] = time.sleep,
-        **settings: Unpack[ClientSettings],
-    ) -> None:
-        self._initialize(transport, sleep, cast("dict[str, Any]", settings))
-
     @staticmethod
     def _adapt_transport(transport: Transport) -> Transport:
         sync_send(transport)
         return transport
+
+    @staticmethod
+    def _default_sleep(seconds: float) -> Any:
+        return time.sleep(seconds)
 
     @staticmethod
     def _make_transport() -> Transport:
@@ -89,30 +82,6 @@ class OpenAI(BaseClient[Transport], Closing):
     def with_streaming_response(self) -> RawClient[StreamedCompletions]:
         """The same methods for a ``with`` block; the body is read on demand."""
         return RawClient(self.chat.with_streaming_response)
-
-    def with_options(
-        self, *, transport: Transport | None = None, **changes: Unpack[Changes]
-    ) -> Self:
-        """Return a copy of this client with some settings changed, which shares its connections.
-
-        ``default_headers`` and ``default_query`` are merged into the existing ones;
-        ``set_default_headers`` and ``set_default_query`` replace them.
-
-        Args:
-            transport: A transport for the copy, in place of the shared one.
-            changes: The settings to change, see :class:`~chatlib.client.base.Changes`.
-
-        Returns:
-            The copy.
-
-        Raises:
-            OpenAIError: A setting is invalid.
-            TypeError: A setting is unknown or has the wrong type.
-            ValueError: A setting has an invalid value.
-        """
-        return self._with_changes(transport, cast("dict[str, Any]", changes))
-
-    copy = with_options
 
     def close(self) -> None:
         """Close idle connections, unless a copy of this client still uses them."""
@@ -160,7 +129,7 @@ def _read(response: HttpResponse, call: Call[Any]) -> Any:
     return call.operation.read(read_body(response, call))
 
 
-class AzureOpenAI(AzureClient[Transport], OpenAI):
+class AzureOpenAI(methods.AzureOpenAI, AzureClient[Transport], OpenAI):
     """A client for an Azure OpenAI resource.
 
     The ``model`` of a call names the deployment, unless ``azure_deployment`` is set.
@@ -175,30 +144,3 @@ class AzureOpenAI(AzureClient[Transport], OpenAI):
         OpenAIError: The endpoint, API version or credentials are missing or invalid.
         TypeError: A setting is unknown, or ``transport`` is not a synchronous transport.
     """
-
-    def __init__(
-        self,
-        *,
-        transport: Transport | None = None,
-        sleep: Callable[[float], object] = time.sleep,
-        **settings: Unpack[AzureSettings],
-    ) -> None:
-        self._initialize(transport, sleep, cast("dict[str, Any]", settings))
-
-    def with_options(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, *, transport: Transport | None = None, **changes: Unpack[AzureChanges]
-    ) -> Self:
-        """Return a copy with some settings changed, including those of Azure.
-
-        See :meth:`OpenAI.with_options`.
-
-        Args:
-            transport: A transport for the copy, in place of the shared one.
-            changes: The settings to change, see :class:`~chatlib.client.base.AzureChanges`.
-
-        Returns:
-            The copy.
-        """
-        return self._with_changes(transport, cast("dict[str, Any]", changes))
-
-    copy = with_options

@@ -56,6 +56,33 @@ class ClientSettings(TypedDict, total=False):
     http_client: Any
 
 
+class UnusedSettings(TypedDict, total=False):
+    """Arguments of the official constructors that have no meaning here.
+
+    Attributes:
+        admin_api_key: Not used: the endpoints of administrators are not part of chatlib.
+        webhook_secret: Not used: webhooks are not part of chatlib.
+        websocket_base_url: Not used: the Realtime API is not part of chatlib.
+        data_residency: Not used: ``base_url`` names the endpoint of a region.
+        provider: Not used: ``base_url`` and ``api_key`` choose the provider.
+        workload_identity: Not used: ``api_key`` takes a function that returns a token.
+        _strict_response_validation: Not used: the fields of answers are not validated.
+        _enforce_credentials: Not used: ``api_key="none"`` is for servers without authentication.
+    """
+
+    admin_api_key: None
+    webhook_secret: None
+    websocket_base_url: None
+    data_residency: None
+    provider: None
+    workload_identity: None
+    _strict_response_validation: bool | None
+    _enforce_credentials: bool | None
+
+
+UNUSED = frozenset(UnusedSettings.__annotations__)
+
+
 class AzureSettings(ClientSettings, total=False):
     """The settings of an Azure OpenAI client, in addition to :class:`ClientSettings`.
 

@@ -372,13 +372,13 @@ def test_with_options_that_are_wrong() -> None:
     client = OpenAI(api_key="k")
     with pytest.raises(ValueError, match="default_headers and set_default_headers"):
         client.with_options(default_headers={}, set_default_headers={})
-    with pytest.raises(TypeError, match=r"with_options\(\) has no setting 'time_out'"):
+    with pytest.raises(TypeError, match=r"with_options\(\) got an unexpected .* 'time_out'"):
         client.with_options(time_out=3)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="max_retries"):
         client.with_options(max_retries=-1)
-    with pytest.raises(TypeError, match="http_client is a builtins.str"):
+    with pytest.raises(TypeError, match=r"http_client is a builtins\.str"):
         OpenAI(api_key="k", http_client="")
-    with pytest.raises(TypeError, match="Realtime"):
+    with pytest.raises(TypeError, match="websocket_base_url"):
         OpenAI(api_key="k", websocket_base_url="wss://h")  # type: ignore[call-arg]
     OpenAI(api_key="k", http_client=None, websocket_base_url=None)  # type: ignore[call-arg]
     with pytest.raises(OpenAIError, match="newline"):
