@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
@@ -26,11 +25,16 @@ from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessa
 from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
+    cached_property = property  # which protocols of users accept
+
     from chatlib.client.async_raw import AsyncResponseManager
     from chatlib.client.async_typed_stream import AsyncChatCompletionStreamManager
     from chatlib.client.raw import RawResponse
     from chatlib.structured.tool_runs import ToolRun
     from chatlib.types.parsed import ParsedChatCompletion
+else:
+    from functools import cached_property
+
 
 P = ParamSpec("P")
 T = TypeVar("T")

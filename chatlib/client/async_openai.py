@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import cached_property
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -20,8 +19,13 @@ from chatlib.transports.checking import async_send
 from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
+    cached_property = property  # which protocols of users accept
+
     from chatlib.client.async_completions import AsyncRawCompletions, AsyncStreamedCompletions
     from chatlib.client.models import AsyncModels
+else:
+    from functools import cached_property
+
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
@@ -26,10 +25,15 @@ from chatlib.types.stored import ChatCompletionDeleted, ChatCompletionStoreMessa
 from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
+    cached_property = property  # which protocols of users accept
+
     from chatlib.client.raw import RawResponse, ResponseManager
     from chatlib.client.typed_stream import ChatCompletionStreamManager
     from chatlib.structured.tool_runs import ToolRun
     from chatlib.types.parsed import ParsedChatCompletion
+else:
+    from functools import cached_property
+
 
 P = ParamSpec("P")
 T = TypeVar("T")

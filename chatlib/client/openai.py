@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlib.client import methods
@@ -19,8 +18,13 @@ from chatlib.transports.checking import sync_send
 from chatlib.wire.request import Operation
 
 if TYPE_CHECKING:
+    cached_property = property  # which protocols of users accept
+
     from chatlib.client.completions import RawCompletions, StreamedCompletions
     from chatlib.client.models import Models
+else:
+    from functools import cached_property
+
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
+
+from typing_extensions import TypeVar
 
 from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
 from chatlib.http import is_omitted, omit
@@ -50,7 +52,7 @@ from chatlib.types.parsed import ParsedChatCompletion, ParsedFunctionToolCall
 from chatlib.types.text import text_of
 from chatlib.types.tool_call import ChatCompletionMessageFunctionToolCall
 
-T = TypeVar("T")
+T = TypeVar("T", default=Any)
 
 
 class ChatCompletionStreamState(Generic[T]):

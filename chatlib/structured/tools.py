@@ -10,7 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import takewhile
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, cast, get_type_hints
 
 import attrs
 
@@ -18,6 +18,9 @@ from chatlib.structured.decoder import decode_json
 from chatlib.structured.json_schema import json_schema
 from chatlib.types.text import json_text
 from chatlib.wire.codec import as_list
+
+if TYPE_CHECKING:
+    from chatlib.types.tool import ChatCompletionFunctionToolParam
 
 
 class Tool(dict[str, Any]):
@@ -119,9 +122,10 @@ def function_tool(source: Any, name: str | None = None, description: str | None 
 
 def pydantic_function_tool(
     model: Any, *, name: str | None = None, description: str | None = None
-) -> Tool:
+) -> ChatCompletionFunctionToolParam:
     """Make a tool with :func:`function_tool`; the class need not be a pydantic model."""
-    return function_tool(model, name, description)
+    made: Any = function_tool(model, name, description)
+    return cast("ChatCompletionFunctionToolParam", made)
 
 
 def _parameters(function: Callable[..., Any]) -> type:

@@ -101,15 +101,25 @@ class OfficialNames(Decoded):
         except RecursionError as error:
             raise ValueError("the JSON is nested too deeply") from error
 
-    parse_obj = model_validate
-    parse_raw = model_validate_json
+    @classmethod
+    def parse_obj(cls, obj: Any) -> Self:
+        """Return :meth:`model_validate`, under its former name."""
+        return cls.model_validate(obj)
+
+    @classmethod
+    def parse_raw(cls, json_data: str | bytes) -> Self:
+        """Return :meth:`model_validate_json`, under its former name."""
+        return cls.model_validate_json(json_data)
 
     @classmethod
     def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
         """Return an object made of its fields, without any check; the others read as None."""
         return cls._decode(values)
 
-    construct = model_construct
+    @classmethod
+    def construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+        """Return :meth:`model_construct`, under its former name."""
+        return cls.model_construct(_fields_set, **values)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy.
