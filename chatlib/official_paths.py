@@ -187,7 +187,9 @@ PATHS = {
         ChatCompletionFunctionCallOptionParam
     """,
     "types.chat.chat_completion_function_message_param": "ChatCompletionFunctionMessageParam",
-    "types.chat.chat_completion_function_tool": "ChatCompletionFunctionTool=FunctionTool",
+    "types.chat.chat_completion_function_tool": """
+        ChatCompletionFunctionTool=FunctionTool FunctionDefinition
+    """,
     "types.chat.chat_completion_function_tool_param": """
         ChatCompletionFunctionToolParam FunctionDefinition
     """,

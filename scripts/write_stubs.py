@@ -84,7 +84,8 @@ def main() -> int:
             wrong.append(file)
             if not check:
                 path.unlink()
-    print("\n".join(f"{'differs' if check else 'written'}: {file}" for file in wrong))
+    for file in wrong:
+        print(f"{'differs' if check else 'written'}: {file}")
     return 1 if check and wrong else 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import wraps
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from typing_extensions import ParamSpec
@@ -198,9 +200,11 @@ def _raw(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[RawResponse
 def _streamed(method: Callable[P, Awaitable[T]]) -> Callable[P, AsyncResponseManager[T]]:
     from chatlib.client.async_raw import AsyncResponseManager
 
+    @wraps(method)
     def managed(*args: P.args, **kwargs: P.kwargs) -> AsyncResponseManager[T]:
         return AsyncResponseManager(lambda: cast("Any", method(*args, **kwargs)))
 
+    managed.__signature__ = signature(method)  # type: ignore[attr-defined]
     return managed
 
 

@@ -74,6 +74,7 @@ def _type_schema(kind: Any) -> dict[str, Any]:
         return {"enum": list(get_args(kind))}
     if isinstance(origin, type) and issubclass(origin, Decoded):
         return schema_of(origin)
-    if origin is list and get_args(kind):
-        return {"type": "array", "items": _type_schema(get_args(kind)[0])}
+    arguments: tuple[Any, ...] = get_args(kind)
+    if origin is list and arguments:
+        return {"type": "array", "items": _type_schema(arguments[0])}
     return {"type": _JSON_TYPES[origin]} if origin in _JSON_TYPES else {}
