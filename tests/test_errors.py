@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import pickle
 from typing import Any
@@ -14,12 +15,15 @@ import chatlib
 from chatlib import HttpRequest, HttpResponse, read_chunks, read_completion
 from chatlib.errors import (
     PREVIEW_LENGTH,
+    APIConnectionError,
     APIError,
     APIResponseValidationError,
     APIStatusError,
+    APITimeoutError,
     ContentFilterFinishReasonError,
     IncompleteStreamError,
     LengthFinishReasonError,
+    RateLimitError,
 )
 from chatlib.wire.error_bodies import find_error
 from tests.wire.test_codec import likely
@@ -308,3 +312,80 @@ def test_any_body_ends_well(body: Any) -> None:
     with pytest.raises(chatlib.InternalServerError):
         read_completion(HttpResponse(500, {}, content))
     find_error(body)
+
+
+# Made in a test, as everybody makes them --------------------------------------------------------
+
+
+def _responses() -> dict[str, Any]:
+    from unittest.mock import MagicMock, Mock
+
+    import requests
+
+    of_requests = requests.Response()
+    of_requests.status_code = 429
+    of_requests.headers["retry-after"] = "5"
+    of_requests._content = b'{"a": 1}'
+    made = {
+        "requests": of_requests,
+        "mock": Mock(status_code=429, headers={"retry-after": "5"}, content=b'{"a": 1}'),
+    }
+    for name in ("httpx", "httpx2"):
+        try:
+            library = importlib.import_module(name)
+        except ImportError:
+            continue
+        request = library.Request("POST", "http://h/v1")
+        made[name] = library.Response(
+            429, headers={"retry-after": "5"}, request=request, content=b'{"a": 1}'
+        )
+        mocked = MagicMock(spec=library.Response)
+        mocked.status_code, mocked.headers = 429, {"retry-after": "5"}
+        mocked.content = b'{"a": 1}'
+        made[f"mock of {name}"] = mocked
+    return made
+
+
+@pytest.mark.parametrize("name", _responses())
+def test_made_from_a_response_of_another_library(name: str) -> None:
+    """The status, the headers and the body of the response are those of the error."""
+    response = _responses()[name]
+    body = {"code": "c", "message": "m", "param": "p", "type": "t"}
+    error = RateLimitError("said", response=response, body=body)
+    assert ("said", 429, "c", "p", "t") == (
+        error.message,
+        error.status_code,
+        error.code,
+        error.param,
+        error.type,
+    )
+    assert "5" == error.response.headers["retry-after"]
+    assert (429, True, False) == (
+        error.response.status_code,
+        error.response.is_error,
+        error.response.is_success,
+    )
+    assert {"a": 1} == error.response.json()
+    assert "Too Many Requests" == error.response.reason_phrase
+    with pytest.raises(Exception, match="429 Too Many Requests"):
+        error.response.raise_for_status()
+    assert 429 == pickle.loads(pickle.dumps(error)).status_code
+
+
+def test_made_from_a_request_of_another_library() -> None:
+    """Positionally, by name, or as None."""
+    httpx = pytest.importorskip("httpx")
+    request = httpx.Request("POST", "http://h/v1", headers={"X-A": "1"})
+    for error in (
+        APIError("x", request, body=None),
+        APITimeoutError(request),
+        APITimeoutError(request=request),
+        APIConnectionError(message="x", request=request),
+    ):
+        assert ("POST", "http://h/v1", "1") == (
+            error.request.method,
+            error.request.url,
+            error.request.headers["x-a"],
+        )
+    assert APITimeoutError(request=None).request is None
+    assert "Connection error." == str(APIConnectionError(request=request))

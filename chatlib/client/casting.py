@@ -45,4 +45,4 @@ def cast(response: HttpResponse, to: Any) -> Any:
         return to.model_validate(value)
     from chatlib.structured.decoder import decode
 
-    return decode(value, to)
+    return decode(to, value)

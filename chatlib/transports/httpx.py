@@ -1,8 +1,9 @@
 """Send with a client of ``httpx`` that the program already has.
 
-The client's settings count: proxies, certificates, event hooks, mounted transports. It belongs to
-whoever made it, and is never closed here. Neither ``httpx`` nor ``httpx2`` is imported: the module
-of the client is used.
+The client's settings count: proxies, certificates, event hooks, mounted transports, cookies; so do
+httpx's rules, which are stricter than those of this library's transports about what is HTTP. The
+client belongs to whoever made it, and is never closed here. Neither ``httpx`` nor ``httpx2`` is
+imported.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.timeouts import Timeout
 from chatlib.transports._wire import sent_headers
+from chatlib.urls import host_of
 
 _ENCODINGS = "gzip, deflate"  # what every httpx decodes
 
@@ -34,8 +36,8 @@ class HttpxTransport:
                 _built(self._client, request), stream=True, follow_redirects=False
             )
         except Exception as error:
-            raise _failure(error) from error
-        return _response(answer, _pieces(answer), answer.close)
+            raise _failure(error, request) from error
+        return _response(answer, _pieces(answer, request), answer.close)
 
 
 class AsyncHttpxTransport:
@@ -55,8 +57,8 @@ class AsyncHttpxTransport:
                 _built(self._client, request), stream=True, follow_redirects=False
             )
         except Exception as error:
-            raise _failure(error) from error
-        return _response(answer, _apieces(answer), answer.aclose)
+            raise _failure(error, request) from error
+        return _response(answer, _apieces(answer, request), answer.aclose)
 
 
 def _built(client: Any, request: HttpRequest) -> Any:
@@ -79,28 +81,29 @@ def _response(answer: Any, body: Any, close: Any) -> HttpResponse:
     return HttpResponse(answer.status_code, answer.headers.multi_items(), body, on_close=close)
 
 
-def _pieces(answer: Any) -> Iterator[bytes]:
+def _pieces(answer: Any, request: HttpRequest) -> Iterator[bytes]:
     try:
         yield from answer.iter_bytes()
     except Exception as error:
-        raise _failure(error) from error
+        raise _failure(error, request) from error
 
 
-async def _apieces(answer: Any) -> AsyncIterator[bytes]:
+async def _apieces(answer: Any, request: HttpRequest) -> AsyncIterator[bytes]:
     try:
         async for piece in answer.aiter_bytes():
             yield piece
     except Exception as error:
-        raise _failure(error) from error
+        raise _failure(error, request) from error
 
 
-def _failure(error: Exception) -> Exception:
+def _failure(error: Exception, request: HttpRequest) -> Exception:
     """Return what a transport raises for an exception of httpx; others are returned as they are."""
     kinds = {cls.__name__ for cls in type(error).__mro__}
-    said = f"{type(error).__name__}: {error}".rstrip(": ")
+    said = f"{host_of(request.url)}: {type(error).__name__}: {error}".rstrip(": ")
     if "TimeoutException" in kinds:
-        return TransportTimeout(f"timed out ({said})")
-    if kinds & {"HTTPError", "StreamError", "InvalidURL"}:
-        retryable = not kinds & {"UnsupportedProtocol", "InvalidURL", "DecodingError"}
-        return TransportError(said, retryable=retryable and "CERTIFICATE_VERIFY" not in said)
+        return TransportTimeout(f"{said}: timed out")
+    if kinds & {"HTTPError", "StreamError", "InvalidURL", "UnicodeError"}:
+        lasting = {"UnsupportedProtocol", "InvalidURL", "DecodingError", "UnicodeError"}
+        is_lasting = bool(kinds & lasting) or "CERTIFICATE_VERIFY" in said
+        return TransportError(said, retryable=not is_lasting)
     return error
