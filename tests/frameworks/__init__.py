@@ -1,0 +1,1 @@
+"""Frameworks that are given a client of this library; see ``run.py``."""
