@@ -44,7 +44,7 @@ TransportT = TypeVar("TransportT")
 
 OUTSIDE = frozenset(
     """
-    admin audio batches completions containers conversations embeddings evals files fine_tuning
+    admin audio batches containers conversations embeddings evals files fine_tuning
     images moderations realtime responses skills uploads vector_stores videos webhooks
     """.split()
 )
@@ -53,6 +53,21 @@ OUTSIDE = frozenset(
 _NAMESPACES = ("chat", "beta", "models")
 _CREDENTIALS = ("api_key", "azure_ad_token", "azure_ad_token_provider")
 _HOOKS = tuple(field.name for field in attrs.fields(Hooks))
+
+
+class LegacyCompletions:
+    """The legacy Completions API, which chatlib does not have."""
+
+    def create(self, *_: object, **__: object) -> Any:
+        """Raise an error that names the way.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(
+            "the legacy Completions API is not part of chatlib: use client.chat.completions, or "
+            'client.post("/completions", cast_to=dict, body=...)'
+        )
 
 
 class SharedTransport(Generic[TransportT]):
@@ -220,6 +235,11 @@ class BaseClient(Settings, Verbs, Generic[TransportT]):
         if self._key_is_from_env:
             self._held.config = self.config.with_key_from(os.environ)
         self._use_transport(self._shared_transport(given))
+
+    @property
+    def completions(self) -> LegacyCompletions:
+        """The namespace of the legacy Completions API, which instrumentation looks for."""
+        return LegacyCompletions()
 
     if not TYPE_CHECKING:
 

@@ -270,9 +270,11 @@ class Settings:
         return self._held.is_closed
 
     def __setattr__(self, name: str, value: object) -> None:
-        # What the class has can be replaced in tests; subclasses have attributes of their own.
+        # What the class has can be replaced in tests; subclasses have attributes of their own, and
+        # instrumentation leaves marks, such as ``client.opik_tracked = True``.
         is_ours = type(self).__module__.partition(".")[0] == "chatlib"
-        if is_ours and not name.startswith("_") and not hasattr(type(self), name):
+        is_known = name.startswith("_") or hasattr(type(self), name) or value is True
+        if is_ours and not is_known:
             raise AttributeError(
                 f"{type(self).__name__} has no setting {name!r}, which could be assigned"
             )

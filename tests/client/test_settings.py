@@ -78,6 +78,7 @@ def test_wrong_assignments() -> None:
     client = OpenAI(api_key="k")
     with pytest.raises(AttributeError, match="OpenAI has no setting 'temperature'"):
         client.temperature = 1  # type: ignore[attr-defined]
+    client.tracked = True  # type: ignore[attr-defined]  # a mark of a tool
     with pytest.raises(ValueError, match="max_retries"):
         client.max_retries = -1
     with pytest.raises(chatlib.OpenAIError, match="base_url"):
@@ -234,6 +235,8 @@ def test_what_lies_outside() -> None:
         assert not hasattr(client, name)
         with pytest.raises(AttributeError, match=f"{name}.*client.post"):
             getattr(client, name)
+    with pytest.raises(NotImplementedError, match=r"client\.post"):
+        client.completions.create(model="m", prompt="x")
     with pytest.raises(AttributeError, match="nonsense"):
         client.nonsense  # noqa: B018  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="official package"):

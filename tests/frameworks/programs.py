@@ -398,4 +398,64 @@ expect_error(lambda: made.chat.completions.create(model="m", messages=M), 429)
 """,
         },
     ),
+    "autogen": Framework(
+        ["autogen-ext[openai]", "autogen-agentchat"],
+        "chatlib",
+        """
+from autogen_core.models import UserMessage
+from autogen_core.tools import FunctionTool
+from autogen_ext.models.openai import BaseOpenAIChatCompletionClient
+INFO = {"vision": False, "function_calling": True, "json_output": True, "family": "unknown",
+    "structured_output": True}
+HI = [UserMessage(content="Hi", source="user")]
+def model(key="k"):
+    return BaseOpenAIChatCompletionClient(aclient(key), create_args={"model": "m"},
+        model_info=INFO)
+""",
+        {
+            "chat": 'expect("Ulm" in asyncio.run(model().create(HI)).content)',
+            "stream": """
+async def ask():
+    return [part async for part in model().create_stream(HI)]
+expect("Ulm" in "".join(p for p in asyncio.run(ask()) if isinstance(p, str)))
+""",
+            "tools": """
+made = FunctionTool(locate, description="Find a place.")
+expect("Ulm" in asyncio.run(model().create(HI, tools=[made])).content[0].arguments)
+""",
+            "typed": """
+expect("Ulm" in asyncio.run(model().create(HI, json_output=Place)).content)
+""",
+            "401": 'expect_error(lambda: asyncio.run(model("bad").create(HI)), 401)',
+            "429": 'expect_error(lambda: asyncio.run(model("busy").create(HI)), 429)',
+        },
+    ),
+    "llm": Framework(
+        ["llm"],
+        "chatlib",
+        """
+import llm
+from llm.default_plugins import openai_models
+openai_models.openai.OpenAI, openai_models.openai.AsyncOpenAI = OpenAI, AsyncOpenAI
+def model(key="k", kind=openai_models.Chat):
+    made = kind("m", api_base=URL, supports_schema=True, supports_tools=True)
+    made.key = key
+    return made
+""",
+        {
+            "chat": 'expect("Ulm" in model().prompt("Hi", stream=False).text())',
+            "stream": 'expect("Ulm" in "".join(model().prompt("Hi", stream=True)))',
+            "tools": """
+expect("Ulm" in model().chain("Hi", tools=[locate], stream=False).text())
+""",
+            "typed": 'expect("Ulm" in model().prompt("Hi", schema=Place, stream=False).text())',
+            "awaited": """
+async def ask():
+    made = model(kind=openai_models.AsyncChat)
+    return await made.prompt("Hi", stream=False).text()
+expect("Ulm" in asyncio.run(ask()))
+""",
+            "401": 'expect_error(lambda: model("bad").prompt("Hi", stream=False).text(), 401)',
+        },
+    ),
 }
