@@ -66,7 +66,7 @@ def schema_of(cls: type[Decoded]) -> dict[str, Any]:
 def _type_schema(kind: Any) -> dict[str, Any]:
     """Return the JSON Schema of the type of a field."""
     members = members_of(kind)
-    if len(members) > 1 or members[0] is not kind:
+    if members != (kind,):
         nullable = [{"type": "null"}] if type(None) in get_args(kind) else []
         return {"anyOf": [*map(_type_schema, members), *nullable]}
     origin = get_origin(kind) or kind
