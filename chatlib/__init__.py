@@ -134,6 +134,8 @@ if TYPE_CHECKING:
     from chatlib.structured.tools import function_tool as function_tool
     from chatlib.structured.tools import pydantic_function_tool as pydantic_function_tool
     from chatlib.timeouts import TimeoutLike
+    from chatlib.transports.httpx import DefaultAsyncHttpxClient as DefaultAsyncHttpxClient
+    from chatlib.transports.httpx import DefaultHttpxClient as DefaultHttpxClient
     from chatlib.types.base import JsonObject
     from chatlib.types.base import configure_converter as configure_converter
     from chatlib.types.page import CursorPage as CursorPage
@@ -213,6 +215,7 @@ _HOMES = {
         TransportTimeout
     """,
     "client.pagination": "AsyncCursorPage AsyncPaginator SyncCursorPage",
+    "transports.httpx": "DefaultAsyncHttpxClient DefaultHttpxClient",
     "types.page": "CursorPage next_cursor",
     "many.result": "Result",
     "many.tasks": "AsyncResults arun_many",

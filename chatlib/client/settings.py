@@ -14,6 +14,7 @@ from chatlib.config import AzureConfig, Config, KeyFunction, KeyLike, Secret
 from chatlib.headers import Headers, redact_url
 from chatlib.http import Omit, Timeout
 from chatlib.timeouts import TimeoutLike
+from chatlib.wire.request import USER_AGENT
 
 if TYPE_CHECKING:
     from chatlib.errors import APIError
@@ -264,6 +265,11 @@ class Settings:
     @property
     def _client(self) -> Settings:
         return self  # for its ``timeout``, ``base_url`` and ``is_closed``
+
+    @property
+    def user_agent(self) -> str:
+        """What the client calls itself."""
+        return USER_AGENT
 
     def is_closed(self) -> bool:
         """Return whether the client was closed, and not used since."""

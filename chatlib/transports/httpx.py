@@ -8,6 +8,7 @@ imported.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -107,3 +108,37 @@ def _failure(error: Exception, request: HttpRequest) -> Exception:
         is_lasting = bool(kinds & lasting) or "CERTIFICATE_VERIFY" in said
         return TransportError(said, retryable=not is_lasting)
     return error
+
+
+def DefaultHttpxClient(**options: Any) -> Any:
+    """Return an ``httpx.Client`` with the defaults of this library, for ``http_client=``.
+
+    Args:
+        options: Those of ``httpx.Client``, such as ``proxy`` and ``transport``.
+
+    Raises:
+        ImportError: Neither ``httpx`` nor ``httpx2`` is installed.
+    """
+    return _library().Client(**_defaults(options))
+
+
+def DefaultAsyncHttpxClient(**options: Any) -> Any:
+    """Return an ``httpx.AsyncClient``; see :func:`DefaultHttpxClient`.
+
+    Args:
+        options: Those of ``httpx.AsyncClient``.
+    """
+    return _library().AsyncClient(**_defaults(options))
+
+
+def _library() -> Any:
+    try:
+        return importlib.import_module("httpx")
+    except ImportError:
+        return importlib.import_module("httpx2")
+
+
+def _defaults(options: dict[str, Any]) -> dict[str, Any]:
+    library = _library()
+    limits = library.Limits(max_connections=1000, max_keepalive_connections=100)
+    return {"limits": limits, "timeout": library.Timeout(600.0, connect=5.0), **options}

@@ -37,6 +37,8 @@ class OfficialNames(Decoded):
 
     __slots__ = ()
 
+    model_config: ClassVar[Mapping[str, Any]] = {"extra": "allow"}
+
     if TYPE_CHECKING:
         model_fields: ClassVar[Mapping[str, FieldInfo]]
         """The fields of the class by name."""
@@ -140,6 +142,11 @@ class OfficialNames(Decoded):
     @classmethod
     def model_rebuild(cls, **_: Any) -> None:
         """Do nothing: the classes are complete."""
+
+    @classmethod
+    def validate(cls, obj: Any) -> Self:
+        """Return :meth:`model_validate`, under its former name."""
+        return cls.model_validate(obj)
 
     # Dumped
 

@@ -62,6 +62,18 @@ def test_an_awaited_client_carries_calls(name: str) -> None:
         assert ["ok", "a", "b"] == asyncio.run(_awaited(name, server.url))
 
 
+def test_default_clients() -> None:
+    """They are made with the limits of the official package's, and take httpx's options."""
+    import chatlib
+
+    with Server(OK) as server, chatlib.DefaultHttpxClient(headers={"X-A": "1"}) as made:
+        assert (5.0, 600.0) == (made.timeout.connect, made.timeout.read)
+        client = OpenAI(api_key="k", base_url=server.url, http_client=made)
+        assert "ok" == client.chat.completions.create(**ASK).text
+    assert "1" == server.requests[0].headers["x-a"]
+    assert isinstance(chatlib.DefaultAsyncHttpxClient(), httpx.AsyncClient)
+
+
 def test_failures() -> None:
     """They are those of any transport."""
     with httpx.Client() as http_client:
