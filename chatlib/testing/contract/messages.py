@@ -135,8 +135,9 @@ class MessageContract(ContractBase):
         for pause in (0.0, 0.05):
             first = TOLERATED["more than its length"][:-10]
             pieces: list[bytes | float] = [first, pause, b", and more"]
+            raw = pieces if pause else first + b", and more"
             with (
-                self.serve(Reply(raw=pieces), Reply(200, {}, b"next")) as server,
+                self.serve(Reply(raw=raw), Reply(200, {}, b"next")) as server,
                 self.open_transport() as transport,
             ):
                 assert transport.send(request_to(server)).read() == b"whole"
