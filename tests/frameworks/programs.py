@@ -23,6 +23,7 @@ def locate(name: str) -> str:
         name: Its name.
     '''
     return "found " + name
+TOOLS = [dict(type="function", function=dict(name="locate", parameters=dict(type="object")))]
 def expect(condition):
     assert condition
     print("WORKED")
@@ -196,6 +197,11 @@ def ask(key="k", **options):
 def asked() -> StreamedStr: ...
 expect("Ulm" in "".join(asked()))
 """,
+            "tools": """
+@prompt("Hi", model=model(), functions=[locate])
+def asked() -> FunctionCall[str]: ...
+expect(asked()() == "found Ulm")
+""",
             "typed": """
 @prompt("Hi", model=model())
 def asked() -> Place: ...
@@ -268,6 +274,25 @@ async def ask():
     settings = OpenAIChatPromptExecutionSettings()
     return [str(p) async for p in made.get_streaming_chat_message_content(history, settings)]
 expect("Ulm" in "".join(asyncio.run(ask())))
+""",
+            "tools": """
+from semantic_kernel import Kernel
+from semantic_kernel.connectors.ai import FunctionChoiceBehavior
+from semantic_kernel.functions import kernel_function
+class Places:
+    @kernel_function
+    def locate(self, name: str) -> str:
+        return locate(name)
+async def call():
+    kernel = Kernel()
+    kernel.add_plugin(Places(), "places")
+    made = OpenAIChatCompletion(ai_model_id="m", async_client=aclient())
+    history = ChatHistory()
+    history.add_user_message("Hi")
+    settings = OpenAIChatPromptExecutionSettings(
+        function_choice_behavior=FunctionChoiceBehavior.Auto())
+    return await made.get_chat_message_content(history, settings, kernel=kernel)
+expect("Ulm" in str(asyncio.run(call())))
 """,
             "typed": 'expect("Ulm" in str(ask(response_format=Place)))',
             "401": 'expect_error(lambda: ask("bad"), 401)',
@@ -346,6 +371,16 @@ expect("Ulm" in "".join(str(p.content or "") for p in agent().run("Hi", stream=T
 expect(agent(output_schema=Place).run("Hi").content == Place(name="Ulm"))
 """,
             "awaited": 'expect("Ulm" in asyncio.run(agent().arun("Hi")).content)',
+            "401": """
+from agno.models.message import Message
+work = lambda: agent("bad").model.response(messages=[Message(role="user", content="Hi")])
+expect_error(work, 401)
+""",
+            "429": """
+from agno.models.message import Message
+work = lambda: agent("busy").model.response(messages=[Message(role="user", content="Hi")])
+expect_error(work, 429)
+""",
         },
     ),
     "langsmith": Framework(
@@ -369,6 +404,18 @@ expect("Ulm" in "".join(p.choices[0].delta.content or "" for p in made))
 made = wrap_openai(aclient()).chat.completions.create(model="m", messages=M)
 expect("Ulm" in asyncio.run(made).choices[0].message.content)
 """,
+            "tools": """
+made = wrap_openai(client()).chat.completions.create(model="m", messages=M, tools=TOOLS)
+expect(made.choices[0].message.tool_calls[0].function.name == "locate")
+""",
+            "typed": """
+made = wrap_openai(client()).chat.completions.parse(model="m", messages=M, response_format=Place)
+expect(made.choices[0].message.parsed == Place(name="Ulm"))
+""",
+            "401": """
+made = wrap_openai(client("bad"))
+expect_error(lambda: made.chat.completions.create(model="m", messages=M), 401)
+""",
             "429": """
 made = wrap_openai(client("busy"))
 expect_error(lambda: made.chat.completions.create(model="m", messages=M), 429)
@@ -391,6 +438,22 @@ expect("Ulm" in made.choices[0].message.content)
             "stream": """
 made = track_openai(client()).chat.completions.create(model="m", messages=M, stream=True)
 expect("Ulm" in "".join(p.choices[0].delta.content or "" for p in made))
+""",
+            "tools": """
+made = track_openai(client()).chat.completions.create(model="m", messages=M, tools=TOOLS)
+expect(made.choices[0].message.tool_calls[0].function.name == "locate")
+""",
+            "typed": """
+made = track_openai(client()).chat.completions.parse(model="m", messages=M, response_format=Place)
+expect(made.choices[0].message.parsed == Place(name="Ulm"))
+""",
+            "awaited": """
+made = track_openai(aclient()).chat.completions.create(model="m", messages=M)
+expect("Ulm" in asyncio.run(made).choices[0].message.content)
+""",
+            "401": """
+made = track_openai(client("bad"))
+expect_error(lambda: made.chat.completions.create(model="m", messages=M), 401)
 """,
             "429": """
 made = track_openai(client("busy"))
@@ -456,6 +519,7 @@ async def ask():
 expect("Ulm" in asyncio.run(ask()))
 """,
             "401": 'expect_error(lambda: model("bad").prompt("Hi", stream=False).text(), 401)',
+            "429": 'expect_error(lambda: model("busy").prompt("Hi", stream=False).text(), 429)',
         },
     ),
 }
