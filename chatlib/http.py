@@ -17,7 +17,6 @@ Retries, redirects and errors are handled above it, once for all transports.
 from __future__ import annotations
 
 import codecs
-import http
 import json
 import re
 import sys
@@ -124,8 +123,10 @@ class HttpResponse:
     @property
     def reason_phrase(self) -> str:
         """The text that HTTP has for the status, such as "Too Many Requests"."""
+        from http import HTTPStatus  # lazily: few programs ask
+
         try:
-            return http.HTTPStatus(self.status).phrase
+            return HTTPStatus(self.status).phrase
         except ValueError:
             return ""
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-import attrs
-
 C = TypeVar("C")
 
 
-@attrs.frozen
 class RawChat(Generic[C]):
     """The namespace ``client.chat.with_raw_response``, and its likes."""
 
-    completions: C
-    """The methods."""
+    def __init__(self, completions: C) -> None:
+        self.completions = completions
+        """The methods."""
 
 
-@attrs.frozen
 class RawClient(Generic[C]):
     """The namespace ``client.with_raw_response``, and its likes."""
 
-    chat: RawChat[C]
-    """The namespace of chat completions."""
+    def __init__(self, chat: RawChat[C]) -> None:
+        self.chat = chat
+        """The namespace of chat completions."""
