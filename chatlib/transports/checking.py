@@ -150,7 +150,8 @@ def _root(cls: type) -> str:
 
 def _takes_request(method: Callable[..., Any]) -> bool:
     """Whether a method can be called with one argument, as far as its signature is known."""
-    if any(cls.__module__ == "unittest.mock" for cls in type(method).__mro__):
+    kind: Any = type(method)
+    if any(cls.__module__ == "unittest.mock" for cls in kind.__mro__):
         return True  # a mock takes anything; before Python 3.11, AsyncMock has a signature of none
     try:
         inspect.signature(method, follow_wrapped=False).bind(None)
