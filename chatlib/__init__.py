@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from chatlib.client.async_typed_stream import (
         AsyncChatCompletionStreamManager as AsyncChatCompletionStreamManager,
     )
-    from chatlib.client.base import AzureSettings as AzureSettings
-    from chatlib.client.base import ClientSettings as ClientSettings
     from chatlib.client.completions import Beta, Chat
     from chatlib.client.models import Models
     from chatlib.client.openai import AzureOpenAI as AzureOpenAI
@@ -50,6 +48,8 @@ if TYPE_CHECKING:
     from chatlib.client.pagination import SyncCursorPage as SyncCursorPage
     from chatlib.client.raw import RawResponse as RawResponse
     from chatlib.client.raw import StreamedResponse as StreamedResponse
+    from chatlib.client.settings import AzureSettings as AzureSettings
+    from chatlib.client.settings import ClientSettings as ClientSettings
     from chatlib.client.streams import Stream as Stream
     from chatlib.client.typed_stream import ChatCompletionStream as ChatCompletionStream
     from chatlib.client.typed_stream import (
@@ -186,7 +186,7 @@ _HOMES = {
     "client.async_raw": "AsyncStreamedResponse",
     "client.async_streams": "AsyncStream",
     "client.async_typed_stream": "AsyncChatCompletionStream AsyncChatCompletionStreamManager",
-    "client.base": "AzureSettings ClientSettings",
+    "client.settings": "AzureSettings ClientSettings",
     "client.openai": "AzureOpenAI Client OpenAI",
     "client.raw": "RawResponse StreamedResponse",
     "client.streams": "Stream",

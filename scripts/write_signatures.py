@@ -97,7 +97,8 @@ def parameters_of(name: str, kind: str = "call") -> list[Parameter]:
             made.default = "DEFAULT_MAX_RETRIES"
         elif not each.required:
             is_none = re.search(r"\bNone\b", each.type) or each.type == "Any"
-            made.default = "omit" if "Omit" in each.type or not is_none else "None"
+            is_none = is_none and kind != "call" and "Omit" not in each.type
+            made.default = "None" if is_none else "omit"
         if made.default == "omit" and "Omit" not in made.type:
             made.type += " | Omit"
         found[each.name] = made

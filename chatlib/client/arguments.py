@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatlib.http import omit
+from chatlib.http import is_omitted, omit
 from chatlib.redaction import conceal
-
-_NOTHING_IF_NONE = frozenset(("extra_headers", "extra_query", "extra_body"))
 
 
 def arguments(held: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments that were passed, with their secrets concealed.
 
     Args:
-        held: The local variables at the beginning of a method; those that are ``omit`` were not
-            passed.
+        held: The local variables at the beginning of a method; what is ``omit``, as nearly all of
+            them are, was not passed.
     """
     made = {
         name: value
         for name, value in held.items()
-        if value is not omit and name != "self" and not (value is None and name in _NOTHING_IF_NONE)
+        if value is not omit and name != "self" and not is_omitted(value)
     }
     held.clear()
     conceal(made)

@@ -31,6 +31,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+async def _sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
 class AsyncOpenAI(
     async_methods.AsyncOpenAI, BaseClient["AsyncTransport | Transport"], AsyncClosing
 ):
@@ -54,9 +60,7 @@ class AsyncOpenAI(
         TypeError: A setting is unknown, or ``transport`` is not a transport.
     """
 
-    @staticmethod
-    def _default_sleep(seconds: float) -> Any:
-        return _sleep(seconds)
+    _default_sleep = staticmethod(_sleep)
 
     @staticmethod
     def _make_transport() -> AsyncTransport:
@@ -106,7 +110,6 @@ class AsyncOpenAI(
 
     async def close(self) -> None:
         """Close idle connections, unless a copy of this client still uses them."""
-        self._held.is_closed = True
         transport = self._shared.leave(self)
         close = getattr(transport, "aclose", None) or getattr(transport, "close", None)
         closing = close() if close is not None else None
@@ -150,12 +153,6 @@ class AsyncOpenAI(
         transport: Any = self.transport
         send = getattr(transport, "asend", None) or transport.send
         return await arun(self._new_call(operation), send, self._sleep, receive)
-
-
-async def _sleep(seconds: float) -> None:
-    import asyncio
-
-    await asyncio.sleep(seconds)
 
 
 async def _read(response: HttpResponse, call: Call[Any]) -> Any:

@@ -11,28 +11,9 @@ import attrs
 
 from chatlib.client.call import Call
 from chatlib.client.hooks import Hooks, log_to_stderr
-from chatlib.client.settings import (
-    UNUSED,
-    AzureNames,
-    Held,
-    Settings,
-)
-from chatlib.client.settings import (
-    AzureChanges as AzureChanges,
-)
-from chatlib.client.settings import (
-    AzureSettings as AzureSettings,
-)
-from chatlib.client.settings import (
-    Changes as Changes,
-)
-from chatlib.client.settings import (
-    ClientSettings as ClientSettings,
-)
+from chatlib.client.settings import UNUSED, AzureNames, Held, Settings
 from chatlib.client.verbs import Verbs
 from chatlib.config import AzureConfig, Config, azure_config_from_env, config_from_env, hide_secrets
-from chatlib.config import Secret as Secret
-from chatlib.http import is_omitted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -103,6 +84,9 @@ class SharedTransport(Generic[TransportT]):
         """
         self._users.add(client)
 
+    def __contains__(self, client: object) -> bool:
+        return client in self._users
+
     def leave(self, client: object) -> TransportT | None:
         """Unregister a client that was closed.
 
@@ -122,13 +106,14 @@ class BaseClient(Settings, Verbs, Generic[TransportT]):
     """The base of all clients; see :class:`~chatlib.client.openai.OpenAI`."""
 
     _shared: SharedTransport[TransportT]
+    _default_sleep: Callable[[float], Any]
+    """Sleeps between attempts."""
 
     def _initialize(self, settings: dict[str, Any]) -> None:
         hide_secrets(settings)  # so that tracebacks with local variables do not show secrets
         for name in UNUSED & settings.keys():
             if settings.pop(name):
                 raise TypeError(f"{type(self).__name__}() has no use for {name!r}; see its help")
-        settings = {name: value for name, value in settings.items() if not is_omitted(value)}
         sleep = settings.pop("sleep", None)
         transport = self._chosen_transport(settings)
         hooks = Hooks(**{name: settings.pop(name, None) for name in _HOOKS})
@@ -137,10 +122,6 @@ class BaseClient(Settings, Verbs, Generic[TransportT]):
         self._sleep = sleep or self._default_sleep
         self._use_transport(self._shared_transport(transport))
         log_to_stderr()
-
-    @staticmethod
-    def _default_sleep(seconds: float) -> Any:
-        raise NotImplementedError
 
     @classmethod
     def _make_config(cls, settings: Mapping[str, Any]) -> Config:
@@ -179,13 +160,14 @@ class BaseClient(Settings, Verbs, Generic[TransportT]):
         return self._shared.get()
 
     def _new_call(self, operation: Operation[Any]) -> Call[Any]:
-        held = self._held
-        held.is_closed = False
-        return Call(operation, held.config, held.hooks)
+        return Call(operation, self._held.config, self._held.hooks)
+
+    def is_closed(self) -> bool:
+        """Return whether the client was closed."""
+        return self not in self._shared
 
     def _with_changes(self, changes: dict[str, Any]) -> Self:
         hide_secrets(changes)
-        changes = {name: value for name, value in changes.items() if not is_omitted(value)}
         transport = self._chosen_transport(changes)
         hooks = Hooks(**{name: changes.pop(name, None) for name in _HOOKS})
         twin = self._shallow_copy()

@@ -10,19 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chatlib.client.openai import AzureOpenAI, OpenAI
-
-SETTINGS = (
-    "api_key",
-    "organization",
-    "project",
-    "base_url",
-    "timeout",
-    "max_retries",
-    "default_headers",
-    "default_query",
-    "http_client",
-)
-AZURE_SETTINGS = ("azure_endpoint", "azure_ad_token", "azure_ad_token_provider", "api_version")
+from chatlib.client.settings import AzureSettings, ClientSettings
 
 _made: list[tuple[dict[str, Any], OpenAI]] = []
 
@@ -33,12 +21,10 @@ def client_of(module: Mapping[str, Any]) -> OpenAI:
     Args:
         module: The variables of the module; ``api_type = "azure"`` makes an Azure client.
     """
-    names: tuple[str, ...] = SETTINGS
     is_azure = module.get("api_type") in ("azure", "azure_ad", "azuread")
-    if is_azure:
-        names += AZURE_SETTINGS
+    cls, known = (AzureOpenAI, AzureSettings) if is_azure else (OpenAI, ClientSettings)
+    names = known.__annotations__
     settings = {name: module[name] for name in names if module.get(name) is not None}
-    if not _made or _made[0][0] != {**settings, "azure": is_azure}:
-        made = AzureOpenAI(**settings) if is_azure else OpenAI(**settings)
-        _made[:] = [({**settings, "azure": is_azure}, made)]
+    if not _made or (type(_made[0][1]), _made[0][0]) != (cls, settings):
+        _made[:] = [(settings, cls(**settings))]
     return _made[0][1]

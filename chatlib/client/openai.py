@@ -50,9 +50,7 @@ class OpenAI(methods.OpenAI, BaseClient[Transport], Closing):
         sync_send(transport)
         return transport
 
-    @staticmethod
-    def _default_sleep(seconds: float) -> Any:
-        return time.sleep(seconds)
+    _default_sleep = staticmethod(time.sleep)
 
     @staticmethod
     def _make_transport() -> Transport:
@@ -89,7 +87,6 @@ class OpenAI(methods.OpenAI, BaseClient[Transport], Closing):
 
     def close(self) -> None:
         """Close idle connections, unless a copy of this client still uses them."""
-        self._held.is_closed = True
         close = getattr(self._shared.leave(self), "close", None)
         if close is not None:
             close()

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from urllib.parse import urlsplit
 
 import attrs
 from typing_extensions import TypedDict
 
 from chatlib.client.hooks import Hooks
-from chatlib.config import AzureConfig, Config, KeyFunction, KeyLike, Secret
+from chatlib.config import AzureConfig, Config, KeyFunction, KeyLike, Secret, hide_secrets
 from chatlib.headers import Headers, redact_url
 from chatlib.http import Omit, Timeout
 from chatlib.timeouts import TimeoutLike
 from chatlib.wire.request import USER_AGENT
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
     from chatlib.errors import APIError
     from chatlib.http import HttpRequest, HttpResponse
 
@@ -160,7 +162,52 @@ class Held:
 
     config: Config
     hooks: Hooks
-    is_closed: bool = False
+
+
+R = TypeVar("R")
+W = TypeVar("W")
+
+
+class Setting(Generic[R, W]):
+    """A setting as an attribute: read from the configuration; an assignment replaces that.
+
+    Args:
+        name: The name of the setting in :class:`~chatlib.config.Config`.
+        read: Converts the value of the configuration into what is read.
+    """
+
+    def __init__(self, name: str, read: Callable[[Any], R] | None = None) -> None:
+        self._name = name
+        self._read = read
+
+    @overload
+    def __get__(self, client: None, owner: type[Any]) -> Self: ...
+
+    @overload
+    def __get__(self, client: Settings, owner: type[Any]) -> R: ...
+
+    def __get__(self, client: Settings | None, owner: type[Any]) -> Any:
+        if client is None:
+            return self
+        value = getattr(client.config, self._name)
+        return value if self._read is None else self._read(value)
+
+    def __set__(self, client: Settings, value: W) -> None:
+        fields: dict[str, Any] = {self._name: value}
+        del value  # keep it out of tracebacks with local variables
+        hide_secrets(fields)
+        if self._name == "api_key":
+            client._key_is_from_env = False
+        client._held.config = attrs.evolve(client._held.config, **fields)
+
+
+def _revealed(key: object) -> str:
+    return key.reveal().encode().decode() if isinstance(key, Secret) else ""
+
+
+def _with_slash(base_url: str) -> Url:
+    url, mark, query = base_url.partition("?")
+    return Url(f"{url}/{mark}{query}")
 
 
 class Settings:
@@ -174,90 +221,32 @@ class Settings:
         """The configuration, which is immutable: an assignment of a setting replaces it."""
         return self._held.config
 
-    def _change(self, **fields: Any) -> None:
-        self._held.config = attrs.evolve(self._held.config, **fields)
-
-    @property
-    def api_key(self) -> str:
-        """The API key; "" if a function returns it."""
-        key = self.config.api_key
-        return key.reveal().encode().decode() if isinstance(key, Secret) else ""
-
-    @api_key.setter
-    def api_key(self, key: KeyLike) -> None:
-        self._key_is_from_env = False
-        self._change(api_key=key)
-
-    @property
-    def base_url(self) -> Url:
-        """The base URL, with a slash at its end; ``chat/completions`` is added to it."""
-        url, mark, query = self.config.base_url.partition("?")
-        return Url(f"{url}/{mark}{query}")
-
-    @base_url.setter
-    def base_url(self, url: object) -> None:
-        self._change(base_url=str(url))
-
-    @property
-    def organization(self) -> str | None:
-        """The organization."""
-        return self.config.organization
-
-    @organization.setter
-    def organization(self, organization: str | None) -> None:
-        self._change(organization=organization)
-
-    @property
-    def project(self) -> str | None:
-        """The project."""
-        return self.config.project
-
-    @project.setter
-    def project(self, project: str | None) -> None:
-        self._change(project=project)
-
-    @property
-    def timeout(self) -> Timeout:
-        """The timeout of calls that set none."""
-        return self.config.timeout
-
-    @timeout.setter
-    def timeout(self, timeout: TimeoutLike) -> None:
-        self._change(timeout=timeout)
-
-    @property
-    def max_retries(self) -> int:
-        """The maximum number of retries of calls that set none."""
-        return self.config.max_retries
-
-    @max_retries.setter
-    def max_retries(self, count: int) -> None:
-        self._change(max_retries=count)
-
-    @property
-    def default_headers(self) -> Mapping[str, str | None]:
-        """The headers for each request, as they were passed."""
-        return self.config.default_headers
-
-    @default_headers.setter
-    def default_headers(self, headers: Mapping[str, str | None]) -> None:
-        self._change(default_headers=headers)
-
-    @property
-    def default_query(self) -> Mapping[str, object]:
-        """The query parameters for each request, as they were passed."""
-        return self.config.default_query
-
-    @default_query.setter
-    def default_query(self, query: Mapping[str, object]) -> None:
-        self._change(default_query=query)
+    api_key = Setting[str, "KeyLike"]("api_key", _revealed)
+    """The API key; "" if a function returns it."""
+    base_url = Setting[Url, "str | Url"]("base_url", _with_slash)
+    """The base URL, with a slash at its end; ``chat/completions`` is added to it."""
+    organization = Setting["str | None", "str | None"]("organization")
+    """The organization."""
+    project = Setting["str | None", "str | None"]("project")
+    """The project."""
+    timeout = Setting[Timeout, TimeoutLike]("timeout")
+    """The timeout of calls that set none."""
+    max_retries = Setting[int, int]("max_retries")
+    """The maximum number of retries of calls that set none."""
+    default_headers = Setting[Mapping[str, "str | None"], Mapping[str, "str | None"]](
+        "default_headers"
+    )
+    """The headers for each request, as they were passed."""
+    default_query = Setting[Mapping[str, object], Mapping[str, object]]("default_query")
+    """The query parameters for each request, as they were passed."""
 
     # Names of the official package for them, private ones that programs read among them.
 
     @property
     def auth_headers(self) -> Headers:
-        """The header with the API key."""
-        return Headers({"Authorization": f"Bearer {self.api_key}"} if self.api_key else {})
+        """The header with the API key; none if a function returns it."""
+        key = self.config.api_key
+        return Headers(self.config.credentials(key) if isinstance(key, Secret) else {})
 
     _custom_headers = default_headers
     _custom_query = default_query
@@ -270,10 +259,6 @@ class Settings:
     def user_agent(self) -> str:
         """What the client calls itself."""
         return USER_AGENT
-
-    def is_closed(self) -> bool:
-        """Return whether the client was closed, and not used since."""
-        return self._held.is_closed
 
     def __setattr__(self, name: str, value: object) -> None:
         # What the class has can be replaced in tests; subclasses have attributes of their own, and
