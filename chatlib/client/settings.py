@@ -13,6 +13,7 @@ from chatlib.client.hooks import Hooks
 from chatlib.config import AzureConfig, Config, KeyFunction, KeyLike, Secret, hide_secrets
 from chatlib.headers import Headers, redact_url
 from chatlib.http import Omit, Timeout
+from chatlib.redaction import private_frames
 from chatlib.timeouts import TimeoutLike
 from chatlib.wire.request import USER_AGENT
 
@@ -194,11 +195,14 @@ class Setting(Generic[R, W]):
 
     def __set__(self, client: Settings, value: W) -> None:
         fields: dict[str, Any] = {self._name: value}
-        del value  # keep it out of tracebacks with local variables
-        hide_secrets(fields)
+        try:
+            hide_secrets(fields)
+            with private_frames():
+                client._held.config = attrs.evolve(client._held.config, **fields)
+        finally:  # keep it out of tracebacks with local variables
+            del value, fields
         if self._name == "api_key":
             client._key_is_from_env = False
-        client._held.config = attrs.evolve(client._held.config, **fields)
 
 
 def _revealed(key: object) -> str:
@@ -269,7 +273,10 @@ class Settings:
             raise AttributeError(
                 f"{type(self).__name__} has no setting {name!r}, which could be assigned"
             )
-        super().__setattr__(name, value)
+        try:
+            super().__setattr__(name, value)
+        finally:  # keep it out of tracebacks with local variables
+            del value
 
 
 class AzureNames(Settings):

@@ -279,3 +279,41 @@ def test_raw_access_at_every_level() -> None:
             assert not streamed.is_closed
             assert "ok" == streamed.parse(to=ChatCompletion).text
     assert client.chat.completions.messages.with_raw_response.list is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("api_key", "sk-SECRET\n"),
+        ("base_url", "http://user:sk-SECRET@ho st/v1"),
+        ("default_headers", "sk-SECRET"),
+    ],
+)
+def test_a_refused_assignment_shows_no_secret(name: str, value: Any) -> None:
+    """No frame below that of the assignment has it in a variable."""
+    client = OpenAI(api_key="k")
+    with pytest.raises((chatlib.OpenAIError, TypeError, ValueError)) as caught:
+        setattr(client, name, value)
+    assert caught.value.__traceback__ is not None
+    below = caught.value.__traceback__.tb_next
+    assert below is not None
+    while below is not None:
+        assert "SECRET" not in repr(below.tb_frame.f_locals)
+        below = below.tb_next
+    assert "SECRET" not in str(caught.value)
+
+
+def test_headers_of_the_key() -> None:
+    """They are those that are sent: Azure's key has a header of its own."""
+    assert {"authorization": "Bearer k"} == OpenAI(api_key="k").auth_headers
+    azure = AzureOpenAI(api_key="k", azure_endpoint="https://x.test", api_version="v1")
+    assert {"api-key": "k"} == azure.auth_headers
+    assert {} == OpenAI(api_key=lambda: "k").auth_headers
+
+
+def test_settings_of_the_module() -> None:
+    """Each reads as None until it is set, and is a setting of a client."""
+    known = chatlib.client.settings.AzureSettings.__annotations__
+    assert chatlib._MODULE_SETTINGS - {"api_type"} <= known.keys()
+    for name in chatlib._MODULE_SETTINGS:
+        assert getattr(chatlib, name) is None
