@@ -124,6 +124,56 @@ def test_errors_of_a_connection() -> None:
             list(stream)
 
 
+def test_following_pages() -> None:
+    """Their items are official objects too, as are those of the models and of raw access."""
+    pages = [
+        Reply.json({"object": "list", "data": [completion("a") | {"id": "1"}], "has_more": True}),
+        Reply.json({"object": "list", "data": [completion("b") | {"id": "2"}], "has_more": False}),
+    ]
+    kind = openai.types.chat.ChatCompletion
+    known = Reply.json({"object": "list", "data": [{"id": "m", "object": "model"}]})
+    with Server(*pages, *pages, *pages, known) as server:
+        client = compat.OpenAI(api_key="k", base_url=server.url)
+        assert [kind, kind] == [type(item) for item in client.chat.completions.list()]
+        page = client.chat.completions.list()
+        assert isinstance(page, openai.pagination.SyncCursorPage)
+        assert ["2"] == [item.id for item in page.get_next_page().data]
+        read = client.chat.completions.with_raw_response.list().parse()
+        assert [kind, kind] == [type(item) for item in read]
+        assert [openai.types.Model] == [type(item) for item in client.models.list()]
+
+
+def test_errors_of_events_and_bodies() -> None:
+    """Whatever reads a response raises errors that the official classes match."""
+    cut = Reply.stream([sse(chunk("a"), done=False)])
+    with Server(refused(429), cut, EVENTS, cut, refused(401)) as server:
+        client = compat.OpenAI(api_key="k", base_url=server.url, max_retries=0)
+        chat = client.chat.completions
+        with pytest.raises(openai.RateLimitError), chat.stream(**ASK):
+            pass
+        with pytest.raises(openai.APIConnectionError), chat.stream(**ASK) as stream:
+            list(stream)
+        with chat.stream(**ASK) as stream:
+            final = stream.get_final_completion()
+        assert isinstance(final, openai.types.chat.ParsedChatCompletion)
+        with chat.with_streaming_response.create(**ASK, stream=True) as response:
+            assert isinstance(response, openai.APIResponse)
+            with pytest.raises(openai.APIConnectionError):
+                list(response.parse())
+        with pytest.raises(openai.AuthenticationError):
+            client.models.list()
+
+
+def test_methods_can_be_replaced() -> None:
+    """As ``mock.patch.object`` does it."""
+    from unittest import mock
+
+    client = compat.OpenAI(api_key="k")
+    with mock.patch.object(client.chat.completions, "create", return_value=3) as create:
+        assert 3 == client.chat.completions.create(**ASK)
+    create.assert_called_once_with(**ASK)
+
+
 SHIM = """
 import chatlib.compat.openai_shim
 import openai
