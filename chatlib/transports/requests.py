@@ -30,7 +30,8 @@ from chatlib.http import HttpRequest
 from chatlib.redaction import concealed_urls
 from chatlib.transports._environment import Certificate, authorities, origin_of, proxy_for
 from chatlib.transports._replaced import pieces_of
-from chatlib.transports._urllib3 import OverUrllib3, keep_time
+from chatlib.transports._urllib3 import OverUrllib3
+from chatlib.transports._urllib3_connections import keep_time
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse

@@ -27,7 +27,8 @@ from chatlib.transports._environment import (
     tls_context,
     without_credentials,
 )
-from chatlib.transports._urllib3 import OverUrllib3, keep_time
+from chatlib.transports._urllib3 import OverUrllib3
+from chatlib.transports._urllib3_connections import keep_time
 
 if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool

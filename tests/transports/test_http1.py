@@ -31,8 +31,7 @@ from chatlib.testing.contract.blocking import BlockingTransport
 from chatlib.testing.contract.malformed import INVALID, TOLERATED
 from chatlib.testing.contract.scenarios import request_to
 from chatlib.testing.loopback import Reply, Server, completion
-from chatlib.transports import _urllib3
-from chatlib.transports import aiohttp as aiohttp_module
+from chatlib.transports import _aiohttp_errors, _urllib3_errors
 from chatlib.transports._http1 import ChunkDecoder, Head, HeadReader, MalformedResponse
 from chatlib.transports._wire import LARGEST_PIECE, Decoder, codings_of
 from chatlib.transports.aiohttp import AiohttpTransport
@@ -174,10 +173,10 @@ def test_long_words_of_a_server(word: str) -> None:
     """An error is worded in no time, and briefly, whatever its exceptions quote."""
     text = word * (300_000 // len(word))
     start = time.process_time()
-    error = _urllib3.transport_error(OSError(text), "http://a.test/")
+    error = _urllib3_errors.transport_error(OSError(text), "http://a.test/")
     assert time.process_time() - start < 1
     assert len(str(error)) < 2000
-    inner = aiohttp_module._transport_error(OSError(text), "http://a.test/")
+    inner = _aiohttp_errors.transport_error(OSError(text), "http://a.test/")
     assert len(str(inner)) < 2000
 
 

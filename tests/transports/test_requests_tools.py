@@ -526,23 +526,30 @@ def test_default_adapter_is_mounted() -> None:
 # Private names --------------------------------------------------------------------------------
 
 PRIVATE = {
-    "_urllib3": {
+    "_urllib3": set(),
+    "_urllib3_connections": {
         "_dns_host",
         "_new_conn",
         "_socks_options",
     },
+    "_urllib3_errors": set(),
     "_replaced": set(),
     "requests": set(),
     "urllib3": set(),
-    "aiohttp": {
+    "aiohttp": set(),
+    "_aiohttp_bodies": {
+        "_loop",
+        "_read_nowait",
+    },
+    "_aiohttp_connections": {
         "_acquired",
         "_close",
         "_conns",
-        "_read_nowait",
         "_sock",
         "_ssl_protocol",
         "_transport",
     },
+    "_aiohttp_errors": set(),
 }
 """The private names of other packages that a transport uses: the next major versions of urllib3,
 requests and aiohttp, which may do without them, are excluded in setup.cfg."""
