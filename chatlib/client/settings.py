@@ -211,7 +211,7 @@ def _revealed(key: object) -> str:
 
 def _with_slash(base_url: str) -> Url:
     url, mark, query = base_url.partition("?")
-    return Url(f"{url}/{mark}{query}")
+    return Url(f"{url.rstrip('/')}/{mark}{query}")
 
 
 class Settings:

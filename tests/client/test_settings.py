@@ -317,3 +317,9 @@ def test_settings_of_the_module() -> None:
     assert chatlib._MODULE_SETTINGS - {"api_type"} <= known.keys()
     for name in chatlib._MODULE_SETTINGS:
         assert getattr(chatlib, name) is None
+
+
+@pytest.mark.parametrize("given", ["http://h/v1", "http://h/v1/", "http://h/v1//"])
+def test_base_url_ends_with_one_slash(given: str) -> None:
+    """However many were given."""
+    assert "http://h/v1/" == OpenAI(api_key="k", base_url=given).base_url
