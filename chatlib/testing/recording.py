@@ -288,7 +288,10 @@ class _RecordedExchange(BodyObserver):
     """An exchange that is being recorded."""
 
     def __init__(
-        self, request: HttpRequest, clock: Callable[[], float], finish: Callable[[dict[str, Any]], None]
+        self,
+        request: HttpRequest,
+        clock: Callable[[], float],
+        finish: Callable[[dict[str, Any]], None],
     ) -> None:
         self._is_finished = False
         self._redactor = Redactor(request)
