@@ -15,12 +15,13 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import IO, Any
 
 import attrs
 
 from chatlib.errors import OpenAIError
+from chatlib.files import PRIVATE, write_beside
 from chatlib.many.jobs import Job
 from chatlib.many.result_lines import START, has_failed, is_result
 from chatlib.types.json_values import MOST_DEPTH, TOO_DEEP
@@ -156,7 +157,7 @@ class ResultsFile:
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
         while self._fd is None:
-            self._fd = os.open(self.path, flags, 0o666)
+            self._fd = os.open(self.path, flags, PRIVATE)
             if not stat.S_ISREG(os.fstat(self._fd).st_mode):
                 raise ValueError(f"{self.path} is not a regular file")
             self._locked = _lock(self._fd, self.path)
@@ -202,14 +203,14 @@ class ResultsFile:
         """Replace the file by one with only the indexed lines."""
         assert self._fd is not None
         assert self._reader is not None
-        made = self.path + ".tmp"
-        with open(made, "wb") as file:
+        reader = self._reader
+
+        def kept() -> Iterator[bytes]:
             for entry in sorted(self._entries.values(), key=lambda entry: entry.start):
-                self._reader.seek(entry.start)
-                file.write(self._reader.read(entry.size).removesuffix(b"\n") + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(made, stat.S_IMODE(os.fstat(self._fd).st_mode))
+                reader.seek(entry.start)
+                yield reader.read(entry.size).removesuffix(b"\n") + b"\n"
+
+        made = write_beside(self.path, kept())
         if self._locked:  # keep the lock until the file is replaced
             os.replace(made, self.path)
             self._close_now()

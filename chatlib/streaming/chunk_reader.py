@@ -369,7 +369,7 @@ def asked_for(request: HttpRequest | None) -> int | None:
     return wanted if isinstance(wanted, int) else 1
 
 
-_PREFIXES = re.compile(r"(data: ?)+")
+_PREFIXES = re.compile(r"^(?:data: ?)+", re.MULTILINE)
 
 
 def _is_keep_alive(event: ServerSentEvent, value: Any) -> bool:

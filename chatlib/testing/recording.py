@@ -8,16 +8,20 @@ transports return them.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import inspect
+import itertools
 import json
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from chatlib.files import write_beside
 from chatlib.http import AsyncTransport, HttpRequest, HttpResponse, Transport, TransportError
 from chatlib.redaction import private_frames
 from chatlib.testing.bodies import BodyObserver, observe
@@ -70,7 +74,8 @@ class RecordingTransport:
     """Sends through another transport and records requests and responses in a file.
 
     The first exchange overwrites the file, which is valid JSON after each exchange: a response is
-    written when its body has ended, failed or been closed. It is thread-safe.
+    written when its body has ended, failed or been closed. A new file can be read by its owner
+    only. It is thread-safe.
 
     Args:
         path: The file. Missing directories are created.
@@ -106,7 +111,9 @@ class RecordingTransport:
         self._transport = transport
         self._threads: ThreadTransport | None = None
         self._clock = clock
-        self._exchanges: list[_RecordedExchange] = []
+        self._numbers: Iterator[int] = itertools.count()
+        self._finished: deque[tuple[int, dict[str, Any]]] = deque()  # not yet in the file
+        self._written = _RecordingFile(self.path)
         self._lock = threading.Lock()
         self._writing, self._changed = threading.Lock(), False
 
@@ -160,8 +167,13 @@ class RecordingTransport:
 
     @contextlib.contextmanager
     def _recording(self, request: HttpRequest) -> Iterator[_RecordedExchange]:
-        recorded_exchange = _RecordedExchange(request, self._clock, self._write)
-        self._exchanges.append(recorded_exchange)
+        number = next(self._numbers)
+
+        def finish(exchange: dict[str, Any]) -> None:
+            self._finished.append((number, exchange))
+            self._write()
+
+        recorded_exchange = _RecordedExchange(request, self._clock, finish)
         try:
             yield recorded_exchange
         except TransportError as error:
@@ -183,30 +195,108 @@ class RecordingTransport:
                 self._writing.release()
 
     def _write_now(self) -> None:
-        made = [each.exchange for each in self._exchanges if each.exchange is not None]
-        whole = {"version": VERSION, "exchanges": made}
+        added = []
+        while self._finished:
+            added.append(self._finished.popleft())
+        self._written.add(added)
+
+
+_HEAD = f'{{\n  "version": {VERSION},\n  "exchanges": [\n'.encode()
+_BETWEEN = b",\n"
+_END = b"\n  ]\n}\n"
+
+
+class _RecordingFile:
+    """The file of a recording, in the order of the requests.
+
+    Each exchange is encoded once, and only what follows it in the file is written with it, so that
+    the cost of a recording is linear.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._numbers: list[int] = []
+        self._texts: list[bytes] = []
+        self._length = len(_HEAD) - len(_BETWEEN)  # of the file without its end
+        self._state: tuple[int, int, int] | None = None  # of the file as it was left
+
+    def add(self, exchanges: list[tuple[int, dict[str, Any]]]) -> None:
+        """Add exchanges, each with the number of its request."""
+        first = len(self._texts)
+        for number, exchange in exchanges:
+            at = bisect.bisect(self._numbers, number)
+            text = _encode(exchange)
+            self._numbers.insert(at, number)
+            self._texts.insert(at, text)
+            self._length += len(_BETWEEN) + len(text)
+            first = min(first, at)
+        tail = _BETWEEN.join(self._texts[first:]) + _END
+        if not exchanges or (first and self._write_tail(first, _BETWEEN + tail)):
+            return
+        whole = (_HEAD, _BETWEEN.join(self._texts), _END)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(write_beside(self._path, whole), self._path)
+        self._state = _state_of(os.stat(self._path))
+
+    def _write_tail(self, first: int, tail: bytes) -> bool:
+        """Overwrite the file from behind the first exchanges on, in one write.
+
+        Args:
+            first: How many exchanges stay.
+            tail: What follows them.
+
+        Returns:
+            Whether that was possible: not if somebody else has changed the file.
+        """
+        state, self._state = self._state, None
+        flags = os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
         try:
-            content = (json.dumps(whole, indent=2, ensure_ascii=False) + "\n").encode()
-        except UnicodeEncodeError:  # a lone surrogate: valid in JSON, not in UTF-8
-            content = (json.dumps(whole, indent=2) + "\n").encode()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Replaced atomically: a concurrent reader sees a whole file.
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}-{id(self):x}.part")
-        part.write_bytes(content)
-        part.replace(self.path)
+            fd = os.open(self._path, flags)
+        except OSError:
+            return False
+        try:
+            if state is None or _state_of(os.fstat(fd)) != state:
+                return False
+            os.lseek(fd, self._length + len(_END) - len(tail), os.SEEK_SET)
+            if os.write(fd, tail) != len(tail):
+                return False
+            self._state = _state_of(os.fstat(fd))
+            return True
+        finally:
+            os.close(fd)
+
+
+def _state_of(found: os.stat_result) -> tuple[int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size
+
+
+def _encode(exchange: dict[str, Any]) -> bytes:
+    """Encode an exchange as it stands in the file, with its indentation."""
+    text = json.dumps(exchange, indent=2, ensure_ascii=False)
+    try:
+        return _indented(text)
+    except UnicodeEncodeError:  # a lone surrogate: valid in JSON, not in UTF-8
+        return _indented(json.dumps(exchange, indent=2))
+
+
+def _indented(text: str) -> bytes:
+    # Not by textwrap, which splits at U+2028 too.
+    return ("    " + text.replace("\n", "\n    ")).encode()
 
 
 class _RecordedExchange(BodyObserver):
     """An exchange that is being recorded."""
 
     def __init__(
-        self, request: HttpRequest, clock: Callable[[], float], write: Callable[[], None]
+        self,
+        request: HttpRequest,
+        clock: Callable[[], float],
+        finish: Callable[[dict[str, Any]], None],
     ) -> None:
-        self.exchange: dict[str, Any] | None = None
-        """The exchange as encoded for the file; None until it is complete."""
+        self._is_finished = False
         self._redactor = Redactor(request)
         self._request = encode_request(request, self._redactor)
-        self._clock, self._write = clock, write
+        self._clock, self._on_finish = clock, finish
         self._since = clock()
         self._response: dict[str, Any] = {}
         self._streamed = False
@@ -246,7 +336,7 @@ class _RecordedExchange(BodyObserver):
             self._finish({"response": {**self._response, **body}})
 
     def on_close(self) -> None:
-        if self.exchange is None:
+        if not self._is_finished:
             self._finish({"response": {**self._with_pieces(), "closed": True}})
 
     def _with_pieces(self) -> dict[str, Any]:
@@ -263,5 +353,5 @@ class _RecordedExchange(BodyObserver):
         return round(passed, 6)
 
     def _finish(self, outcome: dict[str, Any]) -> None:
-        self.exchange = {"request": self._request, **outcome}
-        self._write()
+        self._is_finished = True
+        self._on_finish({"request": self._request, **outcome})

@@ -15,7 +15,8 @@ from chatlib.headers import HIDDEN, Headers
 from chatlib.http import HttpRequest, HttpResponse
 from chatlib.redaction import private_frames
 from chatlib.testing.bodies import Body, Step
-from chatlib.testing.exchanges import VERSION, Redactor, decode_bytes, decode_error, encode_request
+from chatlib.testing.exchanges import Redactor, decode_bytes, decode_error, encode_request
+from chatlib.testing.recording_format import read_recording
 
 
 class NotRecorded(AssertionError):
@@ -33,17 +34,15 @@ class ReplayTransport:
         timing: Whether to replay the pauses before a response and inside its body.
 
     Raises:
-        ValueError: If the file is not a recording of a supported version.
+        ValueError: If the file is not a recording of a supported version. The message has the
+            file, the place in it, and what is wrong there.
         FileNotFoundError: If there is no file.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timing: bool = False) -> None:
         self.path = Path(path)
         """The file of the recording."""
-        whole = json.loads(self.path.read_bytes())
-        if not isinstance(whole, dict) or whole.get("version") != VERSION:
-            raise ValueError(f"{self.path} is not a recording, or of an unsupported version")
-        self._exchanges: list[dict[str, Any]] = whole["exchanges"]
+        self._exchanges = read_recording(self.path)
         self._used = [False] * len(self._exchanges)
         self._timing = timing
         self._lock = threading.Lock()

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import os
+import stat
 import sys
 from collections import Counter
 from pathlib import Path
@@ -559,3 +560,31 @@ def test_both_forms_share_files(tmp_path: Path) -> None:
     asyncio.run(collect(arun_many(awaited(client), REQUESTS, results=path)))
     assert all(result.resumed for result in run_many(client, REQUESTS, results=path))
     assert 20 == len(server.requests)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
+def test_results_are_private_while_they_are_rewritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No link is followed that somebody has put beside the file, and nobody else can read it."""
+    path, other = tmp_path / "r.jsonl", tmp_path / "other"
+    client, _ = echoing(error(400, "no"))
+    requests = [ask(str(n), max_retries=0) for n in range(3)]
+    list(run_many(client, requests, results=path))
+    assert 0o600 == stat.S_IMODE(path.stat().st_mode)
+    other.write_text("kept", encoding="utf-8")
+    path.with_name("r.jsonl.tmp").symlink_to(other)
+    modes, opened = [], os.open
+
+    def seen(name: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
+        if flags & os.O_EXCL:
+            modes.append(mode)
+        return opened(name, flags, mode, **more)
+
+    monkeypatch.setattr(os, "open", seen)
+    path.chmod(0o640)
+    list(run_many(client, requests, results=path))
+    assert [0o600] == modes
+    assert 0o640 == stat.S_IMODE(path.stat().st_mode)
+    assert "kept" == other.read_text(encoding="utf-8")
+    assert {"r.jsonl", "r.jsonl.tmp", "other"} == {each.name for each in tmp_path.iterdir()}

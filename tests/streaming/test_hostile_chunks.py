@@ -251,3 +251,12 @@ def test_an_answer_that_was_cut_whose_usage_is_no_object() -> None:
         manager = client.chat.completions.stream(**ASK, tools=[add])
         with manager as events, pytest.raises(OpenAIError, match="token limit"):
             events.until_done()
+
+
+def test_field_names_within_the_data() -> None:
+    """A field name that is there twice is skipped, in lines of text and nowhere else."""
+    event = b'data: data: {"choices": [{"delta": {"content": "data: x"}}]}\n\ndata: [DONE]\n\n'
+    assert ["data: x"] == [chunk.text for chunk in read_chunks(HttpResponse(200, {}, event))]
+    nested = b"data:" + b"da" * 2000 + b"data:" + b"ta:" * 2000 + b"\n\n"
+    with pytest.raises(APIResponseValidationError):
+        list(read_chunks(HttpResponse(200, {}, b"data: " + nested)))

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import gc
 import json
+import os
+import stat
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -43,6 +45,7 @@ from chatlib.testing import (
 from chatlib.testing.exchanges import Redactor
 from chatlib.transports.requests import RequestsTransport
 from tests.faces import run_threads
+from tests.test_anything import places, put
 
 KEY = "sk-a-key-that-is-a-secret"
 URL = "https://h.test/v1/chat/completions"
@@ -746,3 +749,133 @@ def test_recording_written_by_hand(path: Path) -> None:
         client.chat.completions.create(**ASK)
     with pytest.raises(APITimeoutError, match="slow"):
         client.chat.completions.create(**ASK)
+
+
+VALID: dict[str, Any] = {
+    "version": 1,
+    "exchanges": [
+        {
+            "request": {"method": "POST", "url": URL, "headers": {}, "json": ASK},
+            "response": {
+                "after": 0.5,
+                "status": 200,
+                "headers": {"content-type": "text/event-stream"},
+                "pieces": [{"after": 0, "text": "data: "}, {"base64": "AAAA"}],
+                "error": {"kind": "timeout", "message": "slow", "retryable": False},
+            },
+        },
+        {
+            "request": {"method": "GET", "url": URL, "headers": {}},
+            "after": 1,
+            "error": {"kind": "connection", "message": "broken"},
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("says", "place", "what"),
+    [
+        ("exchanges is missing", (), {"version": 1}),
+        ("exchanges must be a list, not an object", ("exchanges",), {}),
+        (r"exchanges\[1\] must be an object, not null", ("exchanges", 1), None),
+        (r"exchanges\[0\].request is missing", ("exchanges", 0), {}),
+        (r"exchanges\[0\].request.url must be a string", ("exchanges", 0, "request", "url"), 7),
+        (
+            r"\[0\].response is missing",
+            ("exchanges", 0),
+            {"request": {"method": "GET", "url": URL}},
+        ),
+        (r"response.status must be an HTTP status", ("exchanges", 0, "response", "status"), "200"),
+        (r"response.headers must be", ("exchanges", 0, "response", "headers"), {"a": None}),
+        (r"pieces\[1\].base64 must be", ("exchanges", 0, "response", "pieces", 1, "base64"), "x"),
+        (r"pieces\[0\].text must be", ("exchanges", 0, "response", "pieces", 0, "text"), "\ud83d"),
+        (r"response.after must be", ("exchanges", 0, "response", "after"), -1),
+        (r"response.after must be", ("exchanges", 0, "response", "after"), 10**400),
+        (r"exchanges\[1\].error.kind is missing", ("exchanges", 1, "error"), {"message": "x"}),
+    ],
+)
+def test_what_is_wrong_in_a_recording(path: Path, says: str, place: Any, what: Any) -> None:
+    """It is named with its file and place."""
+    path.parent.mkdir()
+    path.write_text(json.dumps(put(VALID, place, what)), encoding="utf-8")
+    with pytest.raises(ValueError, match=says) as caught:
+        ReplayTransport(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["{", "", "[" * 100_000, "[" * 500 + "]" * 500, "\ufeff{}"])
+def test_what_is_no_json(path: Path, text: str) -> None:
+    """A file that is no JSON is named too."""
+    path.parent.mkdir()
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="is not a recording") as caught:
+        ReplayTransport(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [..., None, -1, "x", [None], {"x": 1}, 10**400, float("nan")])
+def test_each_place_of_a_recording(path: Path, odd: Any) -> None:
+    """Whatever stands in it, the file is refused, or replayed to an answer or a known error."""
+    path.parent.mkdir()
+    for place in places(VALID)[1:]:
+        path.write_text(json.dumps(put(VALID, place, odd)), encoding="utf-8")
+        try:
+            transport = ReplayTransport(path)
+        except ValueError as error:
+            assert str(path) in str(error)  # noqa: PT017
+            continue
+        for asked in (request(), request(b"", method="GET")):
+            try:
+                list(transport.send(asked))
+            except (NotRecorded, TransportError):
+                continue
+
+
+def test_recording_is_linear(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each exchange is encoded once and written once."""
+    written: list[int] = []
+    write = os.write
+
+    def counted(fd: int, data: bytes) -> int:
+        written.append(len(data))
+        return write(fd, data)
+
+    monkeypatch.setattr(os, "write", counted)
+    recording = RecordingTransport(path, InMemoryServer(default=answer("Hi")))
+    client = client_of(recording)
+    for _ in range(100):
+        client.chat.completions.create(**ASK)
+    assert 100 == len(exchanges(path))
+    assert 99 == len(written)  # the first writes the file
+    assert sum(written) < 2 * path.stat().st_size
+
+
+def test_recording_that_somebody_else_changed(path: Path) -> None:
+    """It is written as a whole again, and a link in its place is not followed."""
+    recording = RecordingTransport(path, InMemoryServer(default=answer("Hi")))
+    client, other = client_of(recording), path.with_name("other")
+    path.parent.mkdir()
+    other.write_text("kept", encoding="utf-8")
+    for change in (
+        lambda: path.write_text("no", encoding="utf-8"),
+        path.unlink,
+        lambda: (path.unlink(), path.symlink_to(other)),
+    ):
+        client.chat.completions.create(**ASK)
+        change()
+    client.chat.completions.create(**ASK)
+    assert 4 == len(exchanges(path))
+    assert "kept" == other.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_recordings_are_private(path: Path) -> None:
+    """A new file is its owner's; one that is replaced keeps its permissions."""
+    for mode in (0o600, 0o644):
+        client = client_of(RecordingTransport(path, InMemoryServer(default=answer("Hi"))))
+        for _ in range(2):
+            client.chat.completions.create(**ASK)
+        assert mode == stat.S_IMODE(path.stat().st_mode)
+        path.chmod(0o644)
+    assert [path] == list(path.parent.iterdir())
