@@ -238,6 +238,30 @@ def test_results(
         assert 3 <= sum(result.resumed for result in rest) <= 4
 
 
+def test_results_that_are_closed_slowly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run waits until the last thread of the first one has unlocked the file."""
+    path, go_on, closing = tmp_path / "r.jsonl", threading.Event(), threading.Event()
+    close = ResultsFile._close_now
+
+    def close_slowly(self: ResultsFile) -> None:
+        closing.set()
+        time.sleep(0.2)
+        close(self)
+
+    def call(n: int) -> int:
+        assert n == 0 or go_on.wait(20)
+        return n
+
+    asks = [{"n": n} for n in range(9)]
+    dropped = run_many(None, asks, call=call, concurrency=3, results=path)
+    assert 0 == next(dropped).completion
+    monkeypatch.setattr(ResultsFile, "_close_now", close_slowly)
+    del dropped
+    go_on.set()
+    assert closing.wait(20)
+    assert 9 == len(list(run_many(None, asks, call=call, results=path)))
+
+
 @pytest.mark.parametrize("where", ["inside its loop", "after its loop"])
 def test_awaited_results(where: str, waits: Waits, tmp_path: Path) -> None:
     """So with those that are awaited; their tasks are cancelled."""

@@ -128,14 +128,14 @@ class ResultsFile:
         never releases the lock.
         """
         self._closing = True
-        _pending.discard(self)
         self._close_if_asked()
 
     def close_after(self, writers: Collection[threading.Thread]) -> None:
         """Register the threads that will still write; the last one closes the file."""
-        if not self._closing:
-            self._writers = writers
-            _pending.add(self)
+        self._writers = writers
+        _pending.add(self)
+        if self._fd is None:  # closed meanwhile
+            _pending.discard(self)
 
     def _close_if_asked(self) -> None:
         # The flag is set before the lock is tried and read after it is released, so exactly one of
@@ -153,6 +153,7 @@ class ResultsFile:
             reader.close()
         if fd is not None:
             os.close(fd)
+        _pending.discard(self)  # last: whoever finds nothing to wait for finds no lock either
 
     def _open(self) -> None:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
