@@ -13,7 +13,7 @@ import pytest
 
 import chatlib
 
-KEPT = {"HOME", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE"}
+KEPT = {"HOME", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE", "PYTHONPYCACHEPREFIX"}
 """The variables that a program inherits; no key, address, proxy or language is among them."""
 
 PACKAGES = str(Path(chatlib.__file__).parents[1])

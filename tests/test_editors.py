@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import subprocess
@@ -20,9 +21,10 @@ CODE = "import chatlib\nclient = chatlib.{}()\nclient.chat.completions.create("
 
 
 @pytest.mark.parametrize("client", ["OpenAI", "AsyncOpenAI"])
-def test_jedi(client: str) -> None:
+def test_jedi(client: str, request: pytest.FixtureRequest) -> None:
     """jedi, which pylsp, IPython and Jupyter ask: completion, signature and documentation."""
     jedi = pytest.importorskip("jedi")
+    request.addfinalizer(importlib.import_module("parso.cache").parser_cache.clear)
     code = CODE.format(client)
     script = jedi.Script(code, project=jedi.Project(str(ROOT)))
     line, column = 3, len(code.splitlines()[-1])

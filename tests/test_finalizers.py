@@ -77,7 +77,7 @@ class Lock:
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
+def waits(monkeypatch: pytest.MonkeyPatch) -> Waits:
     """Locks, threads, conditions and sleep tell of their waits from now on."""
     gc.collect()
     gc.freeze()  # or else each collection takes as long as a test
@@ -100,8 +100,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waits]:
     ):
         for name in names:
             monkeypatch.setattr(owner, name, told(getattr(owner, name)))
-    yield found
-    gc.unfreeze()
+    return found
 
 
 @pytest.fixture

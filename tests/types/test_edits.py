@@ -18,6 +18,8 @@ from chatlib import Config, build_create, structure, to_request
 from chatlib.client.pagination import AsyncCursorPage, CursorPage, SyncCursorPage
 from chatlib.types import ChatCompletion, ChatCompletionMessage, JsonObject, values
 
+EXAMPLES = 4 if settings.default is None or settings.default.max_examples <= 50 else 100
+
 CLASSES = sorted(
     {
         value
@@ -60,7 +62,7 @@ plain_values = st.recursive(
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
-@settings(max_examples=8)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_edits_count(cls: type[JsonObject], data: st.DataObject) -> None:
     """Whichever way unknown fields are edited, all ways of reading agree."""
