@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
-import shutil
-import tempfile
 
 SETTINGS = re.compile(
     r"""
@@ -41,12 +38,9 @@ def forget_settings() -> None:
 
 
 def share_bytecode() -> None:
-    """Let the programs that tests start share their compiled modules, outside of the checkout.
+    """Let the programs that tests start share their compiled modules.
 
-    Where Python is told to write none, each of them would compile the library again: the tests of
-    the command take twice as long then.
+    Where Python is told to write none, each of them compiles the library again, which takes twice
+    as long as what they are started for.
     """
-    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
-        folder = tempfile.mkdtemp(prefix="chatlib-tests-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        os.environ["PYTHONPYCACHEPREFIX"] = folder
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

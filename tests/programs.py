@@ -13,7 +13,7 @@ import pytest
 
 import chatlib
 
-KEPT = {"HOME", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE", "PYTHONPYCACHEPREFIX"}
+KEPT = {"HOME", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE"}
 """The variables that a program inherits; no key, address, proxy or language is among them."""
 
 PACKAGES = str(Path(chatlib.__file__).parents[1])
