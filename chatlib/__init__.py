@@ -29,6 +29,8 @@ from chatlib._version import __version__ as __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from chatlib.azure import AzureConfig as AzureConfig
+    from chatlib.azure import azure_config_from_env as azure_config_from_env
     from chatlib.client.async_openai import AsyncAzureOpenAI as AsyncAzureOpenAI
     from chatlib.client.async_openai import AsyncOpenAI as AsyncOpenAI
     from chatlib.client.async_raw import AsyncStreamedResponse as AsyncStreamedResponse
@@ -57,10 +59,8 @@ if TYPE_CHECKING:
     )
     from chatlib.config import DEFAULT_MAX_RETRIES as DEFAULT_MAX_RETRIES
     from chatlib.config import DEFAULT_TIMEOUT as DEFAULT_TIMEOUT
-    from chatlib.config import AzureConfig as AzureConfig
     from chatlib.config import Config as Config
     from chatlib.config import Secret as Secret
-    from chatlib.config import azure_config_from_env as azure_config_from_env
     from chatlib.config import config_from_env as config_from_env
     from chatlib.errors import APIConnectionError as APIConnectionError
     from chatlib.errors import APIError as APIError
@@ -99,18 +99,18 @@ if TYPE_CHECKING:
     from chatlib.many.threads import Results as Results
     from chatlib.many.threads import run_many as run_many
     from chatlib.operations import build_create as build_create
-    from chatlib.operations import build_delete as build_delete
-    from chatlib.operations import build_list as build_list
-    from chatlib.operations import build_list_messages as build_list_messages
-    from chatlib.operations import build_retrieve as build_retrieve
-    from chatlib.operations import build_update as build_update
     from chatlib.operations import read_completion as read_completion
-    from chatlib.operations import read_completions as read_completions
-    from chatlib.operations import read_deleted as read_deleted
-    from chatlib.operations import read_messages as read_messages
     from chatlib.retry import RetryPolicy as RetryPolicy
     from chatlib.retry import decide as decide
     from chatlib.retry import retry_delay as retry_delay
+    from chatlib.stored_operations import build_delete as build_delete
+    from chatlib.stored_operations import build_list as build_list
+    from chatlib.stored_operations import build_list_messages as build_list_messages
+    from chatlib.stored_operations import build_retrieve as build_retrieve
+    from chatlib.stored_operations import build_update as build_update
+    from chatlib.stored_operations import read_completions as read_completions
+    from chatlib.stored_operations import read_deleted as read_deleted
+    from chatlib.stored_operations import read_messages as read_messages
     from chatlib.streaming.accumulator import Accumulator as Accumulator
     from chatlib.streaming.accumulator import accumulate as accumulate
     from chatlib.streaming.accumulator import joined as joined
@@ -194,13 +194,12 @@ _HOMES = {
     "wire.codec": "structure to_request",
     "types.base": "BaseModel configure_converter",
     "_version": "VERSION",
-    "config": """
-        AzureConfig Config DEFAULT_MAX_RETRIES DEFAULT_TIMEOUT Secret azure_config_from_env
-        config_from_env
-    """,
-    "operations": """
-        build_create build_delete build_list build_list_messages build_retrieve build_update
-        read_completion read_completions read_deleted read_messages
+    "azure": "AzureConfig azure_config_from_env",
+    "config": "Config DEFAULT_MAX_RETRIES DEFAULT_TIMEOUT Secret config_from_env",
+    "operations": "build_create read_completion",
+    "stored_operations": """
+        build_delete build_list build_list_messages build_retrieve build_update
+        read_completions read_deleted read_messages
     """,
     "errors": """
         APIConnectionError APIError APIResponseValidationError APIStatusError APITimeoutError

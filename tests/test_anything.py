@@ -32,7 +32,7 @@ from chatlib import (
     to_request,
     tool_results,
 )
-from chatlib.operations import read_completions, read_messages
+from chatlib.stored_operations import read_completions, read_messages
 from chatlib.testing import InMemoryServer, raw
 from chatlib.types import (
     ChatCompletion,

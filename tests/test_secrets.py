@@ -19,7 +19,8 @@ import rich.pretty
 import rich.traceback
 
 from chatlib import AsyncOpenAI, AzureOpenAI, OpenAI, OpenAIError, Timeout
-from chatlib.config import AzureConfig, Config, azure_config_from_env, config_from_env
+from chatlib.azure import AzureConfig, azure_config_from_env
+from chatlib.config import Config, config_from_env
 from chatlib.http import HttpRequest, HttpResponse, TransportError
 from chatlib.operations import build_create, create_operation
 from chatlib.redaction import Concealed, private_frames

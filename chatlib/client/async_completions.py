@@ -14,8 +14,8 @@ from chatlib.client.executors import AsyncClient, AsyncExecutor
 from chatlib.client.namespaces import RawChat
 from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, paginate
 from chatlib.http import omit
-from chatlib.operations import (
-    create_operation,
+from chatlib.operations import create_operation
+from chatlib.stored_operations import (
     delete_operation,
     list_messages_operation,
     list_operation,

@@ -9,11 +9,12 @@ from weakref import WeakSet
 
 import attrs
 
+from chatlib.azure import AzureConfig, azure_config_from_env
 from chatlib.client.call import Call
 from chatlib.client.hooks import Hooks, log_to_stderr
 from chatlib.client.settings import UNUSED, AzureNames, Held, Settings
 from chatlib.client.verbs import Verbs
-from chatlib.config import AzureConfig, Config, azure_config_from_env, config_from_env, hide_secrets
+from chatlib.config import Config, config_from_env, hide_secrets
 
 if TYPE_CHECKING:
     from typing_extensions import Self

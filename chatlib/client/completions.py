@@ -12,8 +12,8 @@ from chatlib.client.executors import Client, Executor
 from chatlib.client.namespaces import RawChat
 from chatlib.client.pagination import SyncCursorPage, paginate
 from chatlib.http import omit
-from chatlib.operations import (
-    create_operation,
+from chatlib.operations import create_operation
+from chatlib.stored_operations import (
     delete_operation,
     list_messages_operation,
     list_operation,

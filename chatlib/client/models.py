@@ -9,8 +9,8 @@ from chatlib.client.executors import AsyncClient, Client
 from chatlib.client.pagination import AsyncCursorPage, AsyncPaginator, SyncCursorPage, paginate
 from chatlib.config import path_segment
 from chatlib.http import HttpResponse
-from chatlib.operations import query_operation, read_page
 from chatlib.redaction import conceal
+from chatlib.stored_operations import query_operation, read_page
 from chatlib.types.base import converter, set_http
 from chatlib.types.model import Model
 from chatlib.types.page import CursorPage

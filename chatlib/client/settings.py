@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import attrs
 from typing_extensions import TypedDict
 
+from chatlib.azure import AzureConfig
 from chatlib.client.hooks import Hooks
-from chatlib.config import AzureConfig, Config, KeyFunction, KeyLike, Secret, hide_secrets
+from chatlib.config import Config, KeyFunction, KeyLike, Secret, hide_secrets
 from chatlib.headers import Headers, redact_url
 from chatlib.http import Omit, Timeout
 from chatlib.redaction import private_frames

@@ -224,7 +224,7 @@ def test_a_circle_of_pages_ends(before: int, length: int) -> None:
         body = page(next(cursors), has_more=True)
         return operation.read(raw(200, body)(operation.build(CONFIG)))
 
-    operation = chatlib.operations.list_operation({})
+    operation = chatlib.stored_operations.list_operation({})
     first = perform(paginate(SyncCursorPage, operation, perform))
     with pytest.raises(APIResponseValidationError, match="circle"):
         list(first)
