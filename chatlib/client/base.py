@@ -9,7 +9,6 @@ from weakref import WeakSet
 
 import attrs
 
-from chatlib.azure import AzureConfig, azure_config_from_env
 from chatlib.client.call import Call
 from chatlib.client.hooks import Hooks, log_to_stderr
 from chatlib.client.settings import UNUSED, AzureNames, Held, Settings
@@ -19,6 +18,7 @@ from chatlib.config import Config, config_from_env, hide_secrets
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from chatlib.azure import AzureConfig
     from chatlib.wire.request import Operation
 
 TransportT = TypeVar("TransportT")
@@ -246,4 +246,6 @@ class AzureClient(AzureNames, BaseClient[TransportT]):
 
     @classmethod
     def _make_config(cls, settings: Mapping[str, Any]) -> AzureConfig:
+        from chatlib.azure import azure_config_from_env
+
         return azure_config_from_env(**settings)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 from urllib.parse import urlsplit
 
 import attrs
 from typing_extensions import TypedDict
 
-from chatlib.azure import AzureConfig
 from chatlib.client.hooks import Hooks
 from chatlib.config import Config, KeyFunction, KeyLike, Secret, hide_secrets
 from chatlib.headers import Headers, redact_url
@@ -21,6 +20,7 @@ from chatlib.wire.request import USER_AGENT
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from chatlib.azure import AzureConfig
     from chatlib.errors import APIError
     from chatlib.http import HttpRequest, HttpResponse
 
@@ -285,8 +285,7 @@ class AzureNames(Settings):
 
     @property
     def _azure(self) -> AzureConfig:
-        assert isinstance(self.config, AzureConfig)
-        return self.config
+        return cast("AzureConfig", self.config)
 
     @property
     def _api_version(self) -> str:

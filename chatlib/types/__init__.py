@@ -22,11 +22,9 @@ from chatlib.types.content_part import *
 from chatlib.types.literals import *
 from chatlib.types.logprobs import *
 from chatlib.types.message import *
-from chatlib.types.model import *
 from chatlib.types.moderation import *
 from chatlib.types.older import *
 from chatlib.types.params import *
-from chatlib.types.parsed import *
 from chatlib.types.prediction import *
 from chatlib.types.prompt_cache import *
 from chatlib.types.response_format import *
@@ -41,22 +39,26 @@ from chatlib.types.web_search import *
 
 if TYPE_CHECKING:
     from chatlib.types.events import *
+    from chatlib.types.model import *
+    from chatlib.types.parsed import *
 
 else:  # hidden from type checkers, for which a name that is not imported here is an error
+    _LATER = ("events", "model", "parsed")
+    """The modules that few programs need; each class takes a third of a millisecond to make."""
 
     def __getattr__(name):
-        # The events are loaded when they are first used: few programs need them.
-        if name != "__all__" and not name.endswith("Event"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        events = importlib.import_module("chatlib.types.events")
         held = globals()
-        held.update({event: getattr(events, event) for event in events.__all__})
+        if "ParsedChoice" in held or (name.startswith("_") and name != "__all__"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        for later in _LATER:
+            module = importlib.import_module(f"chatlib.types.{later}")
+            held.update({each: getattr(module, each) for each in module.__all__})
         held["__all__"] = sorted(
             each
             for each, value in held.items()
             if not each.startswith("_")
             and each != "TYPE_CHECKING"
-            and not isinstance(value, type(events))
+            and not isinstance(value, type(importlib))
         )
         if name in held:
             return held[name]
