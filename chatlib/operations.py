@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from chatlib.config import Config
 from chatlib.http import HttpRequest, HttpResponse, Omit, is_omitted, omit
-from chatlib.streaming.accumulator import joined
-from chatlib.streaming.chunk_reader import read_chunks
 from chatlib.types.base import JsonObject, converter, set_http
 from chatlib.types.completion import ChatCompletion
 from chatlib.types.foreign import is_record
@@ -203,6 +201,9 @@ def read_completion(response: HttpResponse) -> ChatCompletion:
     raise_for_status(response)
     body = response.read()
     if _is_event_stream(body):
+        from chatlib.streaming.accumulator import joined
+        from chatlib.streaming.chunk_reader import read_chunks
+
         made = joined(read_chunks(response))
     else:
         value = read_object(response)

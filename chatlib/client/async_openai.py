@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from chatlib.client import async_methods
 from chatlib.client.async_call import aread_body, arun
 from chatlib.client.async_completions import AsyncBeta, AsyncChat
-from chatlib.client.async_streams import aopen_stream
 from chatlib.client.base import AzureClient, BaseClient
 from chatlib.client.call import Call
 from chatlib.client.closing import AsyncClosing
@@ -128,7 +127,7 @@ class AsyncOpenAI(
         Raises:
             APIError: The operation failed.
         """
-        receive: Any = aopen_stream if operation.is_stream else _read
+        receive = _open_stream if operation.is_stream else _read
         result: T = await self.perform_with(operation, receive)
         return result
 
@@ -153,6 +152,12 @@ class AsyncOpenAI(
         transport: Any = self.transport
         send = getattr(transport, "asend", None) or transport.send
         return await arun(self._new_call(operation), send, self._sleep, receive)
+
+
+async def _open_stream(response: HttpResponse, call: Call[Any]) -> Any:
+    from chatlib.client.async_streams import aopen_stream
+
+    return await aopen_stream(response, call)
 
 
 async def _read(response: HttpResponse, call: Call[Any]) -> Any:

@@ -12,7 +12,6 @@ from chatlib.client.call import Call, read_body, run
 from chatlib.client.closing import Closing
 from chatlib.client.completions import Beta, Chat
 from chatlib.client.namespaces import RawClient
-from chatlib.client.streams import open_stream
 from chatlib.http import HttpResponse, Transport
 from chatlib.transports.checking import sync_send
 from chatlib.wire.request import Operation
@@ -103,8 +102,7 @@ class OpenAI(methods.OpenAI, BaseClient[Transport], Closing):
         Raises:
             APIError: The operation failed.
         """
-        receive: Any = open_stream if operation.is_stream else _read
-        result: T = self.perform_with(operation, receive)
+        result: T = self.perform_with(operation, _open_stream if operation.is_stream else _read)
         return result
 
     def perform_with(
@@ -124,6 +122,12 @@ class OpenAI(methods.OpenAI, BaseClient[Transport], Closing):
             APIError: The operation failed.
         """
         return run(self._new_call(operation), self.transport.send, self._sleep, receive)
+
+
+def _open_stream(response: HttpResponse, call: Call[Any]) -> Any:
+    from chatlib.client.streams import open_stream
+
+    return open_stream(response, call)
 
 
 def _read(response: HttpResponse, call: Call[Any]) -> Any:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from chatlib.types.audio import *
 from chatlib.types.base import JsonObject as JsonObject
 from chatlib.types.base import UnknownObject as UnknownObject
-from chatlib.types.chunk import *
 from chatlib.types.completion import *
 from chatlib.types.content_part import *
 from chatlib.types.literals import *
@@ -38,13 +37,14 @@ from chatlib.types.usage import *
 from chatlib.types.web_search import *
 
 if TYPE_CHECKING:
+    from chatlib.types.chunk import *
     from chatlib.types.events import *
     from chatlib.types.model import *
     from chatlib.types.parsed import *
 
 else:  # hidden from type checkers, for which a name that is not imported here is an error
-    _LATER = ("events", "model", "parsed")
-    """The modules that few programs need; each class takes a third of a millisecond to make."""
+    _LATER = ("chunk", "events", "model", "parsed")
+    """The modules that a plain call does not need; making a class takes a third of a ms."""
 
     def __getattr__(name):
         held = globals()
