@@ -18,6 +18,12 @@ from chatlib.errors import OpenAIError
 from chatlib.headers import HIDDEN, redact_url
 from chatlib.http import Omit, Timeout, is_omitted, omit
 from chatlib.redaction import conceal, concealed, concealed_url, private_frames
+from chatlib.size_limits import (
+    DEFAULT_MAX_ERROR_BYTES,
+    DEFAULT_MAX_EVENT_BYTES,
+    DEFAULT_MAX_RESPONSE_BYTES,
+    SizeLimits,
+)
 from chatlib.timeouts import TimeoutLike as TimeoutLike
 from chatlib.timeouts import as_timeout
 from chatlib.urls import parse_url
@@ -246,6 +252,9 @@ class Config:
         max_retries: The maximum number of retries.
         default_headers: Headers for each request; the value None removes a header.
         default_query: Query parameters for each request.
+        max_response_bytes: The maximum size of an answer that is not streamed, decompressed.
+        max_event_bytes: The maximum size of one event of a stream.
+        max_error_bytes: How much of the body of an error status is read.
     """
 
     api_key: Secret | KeyFunction | None = attrs.field(default=None, converter=as_key)
@@ -258,6 +267,15 @@ class Config:
         factory=dict, converter=_conceal_headers
     )
     default_query: Mapping[str, object] = attrs.field(factory=dict, converter=_conceal_query)
+    max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
+    max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES
+    max_error_bytes: int = DEFAULT_MAX_ERROR_BYTES
+    size_limits: SizeLimits = attrs.field(init=False, repr=False, eq=False)
+    """The three limits, as each request holds them."""
+
+    @size_limits.default
+    def _joined_limits(self) -> SizeLimits:
+        return SizeLimits(self.max_response_bytes, self.max_event_bytes, self.max_error_bytes)
 
     def credentials(self, key: Secret) -> Mapping[str, str]:
         """Return the headers with the credentials.
@@ -382,6 +400,9 @@ def config_from_env(
     max_retries: int = DEFAULT_MAX_RETRIES,
     default_headers: Mapping[str, str | None] | None = None,
     default_query: Mapping[str, object] | None = None,
+    max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+    max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES,
+    max_error_bytes: int = DEFAULT_MAX_ERROR_BYTES,
 ) -> Config:
     """Return a :class:`Config` from arguments and, for missing ones, environment variables.
 
@@ -398,6 +419,9 @@ def config_from_env(
         max_retries: As for :class:`Config`.
         default_headers: As for :class:`Config`.
         default_query: As for :class:`Config`.
+        max_response_bytes: As for :class:`Config`.
+        max_event_bytes: As for :class:`Config`.
+        max_error_bytes: As for :class:`Config`.
 
     Returns:
         The configuration.
@@ -416,6 +440,9 @@ def config_from_env(
             max_retries=max_retries,
             default_headers=default_headers,
             default_query=default_query,
+            max_response_bytes=max_response_bytes,
+            max_event_bytes=max_event_bytes,
+            max_error_bytes=max_error_bytes,
         )
         return made.with_key_from(environ) if api_key is None else made
     finally:  # keep it out of tracebacks with local variables

@@ -34,6 +34,8 @@ from chatlib.sentinels import Omit as Omit
 from chatlib.sentinels import is_omitted as is_omitted
 from chatlib.sentinels import not_given as not_given
 from chatlib.sentinels import omit as omit
+from chatlib.size_limits import DEFAULT_SIZE_LIMITS, BoundedBody
+from chatlib.size_limits import SizeLimits as SizeLimits
 from chatlib.timeouts import LONGEST as LONGEST
 from chatlib.timeouts import Timeout as Timeout
 
@@ -66,6 +68,7 @@ class HttpRequest:
         headers: The headers.
         content: The body.
         timeout: The timeouts.
+        size_limits: How much of the response is read into memory.
     """
 
     method: str
@@ -73,6 +76,7 @@ class HttpRequest:
     headers: Headers = attrs.field(factory=Headers, converter=as_headers)
     content: bytes = attrs.field(default=b"", repr=sized)
     timeout: Timeout = attrs.field(factory=Timeout)
+    size_limits: SizeLimits = DEFAULT_SIZE_LIMITS
 
     def __repr__(self) -> str:
         # Only the size of the body: it is private, and may be large.
@@ -171,34 +175,52 @@ class HttpResponse:
         """Return the metadata that is kept after the body was read."""
         return ResponseInfo(self.status, self.headers, self.attempts, self.asked_to_wait)
 
+    @property
+    def size_limits(self) -> SizeLimits:
+        """The limits of the request."""
+        return DEFAULT_SIZE_LIMITS if self.request is None else self.request.size_limits
+
+    def _collected(self) -> BoundedBody:
+        name = "max_response_bytes" if self.is_success else "max_error_bytes"
+        return BoundedBody(name, getattr(self.size_limits, name))
+
     def read(self) -> bytes:
         """Read the whole body and release the connection. It may be called repeatedly.
 
-        If the body breaks off, :attr:`body` is what was received.
+        If the body breaks off or is too large, :attr:`body` is what was received.
+
+        Raises:
+            ResponseTooLarge: It is larger than ``max_response_bytes``, or than ``max_error_bytes``
+                if the status is an error.
         """
         if not isinstance(self.body, bytes):
-            pieces: list[bytes] = []
+            collected = self._collected()
             try:
                 for piece in self:
-                    pieces.append(piece)
+                    if not collected.add(piece):
+                        raise ResponseTooLarge(collected.name, collected.limit)
             finally:
                 self.close()
-                self.body = b"".join(pieces)
+                self.body = collected.joined()
         return self.body
 
     async def aread(self) -> bytes:
         """Read the whole body asynchronously and release the connection.
 
         It is for the responses of an :class:`AsyncTransport` and may be called repeatedly.
+
+        Raises:
+            ResponseTooLarge: As for :meth:`read`.
         """
         if not isinstance(self.body, bytes):
-            pieces: list[bytes] = []
+            collected = self._collected()
             try:
                 async for piece in self:
-                    pieces.append(piece)
+                    if not collected.add(piece):
+                        raise ResponseTooLarge(collected.name, collected.limit)
             finally:
                 await self.aclose()
-                self.body = b"".join(pieces)
+                self.body = collected.joined()
         return self.body
 
     def __iter__(self) -> Iterator[bytes]:
@@ -365,6 +387,19 @@ class TransportError(Exception):
 
 class TransportTimeout(TransportError):
     """One of the timeouts of a request expired."""
+
+
+class ResponseTooLarge(TransportError):
+    """A response is larger than its :class:`SizeLimits`; the rest of it was not read.
+
+    Args:
+        name: The name of the limit.
+        limit: The limit in bytes.
+        what: What is larger than that.
+    """
+
+    def __init__(self, name: str, limit: int, what: str = "the response") -> None:
+        super().__init__(f"{what} is larger than {name}={limit}", retryable=False)
 
 
 def running_loop() -> asyncio.AbstractEventLoop:

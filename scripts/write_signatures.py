@@ -93,8 +93,8 @@ def parameters_of(name: str, kind: str = "call") -> list[Parameter]:
     found = {p.name: p for base in table.bases for p in parameters_of(base, kind)}
     for each in table.parameters.values():
         made = Parameter(each.name, each.type, each.doc, each.required)
-        if kind == "client" and each.name == "max_retries":
-            made.default = "DEFAULT_MAX_RETRIES"
+        if kind == "client" and each.type == "int":  # a number is never None
+            made.default = f"DEFAULT_{each.name.upper()}"
         elif not each.required:
             is_none = re.search(r"\bNone\b", each.type) or each.type == "Any"
             is_none = is_none and kind != "call" and "Omit" not in each.type
@@ -393,6 +393,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from chatlib.client.arguments import arguments
 from chatlib.config import DEFAULT_MAX_RETRIES
 from chatlib.http import omit
+from chatlib.size_limits import (
+    DEFAULT_MAX_ERROR_BYTES,
+    DEFAULT_MAX_EVENT_BYTES,
+    DEFAULT_MAX_RESPONSE_BYTES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

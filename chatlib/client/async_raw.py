@@ -140,7 +140,8 @@ class AsyncStreamedResponse(UnreadResponse[T], AsyncClosing):
 
     def iter_lines(self) -> AsyncIterator[str]:
         """Iterate over the lines of the body, without line endings."""
-        return self._decode_body(TextLines())
+        limits = self.http_response.size_limits
+        return self._decode_body(TextLines(limits.max_event_bytes))
 
     async def _decode_body(self, decoder: ChunkDecoder[S]) -> AsyncIterator[S]:
         self._check()

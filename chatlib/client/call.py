@@ -20,6 +20,7 @@ from chatlib.errors import APIConnectionError, APIError, APITimeoutError
 from chatlib.http import (
     HttpRequest,
     HttpResponse,
+    ResponseTooLarge,
     TransportError,
     TransportTimeout,
     is_omitted,
@@ -421,8 +422,7 @@ def to_connection_error(
         message = f"Request timed out: {error}."
         made = APITimeoutError(request, message=message, response=response)
     else:
-        made = APIConnectionError(
-            message=f"Connection error: {error}.", request=request, response=response
-        )
+        what = "" if isinstance(error, ResponseTooLarge) else "Connection error: "
+        made = APIConnectionError(message=f"{what}{error}.", request=request, response=response)
     made.retryable = error.retryable
     return made

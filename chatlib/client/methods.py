@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from chatlib.client.arguments import arguments
 from chatlib.config import DEFAULT_MAX_RETRIES
 from chatlib.http import omit
+from chatlib.size_limits import (
+    DEFAULT_MAX_ERROR_BYTES,
+    DEFAULT_MAX_EVENT_BYTES,
+    DEFAULT_MAX_RESPONSE_BYTES,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -66,6 +71,9 @@ class OpenAI:
         max_retries: int = DEFAULT_MAX_RETRIES,
         default_headers: Mapping[str, str | None] | None = None,
         default_query: Mapping[str, object] | None = None,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+        max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES,
+        max_error_bytes: int = DEFAULT_MAX_ERROR_BYTES,
         on_request: Callable[[HttpRequest], object] | None = None,
         on_response: Callable[[HttpResponse], object] | None = None,
         on_retry: Callable[[APIError, float], object] | None = None,
@@ -95,6 +103,10 @@ class OpenAI:
             max_retries: The maximum number of retries. Default: 2.
             default_headers: Headers for each request; the value None removes a header.
             default_query: Query parameters for each request.
+            max_response_bytes: The maximum size of an answer that is not streamed, decompressed.
+                Default: 256 MiB.
+            max_event_bytes: The maximum size of one event of a stream. Default: 64 MiB.
+            max_error_bytes: How much of the body of an error status is read. Default: 1 MiB.
             on_request: Called with each request before it is sent, including retries and redirects.
             on_response: Called with each response when its headers have arrived.
             on_retry: Called with the error of an attempt that is retried, and the delay in seconds.
@@ -127,6 +139,9 @@ class OpenAI:
         max_retries: int | Omit = omit,
         default_headers: Mapping[str, str | None] | None = None,
         default_query: Mapping[str, object] | None = None,
+        max_response_bytes: int | Omit = omit,
+        max_event_bytes: int | Omit = omit,
+        max_error_bytes: int | Omit = omit,
         on_request: Callable[[HttpRequest], object] | None = None,
         on_response: Callable[[HttpResponse], object] | None = None,
         on_retry: Callable[[APIError, float], object] | None = None,
@@ -149,6 +164,10 @@ class OpenAI:
             max_retries: The maximum number of retries. Default: 2.
             default_headers: Headers for each request; the value None removes a header.
             default_query: Query parameters for each request.
+            max_response_bytes: The maximum size of an answer that is not streamed, decompressed.
+                Default: 256 MiB.
+            max_event_bytes: The maximum size of one event of a stream. Default: 64 MiB.
+            max_error_bytes: How much of the body of an error status is read. Default: 1 MiB.
             on_request: Called with each request before it is sent, including retries and redirects.
             on_response: Called with each response when its headers have arrived.
             on_retry: Called with the error of an attempt that is retried, and the delay in seconds.
@@ -186,6 +205,9 @@ class AzureOpenAI:
         max_retries: int = DEFAULT_MAX_RETRIES,
         default_headers: Mapping[str, str | None] | None = None,
         default_query: Mapping[str, object] | None = None,
+        max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES,
+        max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES,
+        max_error_bytes: int = DEFAULT_MAX_ERROR_BYTES,
         on_request: Callable[[HttpRequest], object] | None = None,
         on_response: Callable[[HttpResponse], object] | None = None,
         on_retry: Callable[[APIError, float], object] | None = None,
@@ -220,6 +242,10 @@ class AzureOpenAI:
             max_retries: The maximum number of retries. Default: 2.
             default_headers: Headers for each request; the value None removes a header.
             default_query: Query parameters for each request.
+            max_response_bytes: The maximum size of an answer that is not streamed, decompressed.
+                Default: 256 MiB.
+            max_event_bytes: The maximum size of one event of a stream. Default: 64 MiB.
+            max_error_bytes: How much of the body of an error status is read. Default: 1 MiB.
             on_request: Called with each request before it is sent, including retries and redirects.
             on_response: Called with each response when its headers have arrived.
             on_retry: Called with the error of an attempt that is retried, and the delay in seconds.
@@ -257,6 +283,9 @@ class AzureOpenAI:
         max_retries: int | Omit = omit,
         default_headers: Mapping[str, str | None] | None = None,
         default_query: Mapping[str, object] | None = None,
+        max_response_bytes: int | Omit = omit,
+        max_event_bytes: int | Omit = omit,
+        max_error_bytes: int | Omit = omit,
         on_request: Callable[[HttpRequest], object] | None = None,
         on_response: Callable[[HttpResponse], object] | None = None,
         on_retry: Callable[[APIError, float], object] | None = None,
@@ -284,6 +313,10 @@ class AzureOpenAI:
             max_retries: The maximum number of retries. Default: 2.
             default_headers: Headers for each request; the value None removes a header.
             default_query: Query parameters for each request.
+            max_response_bytes: The maximum size of an answer that is not streamed, decompressed.
+                Default: 256 MiB.
+            max_event_bytes: The maximum size of one event of a stream. Default: 64 MiB.
+            max_error_bytes: How much of the body of an error status is read. Default: 1 MiB.
             on_request: Called with each request before it is sent, including retries and redirects.
             on_response: Called with each response when its headers have arrived.
             on_retry: Called with the error of an attempt that is retried, and the delay in seconds.

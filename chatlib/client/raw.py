@@ -18,7 +18,8 @@ from chatlib.client.closing import Closing, Opening
 from chatlib.client.streams import open_stream
 from chatlib.errors import APIConnectionError
 from chatlib.headers import Headers, RateLimits
-from chatlib.http import HttpRequest, HttpResponse, TransportError
+from chatlib.http import HttpRequest, HttpResponse, ResponseTooLarge, TransportError
+from chatlib.size_limits import DEFAULT_MAX_EVENT_BYTES
 from chatlib.wire.sse import LineDecoder
 
 if TYPE_CHECKING:
@@ -237,14 +238,25 @@ class TextChunks:
 
 
 class TextLines:
-    """Decode a body as lines of text, without line endings."""
+    """Decode a body as lines of text, without line endings.
 
-    def __init__(self) -> None:
-        self._lines = LineDecoder()
+    Args:
+        most: The maximum size of a line in bytes.
+    """
 
-    def feed(self, chunk: bytes) -> list[str]:
-        """Return the lines that are complete with this chunk."""
-        return [line.decode("utf-8", "replace") for line in self._lines.feed(chunk)]
+    def __init__(self, most: int = DEFAULT_MAX_EVENT_BYTES) -> None:
+        self._lines, self._most = LineDecoder(), most
+
+    def feed(self, chunk: bytes) -> Iterator[str]:
+        """Yield the lines that are complete with this chunk.
+
+        Raises:
+            ResponseTooLarge: The incomplete line is larger than the maximum.
+        """
+        for line in self._lines.feed(chunk):
+            yield line.decode("utf-8", "replace")
+        if self._lines.open_size > self._most:
+            raise ResponseTooLarge("max_event_bytes", self._most, "a line of the body")
 
     def end(self) -> list[str]:
         """Return the last line, if it has no line ending."""
@@ -352,7 +364,8 @@ class StreamedResponse(UnreadResponse[T], Closing):
 
     def iter_lines(self) -> Iterator[str]:
         """Iterate over the lines of the body, without line endings."""
-        return self._decode_body(TextLines())
+        limits = self.http_response.size_limits
+        return self._decode_body(TextLines(limits.max_event_bytes))
 
     def _decode_body(self, decoder: ChunkDecoder[S]) -> Iterator[S]:
         self._check()

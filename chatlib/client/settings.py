@@ -40,6 +40,10 @@ class ClientSettings(TypedDict, total=False):
         max_retries: The maximum number of retries. Default: 2.
         default_headers: Headers for each request; the value None removes a header.
         default_query: Query parameters for each request.
+        max_response_bytes: The maximum size of an answer that is not streamed, decompressed.
+            Default: 256 MiB.
+        max_event_bytes: The maximum size of one event of a stream. Default: 64 MiB.
+        max_error_bytes: How much of the body of an error status is read. Default: 1 MiB.
         on_request: Called with each request before it is sent, including retries and redirects.
         on_response: Called with each response when its headers have arrived.
         on_retry: Called with the error of an attempt that is retried, and the delay in seconds.
@@ -55,6 +59,9 @@ class ClientSettings(TypedDict, total=False):
     max_retries: int
     default_headers: Mapping[str, str | None] | None
     default_query: Mapping[str, object] | None
+    max_response_bytes: int
+    max_event_bytes: int
+    max_error_bytes: int
     on_request: Callable[[HttpRequest], object] | None
     on_response: Callable[[HttpResponse], object] | None
     on_retry: Callable[[APIError, float], object] | None
@@ -244,6 +251,12 @@ class Settings:
     """The headers for each request, as they were passed."""
     default_query = Setting[Mapping[str, object], Mapping[str, object]]("default_query")
     """The query parameters for each request, as they were passed."""
+    max_response_bytes = Setting[int, int]("max_response_bytes")
+    """The maximum size of an answer that is not streamed, in bytes, decompressed."""
+    max_event_bytes = Setting[int, int]("max_event_bytes")
+    """The maximum size of one event of a stream, in bytes."""
+    max_error_bytes = Setting[int, int]("max_error_bytes")
+    """How much of the body of an error status is read, in bytes."""
 
     # Names of the official package for them, private ones that programs read among them.
 

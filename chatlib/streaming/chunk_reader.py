@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from chatlib.errors import APIResponseValidationError, IncompleteStreamError, as_text, preview
-from chatlib.http import HttpRequest, HttpResponse
+from chatlib.http import HttpRequest, HttpResponse, SizeLimits
 from chatlib.streaming.accumulator import Accumulator
 from chatlib.types.base import converter, set_http
 from chatlib.types.chunk import ENDS, FIRST, MANY, ONE, OPENS, ChatCompletionChunk, mark
@@ -70,9 +70,11 @@ class ChunkReader:
         """The accumulator of the chunks so far."""
         self._response = response
         self._info = response.info() if response is not None else None
-        self._events = SSEDecoder()
+        limits = response.size_limits if response is not None else SizeLimits()
+        self._events = SSEDecoder(limits.max_event_bytes)
         self._head: list[bytes] = []  # whitespace at the start of the body
         self._plain_body: list[bytes] | None = None  # a body that is not an event stream
+        self._most_plain = self._plain_left = limits.max_response_bytes
         self._sniffed = False
         self._halves = Halves()
         self._chunk: ChatCompletionChunk | None = None  # the last chunk
@@ -114,6 +116,10 @@ class ChunkReader:
         if not self._sniffed:
             piece = self._sniff(piece)
         if self._plain_body is not None:
+            self._plain_left -= len(piece)
+            if self._plain_left < 0:
+                most = self._most_plain
+                raise self._incomplete(f"the response is larger than max_response_bytes={most}.")
             self._plain_body.append(piece)
             return
         for event in self._events.feed(piece):
@@ -122,6 +128,9 @@ class ChunkReader:
                 yield chunk
             if self.done:
                 return
+        if self._events.is_too_large:
+            most = self._events.max_event_bytes
+            raise self._incomplete(f"an event of the stream is larger than max_event_bytes={most}.")
 
     def end(self) -> Iterator[ChatCompletionChunk]:
         """Yield the chunks that are complete at the end of the bytes.
@@ -160,9 +169,12 @@ class ChunkReader:
         Args:
             why: What happened, for the message.
         """
+        return self._incomplete(f"Connection error: {why}.")
+
+    def _incomplete(self, message: str) -> IncompleteStreamError:
         request = self._response.request if self._response is not None else None
         return IncompleteStreamError(
-            message=f"Connection error: {why}.",
+            message=message,
             request=request,
             response=self._response,
             completion=self.joined.completion(),

@@ -12,7 +12,7 @@ import asyncio
 import ssl
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 import aiohttp
@@ -51,6 +51,11 @@ IDLE_SECONDS = 60.0
 """How long a connection is kept for the next call."""
 
 _OWN_HEADERS = (hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE, hdrs.USER_AGENT)
+
+
+async def _decoded(content: bytes, codings: list[str]) -> AsyncIterator[bytes]:
+    for piece in Decoder(codings).decode(content):
+        yield piece
 
 
 class AiohttpTransport(Configured):
@@ -112,8 +117,10 @@ class AiohttpTransport(Configured):
             raise refused
         if head is None or raw.content.at_eof():
             # A tool that replaces sessions, such as aioresponses, has made it, or has read it.
-            content = b"".join(Decoder(codings).decode(await raw.read()))
-            return HttpResponse(raw.status, came, content)
+            content = await raw.read()
+            if not codings:
+                return HttpResponse(raw.status, came, content)
+            return HttpResponse(raw.status, came, _decoded(content, codings))
         body = Body(self, raw, request, codings)
         return HttpResponse(
             head.status, came, body, on_close=body.close, limit_wait=body.limit_wait

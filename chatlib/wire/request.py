@@ -151,6 +151,7 @@ def _build_request(
         headers,
         content,
         timeout_of(config, options),
+        config.size_limits,
     )
 
 

@@ -21,6 +21,8 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+from chatlib.size_limits import DEFAULT_MAX_EVENT_BYTES
+
 _BOM = b"\xef\xbb\xbf"
 _MAX_DIGITS = 18
 """The maximum length of a reconnection time: Python refuses to convert thousands of digits."""
@@ -43,7 +45,9 @@ class LineDecoder:
     """
 
     def __init__(self) -> None:
-        self._open: list[bytes] = []  # the parts of the incomplete line
+        self.open_size = 0
+        """The size in bytes of the incomplete line."""
+        self._open: list[bytes] = []  # its parts
         self._after_cr = False  # the last bytes ended in CR: a leading LF belongs to it
 
     def feed(self, piece: bytes) -> list[bytes]:
@@ -58,12 +62,13 @@ class LineDecoder:
         if self._open:
             if len(lines) == 1 and not ended:
                 self._open.append(piece)
+                self.open_size += len(piece)
                 return []
             self._open.append(lines[0])
-            lines[0] = b"".join(self._open)
-            self._open = []
+            lines[0] = self.flush()
         if not ended:
-            self._open.append(lines.pop())
+            self._open.append(lines[-1])
+            self.open_size = len(lines.pop())
         elif piece.endswith(b"\r"):
             self._after_cr = True
         return lines
@@ -71,14 +76,22 @@ class LineDecoder:
     def flush(self) -> bytes:
         """Return the incomplete line at the end of the bytes."""
         last = b"".join(self._open)
-        self._open = []
+        self._open, self.open_size = [], 0
         return last
 
 
 class SSEDecoder:
-    """Incremental decoder of events: call :meth:`feed` for all bytes, then :meth:`flush`."""
+    """Incremental decoder of events: call :meth:`feed` for all bytes, then :meth:`flush`.
 
-    def __init__(self) -> None:
+    Args:
+        max_event_bytes: The maximum size of an event.
+    """
+
+    def __init__(self, max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES) -> None:
+        self.max_event_bytes = max_event_bytes
+        """The maximum size of an event."""
+        self.is_too_large = False
+        """Whether the incomplete event is larger than that: nothing more should be fed."""
         self.retry: int | None = None
         """The reconnection time in milliseconds, if the server has sent one."""
         self.stray = b""
@@ -88,6 +101,7 @@ class SSEDecoder:
         self._data: list[bytes] = []
         self._event = b""
         self._id = b""
+        self._size = 0  # of the incomplete event
 
     def feed(self, piece: bytes) -> list[ServerSentEvent]:
         """Return the events that more bytes complete."""
@@ -99,7 +113,8 @@ class SSEDecoder:
             self._start = None
             piece = piece.removeprefix(_BOM)
         events: list[ServerSentEvent] = []
-        for line in self._lines.feed(piece):
+        lines = self._lines.feed(piece)
+        for line in lines:
             if line.startswith(b"data: "):  # nearly every line
                 if self._data:
                     self._split(line[6:], events)
@@ -110,6 +125,11 @@ class SSEDecoder:
                 events.append(self._dispatch())
             else:
                 self._event = b""
+        if events or (lines and not self._data):  # counted anew, which costs little after an event
+            self._size = self._lines.open_size + sum(map(len, self._data))
+        else:
+            self._size += len(piece)
+        self.is_too_large = self._size > self.max_event_bytes
         return events
 
     def flush(self) -> list[ServerSentEvent]:
@@ -175,10 +195,15 @@ def read_events(pieces: Iterable[bytes]) -> Iterator[ServerSentEvent]:
     Yields:
         Each event, as soon as it is complete. Comments and blocks without data are skipped.
 
+    Raises:
+        ValueError: An event is larger than 64 MiB.
+
     >>> list(read_events([b"event: greeting\nda", b"ta: Hello\n\n: a comment\n\n"]))
     [ServerSentEvent(data='Hello', event='greeting', id='')]
     """
     decoder = SSEDecoder()
     for piece in pieces:
         yield from decoder.feed(piece)
+        if decoder.is_too_large:
+            raise ValueError(f"an event is larger than {decoder.max_event_bytes} bytes")
     yield from decoder.flush()
