@@ -24,6 +24,7 @@ import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any
 
+from chatlib._version import __title__ as __title__
 from chatlib._version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ _OWN_NAMES = {
 }
 """Names of the official package for what has another name here."""
 
-__all__ = ["__version__", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__title__", "__version__", *sorted(_HOME_OF)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 if not TYPE_CHECKING:  # for type checkers, a name that is not imported here is an error

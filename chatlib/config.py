@@ -147,7 +147,7 @@ def as_key(key: KeyLike | None) -> Secret | KeyFunction | None:
     try:
         return key if key is None or callable(key) or isinstance(key, Secret) else Secret(key)
     finally:
-        del key  # keep it out of tracebacks with local variables
+        del key  # keep it out of tracebacks
 
 
 _EXAMPLES = {
@@ -235,6 +235,10 @@ def _conceal_query(query: Mapping[str, object] | None) -> Mapping[str, object]:
     return made
 
 
+def _size_limits(config: Config) -> SizeLimits:
+    return SizeLimits(config.max_response_bytes, config.max_event_bytes, config.max_error_bytes)
+
+
 @hides_secrets
 @attrs.frozen(kw_only=True)
 class Config:
@@ -255,6 +259,9 @@ class Config:
         max_response_bytes: The maximum size of an answer that is not streamed, decompressed.
         max_event_bytes: The maximum size of one event of a stream.
         max_error_bytes: How much of the body of an error status is read.
+
+    Attributes:
+        size_limits: The three limits, as each request holds them.
     """
 
     api_key: Secret | KeyFunction | None = attrs.field(default=None, converter=as_key)
@@ -270,12 +277,9 @@ class Config:
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
     max_event_bytes: int = DEFAULT_MAX_EVENT_BYTES
     max_error_bytes: int = DEFAULT_MAX_ERROR_BYTES
-    size_limits: SizeLimits = attrs.field(init=False, repr=False, eq=False)
-    """The three limits, as each request holds them."""
-
-    @size_limits.default
-    def _joined_limits(self) -> SizeLimits:
-        return SizeLimits(self.max_response_bytes, self.max_event_bytes, self.max_error_bytes)
+    size_limits: SizeLimits = attrs.field(
+        init=False, repr=False, eq=False, default=attrs.Factory(_size_limits, takes_self=True)
+    )
 
     def credentials(self, key: Secret) -> Mapping[str, str]:
         """Return the headers with the credentials.

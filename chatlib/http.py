@@ -27,7 +27,6 @@ import attrs
 
 from chatlib.headers import Headers as Headers
 from chatlib.headers import RateLimits, as_headers, redact_url
-from chatlib.redaction import concealed_url
 from chatlib.sentinels import NOT_GIVEN as NOT_GIVEN
 from chatlib.sentinels import NotGiven as NotGiven
 from chatlib.sentinels import Omit as Omit
@@ -38,15 +37,12 @@ from chatlib.size_limits import DEFAULT_SIZE_LIMITS, BoundedBody
 from chatlib.size_limits import SizeLimits as SizeLimits
 from chatlib.timeouts import LONGEST as LONGEST
 from chatlib.timeouts import Timeout as Timeout
+from chatlib.url_text import UrlText
 
 if TYPE_CHECKING:
     import asyncio
 
     from typing_extensions import Self
-
-
-def _conceal_url_if_secret(url: str) -> str:
-    return concealed_url(url) if "@" in url or "?" in url else url
 
 
 def sized(content: bytes) -> str:
@@ -72,7 +68,7 @@ class HttpRequest:
     """
 
     method: str
-    url: str = attrs.field(converter=_conceal_url_if_secret)
+    url: UrlText = attrs.field(converter=UrlText)
     headers: Headers = attrs.field(factory=Headers, converter=as_headers)
     content: bytes = attrs.field(default=b"", repr=sized)
     timeout: Timeout = attrs.field(factory=Timeout)
@@ -145,9 +141,9 @@ class HttpResponse:
         return 400 <= self.status <= 599
 
     @property
-    def url(self) -> str:
+    def url(self) -> UrlText:
         """The URL of the request."""
-        return self.request.url if self.request is not None else ""
+        return self.request.url if self.request is not None else UrlText("")
 
     @property
     def content(self) -> bytes:

@@ -15,6 +15,22 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+_EVENTS = """
+    ChatCompletionStreamEvent ChunkEvent ContentDeltaEvent ContentDoneEvent
+    FunctionToolCallArgumentsDeltaEvent FunctionToolCallArgumentsDoneEvent
+    LogprobsContentDeltaEvent LogprobsContentDoneEvent LogprobsRefusalDeltaEvent
+    LogprobsRefusalDoneEvent RefusalDeltaEvent RefusalDoneEvent
+"""
+_STREAMS = """
+    ChatCompletionStream ChatCompletionStreamManager ChatCompletionStreamState
+    AsyncChatCompletionStream AsyncChatCompletionStreamManager
+"""
+_SNAPSHOTS = """
+    ParsedChatCompletionSnapshot=ParsedChatCompletion
+    ParsedChatCompletionMessageSnapshot=ParsedChatCompletionMessage
+    ParsedChoiceSnapshot=ParsedChoice
+"""
+
 PATHS = {
     "_base_client": "DEFAULT_MAX_RETRIES DEFAULT_TIMEOUT",
     "_client": "OpenAI AsyncOpenAI Client AsyncClient",
@@ -39,42 +55,16 @@ PATHS = {
     "lib._parsing._completions": "type_to_response_format_param=response_format_of",
     "lib._pydantic": "to_strict_json_schema=json_schema",
     "lib._tools": "pydantic_function_tool",
-    "lib.azure": "AsyncAzureOpenAI AzureOpenAI",
-    "lib.streaming": """
-        ChatCompletionStreamEvent ChunkEvent ContentDeltaEvent ContentDoneEvent
-        FunctionToolCallArgumentsDeltaEvent FunctionToolCallArgumentsDoneEvent
-        LogprobsContentDeltaEvent LogprobsContentDoneEvent LogprobsRefusalDeltaEvent
-        LogprobsRefusalDoneEvent RefusalDeltaEvent RefusalDoneEvent ChatCompletionStream
-        ChatCompletionStreamManager ChatCompletionStreamState AsyncChatCompletionStream
-        AsyncChatCompletionStreamManager ParsedChatCompletionSnapshot=ParsedChatCompletion
-        ParsedChatCompletionMessageSnapshot=ParsedChatCompletionMessage
-        ParsedChoiceSnapshot=ParsedChoice
+    "lib.azure": """
+        AsyncAzureOpenAI AzureOpenAI BaseAzureClient=AzureClient
+        AzureADTokenProvider=KeyFunction AsyncAzureADTokenProvider=KeyFunction
+        MutuallyExclusiveAuthError=OpenAIError
     """,
-    "lib.streaming.chat": """
-        ChatCompletionStreamEvent ChunkEvent ContentDeltaEvent ContentDoneEvent
-        FunctionToolCallArgumentsDeltaEvent FunctionToolCallArgumentsDoneEvent
-        LogprobsContentDeltaEvent LogprobsContentDoneEvent LogprobsRefusalDeltaEvent
-        LogprobsRefusalDoneEvent RefusalDeltaEvent RefusalDoneEvent ChatCompletionStream
-        ChatCompletionStreamManager ChatCompletionStreamState AsyncChatCompletionStream
-        AsyncChatCompletionStreamManager ParsedChatCompletionSnapshot=ParsedChatCompletion
-        ParsedChatCompletionMessageSnapshot=ParsedChatCompletionMessage
-        ParsedChoiceSnapshot=ParsedChoice
-    """,
-    "lib.streaming.chat._completions": """
-        ChatCompletionStream ChatCompletionStreamManager ChatCompletionStreamState
-        AsyncChatCompletionStream AsyncChatCompletionStreamManager
-    """,
-    "lib.streaming.chat._events": """
-        ChatCompletionStreamEvent ChunkEvent ContentDeltaEvent ContentDoneEvent
-        FunctionToolCallArgumentsDeltaEvent FunctionToolCallArgumentsDoneEvent
-        LogprobsContentDeltaEvent LogprobsContentDoneEvent LogprobsRefusalDeltaEvent
-        LogprobsRefusalDoneEvent RefusalDeltaEvent RefusalDoneEvent
-    """,
-    "lib.streaming.chat._types": """
-        ParsedChatCompletionSnapshot=ParsedChatCompletion
-        ParsedChatCompletionMessageSnapshot=ParsedChatCompletionMessage
-        ParsedChoiceSnapshot=ParsedChoice
-    """,
+    "lib.streaming": f"{_EVENTS} {_STREAMS} {_SNAPSHOTS}",
+    "lib.streaming.chat": f"{_EVENTS} {_STREAMS} {_SNAPSHOTS}",
+    "lib.streaming.chat._completions": _STREAMS,
+    "lib.streaming.chat._events": _EVENTS,
+    "lib.streaming.chat._types": _SNAPSHOTS,
     "pagination": "AsyncCursorPage SyncCursorPage",
     "resources": """
         Chat AsyncChat Completions CompletionsWithRawResponse=RawCompletions
@@ -330,6 +320,8 @@ PATHS = {
 """The names in each module; ``a=b`` is a name that is ``b`` here."""
 
 HOMES = {
+    "config": "KeyFunction",
+    "client.base": "AzureClient",
     "client.async_completions": """
         AsyncBeta AsyncChat AsyncCompletions AsyncMessages AsyncRawCompletions AsyncRawMessages
         AsyncStreamedCompletions AsyncStreamedMessages

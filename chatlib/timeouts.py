@@ -16,7 +16,7 @@ STREAM_END = 15.0
 """The default timeout in seconds for the end of a finished stream."""
 
 
-@attrs.frozen(init=False)
+@attrs.frozen(init=False, eq=False)
 class Timeout:
     """Timeouts in seconds; None means no timeout.
 
@@ -28,8 +28,11 @@ class Timeout:
     neither data nor ``[DONE]`` and keeps the connection open has ended the stream. Each byte
     restarts it.
 
+    It equals an ``httpx.Timeout`` with the same four limits, if it has no ``total``.
+
     Args:
-        timeout: The default of ``connect``, ``read``, ``write`` and ``pool``.
+        timeout: The default of ``connect``, ``read``, ``write`` and ``pool``, or a timeout in
+            another form (:data:`TimeoutLike`), of which the others change a part.
         connect: The timeout for opening a connection.
         read: The timeout for each read.
         write: The timeout for each write.
@@ -51,18 +54,22 @@ class Timeout:
 
     def __init__(
         self,
-        timeout: float | None = None,
+        timeout: TimeoutLike = None,
         *,
         connect: float | Omit | None = omit,
         read: float | Omit | None = omit,
         write: float | Omit | None = omit,
         pool: float | Omit | None = omit,
-        total: float | None = None,
-        stream_end: float | None = STREAM_END,
+        total: float | Omit | None = omit,
+        stream_end: float | Omit | None = omit,
     ) -> None:
+        limits: dict[str, Any] = dict.fromkeys(_PARTS, timeout)
+        limits |= {"total": None, "stream_end": STREAM_END}
+        if isinstance(timeout, (datetime.timedelta, tuple)) or _has_parts(timeout):
+            limits = attrs.asdict(as_timeout(timeout))
         given = {"connect": connect, "read": read, "write": write, "pool": pool}
-        limits = {name: timeout if is_omitted(value) else value for name, value in given.items()}
-        limits |= {"total": total, "stream_end": stream_end}
+        given |= {"total": total, "stream_end": stream_end}
+        limits |= {name: value for name, value in given.items() if not is_omitted(value)}
         self.__attrs_init__(**limits)  # pyright: ignore[reportAttributeAccessIssue]
         for name, value in attrs.asdict(self).items():
             if value is not None and not (_is_number(value) and 0 < value <= LONGEST):
@@ -70,6 +77,20 @@ class Timeout:
                     f"timeout: {name} is {value!r}; it must be a number of seconds above 0, "
                     "or None for no limit"
                 )
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return ``connect``, ``read``, ``write`` and ``pool`` by name, as httpx does."""
+        return {name: getattr(self, name) for name in _PARTS}
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Timeout):
+            return attrs.astuple(self) == attrs.astuple(other)
+        if self.total is None and _has_parts(other):
+            return all(getattr(self, name) == getattr(other, name) for name in _PARTS)
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(attrs.astuple(self))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> dict[str, Any]:
@@ -87,6 +108,10 @@ class Timeout:
             for name, limit in attrs.asdict(self).items()
         }
         return Timeout(**waits)
+
+
+def _has_parts(value: object) -> TypeGuard[TimeoutParts]:
+    return all(hasattr(value, name) for name in _PARTS)
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -152,7 +177,7 @@ def as_timeout(timeout: TimeoutLike) -> Timeout:
     if isinstance(timeout, tuple) and len(timeout) in (2, 4):
         parts = dict(zip(_PARTS, timeout, strict=False))
         return Timeout(**{"write": parts["read"], "pool": parts["connect"], **parts})
-    if all(hasattr(timeout, name) for name in _PARTS):
+    if _has_parts(timeout):
         return Timeout(**{name: getattr(timeout, name) for name in _PARTS})
     if timeout is not None and not _is_number(timeout):
         raise TypeError(

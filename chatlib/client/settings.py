@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
-from urllib.parse import urlsplit
 
 import attrs
 from typing_extensions import TypedDict
 
 from chatlib.client.hooks import Hooks
 from chatlib.config import Config, KeyFunction, KeyLike, Secret, hide_secrets
-from chatlib.headers import Headers, redact_url
+from chatlib.headers import Headers
 from chatlib.http import Omit, Timeout
 from chatlib.redaction import private_frames
 from chatlib.timeouts import TimeoutLike
+from chatlib.url_text import UrlText
 from chatlib.wire.request import USER_AGENT
 
 if TYPE_CHECKING:
@@ -132,39 +132,6 @@ class AzureChanges(AzureSettings, Changes, total=False):
     """The settings that ``with_options()`` of an Azure OpenAI client can change."""
 
 
-class Url(str):
-    """A URL: text, whose parts can be read. A password in it is not in the ``repr``."""
-
-    def __repr__(self) -> str:
-        return repr(redact_url(str(self)))
-
-    @property
-    def scheme(self) -> str:
-        """The scheme, such as "https"."""
-        return urlsplit(self).scheme
-
-    @property
-    def host(self) -> str:
-        """The host."""
-        return urlsplit(self).hostname or ""
-
-    @property
-    def port(self) -> int | None:
-        """The port; None for the one of the scheme."""
-        return urlsplit(self).port
-
-    @property
-    def path(self) -> str:
-        """The path."""
-        return urlsplit(self).path
-
-    @property
-    def raw_path(self) -> bytes:
-        """The path and the query, as they are sent."""
-        parts = urlsplit(self)
-        return (parts.path + (f"?{parts.query}" if parts.query else "")).encode()
-
-
 @attrs.define
 class Held:
     """What a client and its ``chat`` have in common, so that an assignment counts for both."""
@@ -217,9 +184,9 @@ def _revealed(key: object) -> str:
     return key.reveal().encode().decode() if isinstance(key, Secret) else ""
 
 
-def _with_slash(base_url: str) -> Url:
+def _with_slash(base_url: str) -> UrlText:
     url, mark, query = base_url.partition("?")
-    return Url(f"{url.rstrip('/')}/{mark}{query}")
+    return UrlText(f"{url.rstrip('/')}/{mark}{query}")
 
 
 class Settings:
@@ -235,7 +202,7 @@ class Settings:
 
     api_key = Setting[str, "KeyLike"]("api_key", _revealed)
     """The API key; "" if a function returns it."""
-    base_url = Setting[Url, "str | Url"]("base_url", _with_slash)
+    base_url = Setting[UrlText, "str | UrlText"]("base_url", _with_slash)
     """The base URL, with a slash at its end; ``chat/completions`` is added to it."""
     organization = Setting["str | None", "str | None"]("organization")
     """The organization."""
@@ -293,8 +260,23 @@ class Settings:
             del value
 
 
+class AzureBaseUrl(Setting[UrlText, "str | UrlText"]):
+    """``base_url`` of an Azure client: with the deployment, if there is one for all models."""
+
+    def __get__(self, client: Settings | None, owner: type[Any]) -> Any:
+        if client is None:
+            return self
+        config = cast("AzureConfig", client.config)
+        url = _with_slash(config.base_url)
+        path = config.path("", "") if config.deployment else ""
+        return url.copy_with(path=f"{url.path.rstrip('/')}{path}/") if path else url
+
+
 class AzureNames(Settings):
     """The settings of an Azure client, by the private names that programs read."""
+
+    base_url = AzureBaseUrl("base_url")
+    """The base URL, with the deployment and a slash at its end."""
 
     @property
     def _azure(self) -> AzureConfig:
@@ -305,9 +287,20 @@ class AzureNames(Settings):
         return str(self._azure.default_query["api-version"])
 
     @property
+    def _azure_ad_token(self) -> str | None:
+        key = self._azure.api_key
+        return key.reveal() if self._azure.is_token and isinstance(key, Secret) else None
+
+    @property
+    def _azure_ad_token_provider(self) -> KeyFunction | None:
+        key = self._azure.api_key
+        is_provider = self._azure.is_token and not isinstance(key, Secret)
+        return cast("KeyFunction | None", key) if is_provider else None
+
+    @property
     def _azure_deployment(self) -> str | None:
         return self._azure.deployment
 
     @property
-    def _azure_endpoint(self) -> Url:
-        return Url(self._azure.base_url.partition("/openai")[0])
+    def _azure_endpoint(self) -> UrlText:
+        return UrlText(self._azure.base_url.partition("/openai")[0])

@@ -323,3 +323,38 @@ def test_settings_of_the_module() -> None:
 def test_base_url_ends_with_one_slash(given: str) -> None:
     """However many were given."""
     assert "http://h/v1/" == OpenAI(api_key="k", base_url=given).base_url
+
+
+def test_timeouts_in_other_forms() -> None:
+    """A timeout can be made of another one, of a tuple or a timedelta, and parts be changed."""
+    assert chatlib.Timeout(3) == chatlib.Timeout(chatlib.Timeout(3))
+    made = chatlib.Timeout(chatlib.Timeout(3, total=9), read=1)
+    assert (3, 1, 9) == (made.connect, made.read, made.total)
+    assert {"connect": 1, "read": 2, "write": 3, "pool": 4} == chatlib.Timeout(
+        (1, 2, 3, 4)
+    ).as_dict()
+    assert chatlib.Timeout(2) == chatlib.Timeout(datetime.timedelta(seconds=2))
+    httpx = pytest.importorskip("httpx")
+    assert chatlib.Timeout(3, read=1) == httpx.Timeout(3, read=1)
+    assert chatlib.Timeout(3) != httpx.Timeout(4)
+    assert chatlib.Timeout(3, total=9) != httpx.Timeout(3)
+    assert 1 == len({chatlib.Timeout(3), chatlib.Timeout(chatlib.Timeout(3))})
+
+
+def test_azure_names() -> None:
+    """An Azure client has its deployment in its base URL, and its token by the private names."""
+    settings: Any = {"api_version": "v", "azure_endpoint": "https://x.openai.azure.com"}
+    client = chatlib.AzureOpenAI(azure_ad_token="t", azure_deployment="d e", **settings)
+    assert "https://x.openai.azure.com/openai/deployments/d%20e/" == client.base_url
+    assert ("t", None) == (client._azure_ad_token, client._azure_ad_token_provider)
+    client.base_url = client.base_url
+    assert "https://x.openai.azure.com/openai/deployments/d%20e/" == client.base_url
+
+    def provide() -> str:
+        return "t"
+
+    provided = chatlib.AzureOpenAI(azure_ad_token_provider=provide, **settings)
+    assert "https://x.openai.azure.com/openai/" == provided.base_url
+    assert (None, provide) == (provided._azure_ad_token, provided._azure_ad_token_provider)
+    keyed = chatlib.AzureOpenAI(api_key="k", **settings)
+    assert (None, None) == (keyed._azure_ad_token, keyed._azure_ad_token_provider)
