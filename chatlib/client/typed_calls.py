@@ -63,13 +63,16 @@ def stream_operation(
     Returns:
         The operation, and a function that returns a new state.
     """
+    is_asked = "stream_options" in params
     params = {"stream_options": {"include_usage": True}, **params, "stream": True}
     request_params, encoded = _typed_params(response_format, params)
 
     def state() -> ChatCompletionStreamState[Any]:
-        return ChatCompletionStreamState(
+        made: ChatCompletionStreamState[Any] = ChatCompletionStreamState(
             response_format=response_format, input_tools=request_params["tools"]
         )
+        made.hides_usage_chunk = not is_asked
+        return made
 
     return create_operation(request_params, encoded), state
 

@@ -88,7 +88,9 @@ class ChatCompletionStreamState(Generic[T]):
         self.is_over = False
         """Whether the stream has ended: :meth:`end` was called."""
         self.expects_end = False
-        """Whether :meth:`end` will be called, so that events may be deferred until then."""
+        """Whether :meth:`end` will be called: events may be deferred until then."""
+        self.hides_usage_chunk = False
+        """Whether a chunk with nothing but the usage has no event."""
 
     def share(self, accumulator: Accumulator) -> None:
         """Use the accumulator of a reader, so that each chunk is accumulated only once.
@@ -136,9 +138,9 @@ class ChatCompletionStreamState(Generic[T]):
         entry = _log_entry(chunk, pieces)
         # The first chunk is kept whole, for the id, created and model of the completion.
         self._log.append(entry if self._log else chunk)
-        events: list[ChatCompletionStreamEvent[T]] = [
-            ChunkEvent(chunk, partial(self._snapshot_at, len(self._log)))
-        ]
+        events: list[ChatCompletionStreamEvent[T]] = []
+        if chunk.choices or not self.hides_usage_chunk:
+            events.append(ChunkEvent(chunk, partial(self._snapshot_at, len(self._log))))
         if isinstance(entry, str):  # nearly every chunk
             if not self._is_shared:
                 self._accumulator.add(chunk)

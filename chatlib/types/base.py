@@ -23,6 +23,7 @@ import json
 import types
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import attrs
@@ -31,6 +32,7 @@ from chatlib.http import ResponseInfo, is_omitted
 from chatlib.types.decoding import (
     Hook,
     cache,
+    declare_fields,
     is_list,
     is_object,
     is_union,
@@ -41,14 +43,20 @@ from chatlib.types.decoding import (
     object_kinds,
     union_hook,
 )
+from chatlib.types.dumps import Dump, dump
+from chatlib.types.dumps import to_plain as to_plain
 from chatlib.types.json_values import copied
-from chatlib.types.official_names import Dump, OfficialNames, dump
+from chatlib.types.official_names import OfficialNames
 
 if TYPE_CHECKING:
     import cattrs
     from typing_extensions import Self
 
 J = TypeVar("J", bound="JsonObject")
+
+
+class MissingFieldError(TypeError, ValueError):
+    """A required field of an object is missing: a ``ValueError`` as in pydantic, too."""
 
 
 class _Received:
@@ -77,6 +85,13 @@ class JsonObject(_Received, OfficialNames):
     _local: ClassVar[frozenset[str]] = frozenset()
     """The fields that are no part of the API's JSON, such as ``parsed``."""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Make the annotations of a program's own subclass fields."""
+        super().__init_subclass__(**options)
+        is_own = cls.__module__.partition(".")[0] == "chatlib"
+        if not is_own and "__slots__" not in vars(cls) and get_annotations(cls):
+            declare_fields(cls)
+
     if not TYPE_CHECKING:
 
         def __init__(self, **given):
@@ -103,6 +118,11 @@ class JsonObject(_Received, OfficialNames):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
         def __setattr__(self, name, value):
+            if type(self).__dictoffset__ and not (
+                name.startswith("_") or hasattr(type(self), name)
+            ):
+                self.extra[name] = value  # a program's subclass has a __dict__, which nobody dumps
+                return
             try:
                 object.__setattr__(self, name, value)
             except AttributeError:
@@ -175,10 +195,12 @@ class JsonObject(_Received, OfficialNames):
         """Return :meth:`to_dict` as JSON text.
 
         Args:
-            indent: How many spaces to indent by; None puts it on one line.
+            indent: How many spaces to indent by; None puts it on one line, without spaces.
             options: As for :meth:`to_dict`.
         """
-        return json.dumps(self.to_dict(**options), ensure_ascii=False, indent=indent)
+        separators = (",", ":") if indent is None else None
+        plain = self.to_dict(**options)
+        return json.dumps(plain, ensure_ascii=False, indent=indent, separators=separators)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed; ``omit`` leaves a field out.
@@ -242,7 +264,7 @@ class JsonObject(_Received, OfficialNames):
                 state[name] = slot.__get__(self)
             except AttributeError:  # a field that did not come
                 continue
-        return state
+        return {**state, **self.__dict__} if type(self).__dictoffset__ else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -340,7 +362,7 @@ def _fill(self: JsonObject, given: dict[str, Any]) -> None:
     else:
         missing = ", ".join(repr(name) for name in cls._required if name not in given)
         if missing:
-            raise TypeError(f"{cls.__name__}() needs the keyword arguments: {missing}")
+            raise MissingFieldError(f"{cls.__name__}() needs the keyword arguments: {missing}")
         constants = {name: value for name, value in defaults.items() if value is not None}
         given = {**{k: v for k, v in constants.items() if k not in given}, **given}
     hooks = _nested_hooks(cls)
@@ -371,27 +393,6 @@ def _slots(cls: type[Any]) -> tuple[tuple[str, types.MemberDescriptorType], ...]
         for name, slot in held
         if isinstance(slot, types.MemberDescriptorType) and name != "__weakref__"
     )
-
-
-# Loops rather than comprehensions: one frame for each level, so that nothing that was read is too
-# deep for them.
-
-
-def to_plain(value: Any) -> Any:
-    """Return a value with every :class:`JsonObject` in it turned into a dict, however deep."""
-    if isinstance(value, JsonObject):
-        return value.to_dict()
-    if isinstance(value, Mapping):
-        fields = {}
-        for key, item in value.items():
-            fields[key] = to_plain(item)
-        return fields
-    if isinstance(value, (list, tuple)):
-        made = []
-        for item in value:
-            made.append(to_plain(item))
-        return made
-    return value
 
 
 @json_object

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator, Mapping
+from inspect import get_annotations
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -71,14 +72,53 @@ def json_object(cls: C) -> C:
         getstate_setstate=False,
         field_transformer=_in_order,
     )
+    _note_fields(cls)
+    cls.__replace__ = cls.replace  # type: ignore[attr-defined]  # what copy.replace() calls
+    return cls
+
+
+def is_required(cls: type[Decoded], name: str) -> bool:
+    """Return whether the API always sends a field: a constant, or one that must be given.
+
+    Args:
+        cls: The class.
+        name: The name of the field.
+    """
+    return name in cls._required or cls._defaults.get(name) is not None
+
+
+def _note_fields(cls: Any) -> None:
     fields = [field for field in attrs.fields(cls) if field.name not in ("extra", "_names")]
-    made: Any = cls
-    made._defaults = {
+    cls._defaults = {
         field.name: None if field.default is attrs.NOTHING else field.default for field in fields
     }
-    made._required = tuple(field.name for field in fields if field.default is attrs.NOTHING)
-    made.__replace__ = made.replace  # what copy.replace() calls
-    return cls
+    cls._required = tuple(field.name for field in fields if field.default is attrs.NOTHING)
+
+
+def declare_fields(cls: type[Decoded]) -> None:
+    """Make the annotations of a subclass that a program defines fields, as those of the class are.
+
+    The class stays the same object, so its values are in the ``__dict__`` of its instances.
+
+    Args:
+        cls: The class.
+    """
+    given = {name: vars(cls)[name] for name in get_annotations(cls) if name in vars(cls)}
+    attrs.define(
+        cls,
+        slots=False,
+        kw_only=True,
+        init=False,
+        eq=False,
+        repr=False,
+        getstate_setstate=False,
+        auto_attribs=True,
+        field_transformer=_in_order,
+    )
+    _note_fields(cls)
+    for name, value in given.items():  # which attrs removes
+        if name in cls._defaults and not isinstance(value, _FIELD):
+            setattr(cls, name, value)
 
 
 def _in_order(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attribute[Any]]:
@@ -88,6 +128,8 @@ def _in_order(cls: type, fields: list[attrs.Attribute[Any]]) -> list[attrs.Attri
     noted = ("extra", "_names")
     return sorted(fields, key=lambda f: (f.name in noted, places.get(f.name, len(places))))
 
+
+_FIELD = type(attrs.field())
 
 MOST_SHAPES = 100
 """How many sets of names have a function of their own, for each class."""
@@ -121,8 +163,12 @@ def members_of(kind: Any) -> tuple[Any, ...]:
 
 @cache
 def hints_of(cls: type[Any]) -> dict[str, Any]:
-    """Return the types of the fields of a class by name."""
-    return get_type_hints(cls)
+    """Return the types of the fields of a class by name; Any where they cannot be resolved."""
+    try:
+        return get_type_hints(cls)
+    except Exception:  # of a program's class, whose names may be those of a function
+        own = dict.fromkeys(get_annotations(cls), Any)
+        return {**hints_of(cls.__mro__[1]), **own}
 
 
 def nested_kinds(cls: type[Decoded]) -> Iterator[tuple[str, Any]]:
@@ -181,7 +227,7 @@ def _decoder(
     for at, name in enumerate(names):
         if name in unknown:
             continue
-        known_as[f"set{at}"] = getattr(cls, name).__set__
+        known_as[f"set{at}"] = _setter(cls, name)
         if name in object_kinds(cls):  # which is never None
             lines.append(f" if v{at} is not None: set{at}(self, hook{at}(v{at}, None))")
         elif name in nested:
@@ -200,6 +246,13 @@ def _decoder(
     exec(compile("\n".join(lines), f"<{cls.__name__} of {len(names)} fields>", "exec"), known_as)
     decode: Callable[[dict[str, Any]], Any] = known_as["decode"]
     return decode
+
+
+def _setter(cls: type[Decoded], name: str) -> Callable[[Any, Any], None]:
+    slot = getattr(cls, name, None)
+    if isinstance(slot, types.MemberDescriptorType):
+        return slot.__set__
+    return lambda self, value: object.__setattr__(self, name, value)
 
 
 def list_hook(made: cattrs.Converter, kind: Any) -> Hook:

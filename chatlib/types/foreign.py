@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, MappingView, Sequence,
 from functools import partial
 from typing import Any
 
+from chatlib.types.decoding import Decoded
+
 _PYDANTIC = "__pydantic_serializer__"  # models and dataclasses
 _PYDANTIC_1 = "__fields_set__"
 _MSGSPEC = "__struct_fields__"
@@ -30,7 +32,7 @@ def is_record(value: Any) -> bool:
     named tuple. Instances of this library's own classes are none.
     """
     cls = value.__class__
-    if cls.__module__.partition(".")[0] == "chatlib" or isinstance(value, type):
+    if isinstance(value, (type, Decoded)) or cls.__module__.partition(".")[0] == "chatlib":
         return False
     return any(hasattr(cls, mark) for mark in _MARKS) or _is_named_tuple(value)
 

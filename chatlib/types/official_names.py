@@ -11,18 +11,21 @@ A server's field called ``json`` or ``copy`` is in ``extra``; as attributes, the
 from __future__ import annotations
 
 import copy
-import enum
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-import attrs
-
-from chatlib.types.class_fields import FieldInfo, ModelFields, schema_of
+from chatlib.types.class_fields import (
+    FieldInfo,
+    ModelFields,
+    PydanticSerializer,
+    Signature,
+    schema_of,
+)
 from chatlib.types.decoding import Decoded
-from chatlib.types.foreign import is_array, is_record, record_fields
+from chatlib.types.dumps import Dump, dump, json_default, serialized
+from chatlib.types.foreign import is_record, record_fields
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -39,11 +42,21 @@ class OfficialNames(Decoded):
 
     model_config: ClassVar[Mapping[str, Any]] = {"extra": "allow"}
 
+    model_computed_fields: ClassVar[Mapping[str, Any]] = {}
+
     if TYPE_CHECKING:
         model_fields: ClassVar[Mapping[str, FieldInfo]]
         """The fields of the class by name."""
     else:
-        model_fields = ModelFields()
+        model_fields = __fields__ = ModelFields()
+        __signature__ = Signature()
+
+        @property
+        def __dict__(self):
+            # What vars() and serializers look for, though the fields are slots.
+            return dict(self._declared())
+
+        __pydantic_serializer__ = PydanticSerializer()
 
     def _declared(self) -> Iterator[tuple[str, Any]]:
         """Yield all fields that an object has, with their values, unknown ones last."""
@@ -144,6 +157,13 @@ class OfficialNames(Decoded):
         """Do nothing: the classes are complete."""
 
     @classmethod
+    def update_forward_refs(cls, **_: Any) -> None:
+        """Do nothing, as :meth:`model_rebuild` does."""
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Do nothing: it is for the classes of programs."""
+
+    @classmethod
     def validate(cls, obj: Any) -> Self:
         """Return :meth:`model_validate`, under its former name."""
         return cls.model_validate(obj)
@@ -165,6 +185,7 @@ class OfficialNames(Decoded):
         warnings: bool | Literal["none", "warn", "error"] = True,
         fallback: Any = None,
         serialize_as_any: bool = False,
+        exclude_computed_fields: bool = False,
     ) -> Fields:
         """Return the object as plain values: all fields in the order of the class.
 
@@ -182,6 +203,7 @@ class OfficialNames(Decoded):
             warnings: See ``context``.
             fallback: See ``context``.
             serialize_as_any: See ``context``.
+            exclude_computed_fields: See ``context``.
         """
         how = Dump(mode == "json", exclude_unset, exclude_defaults, exclude_none)
         dumped: Fields = dump(self, how, include, exclude)
@@ -203,6 +225,7 @@ class OfficialNames(Decoded):
         warnings: bool | Literal["none", "warn", "error"] = True,
         fallback: Any = None,
         serialize_as_any: bool = False,
+        exclude_computed_fields: bool = False,
     ) -> str:
         """Return :meth:`model_dump` as JSON text.
 
@@ -220,6 +243,7 @@ class OfficialNames(Decoded):
             warnings: See ``include``.
             fallback: See ``include``.
             serialize_as_any: See ``include``.
+            exclude_computed_fields: See ``include``.
         """
         how = Dump(True, exclude_unset, exclude_defaults, exclude_none)
         return json.dumps(
@@ -227,7 +251,7 @@ class OfficialNames(Decoded):
             ensure_ascii=ensure_ascii,
             indent=indent,
             separators=(",", ":") if indent is None else None,
-            default=_json_default,
+            default=json_default,
         )
 
     def dict(self, **options: Any) -> Fields:
@@ -254,18 +278,43 @@ class OfficialNames(Decoded):
         """The fields that the library does not know."""
         return {name: value for name, value in self._declared() if name not in self._defaults}
 
+    @property
+    def __fields_set__(self) -> set[str]:
+        return self.model_fields_set
+
+    __pydantic_fields_set__ = __fields_set__
+
+    @property
+    def __pydantic_extra__(self) -> Fields:
+        return self.model_extra
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        return self._declared()
+
     @classmethod
     def model_json_schema(cls, **_: Any) -> Fields:
-        """Return a JSON Schema of the class."""
-        return schema_of(cls)
+        """Return a JSON Schema of the class, with those of the objects in it under ``$defs``."""
+        return schema_of(cls, {})
+
+    if not TYPE_CHECKING:  # an object for requests has a field of this name
+
+        @classmethod
+        def schema(cls, **_):
+            """Return :meth:`model_json_schema`, under its former name."""
+            return cls.model_json_schema()
+
+    @classmethod
+    def schema_json(cls, **options: Any) -> str:
+        """Return :meth:`model_json_schema` as JSON text."""
+        return json.dumps(cls.model_json_schema(), **options)
 
     # Asked by pydantic
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Fields:
         """Return how pydantic validates a field of this class, and how it serializes one."""
-        take: Fields = {"type": "no-info", "function": partial(_validated, cls)}
-        give = {"type": "function-plain", "function": _serialized, "info_arg": True}
+        take: Fields = {"type": "no-info", "function": cls.model_validate}
+        give = {"type": "function-plain", "function": serialized, "info_arg": True}
         return {
             "type": "lax-or-strict",  # in a union with dict forms, a dict stays a dict
             "strict_schema": {"type": "is-instance", "cls": cls},
@@ -276,7 +325,7 @@ class OfficialNames(Decoded):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> Fields:
         """Return the JSON schema that pydantic gives for a field of this class."""
-        return cls.model_json_schema()
+        return schema_of(cls)
 
 
 # Validation -------------------------------------------------------------------------------------
@@ -313,102 +362,3 @@ def _missing(value: Any, path: str) -> Iterator[str]:
                 yield from _missing(getattr(value, name), f"{path}.{name}")
             elif name in value._required:
                 yield f"{path}.{name}"
-
-
-# Dumps ------------------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class Dump:
-    """The options of a dump, see :meth:`OfficialNames.model_dump`."""
-
-    as_json: bool
-    exclude_unset: bool = False
-    exclude_defaults: bool = False
-    exclude_none: bool = False
-
-
-def dump(value: Any, how: Dump, include: Any = None, exclude: Any = None) -> Any:
-    """Return a value as plain values, all objects in it as dicts.
-
-    Loops rather than comprehensions: one frame for each level, so that nothing that was read is too
-    deep.
-    """
-    if isinstance(value, OfficialNames):
-        came = value._came() if how.exclude_unset else None
-        fields = {}
-        for name, item in value._declared():
-            kept = _part(include, name) if include is not None else True
-            left = _part(exclude, name)
-            if not kept or left is True or (came is not None and name not in came):
-                continue
-            if how.exclude_none and item is None:
-                continue
-            is_optional = value._defaults.get(name, omitted) is None and name not in value._required
-            if how.exclude_defaults and item is None and is_optional:
-                continue
-            fields[name] = dump(item, how, None if kept is True else kept, left or None)
-        return fields
-    if isinstance(value, (list, tuple)):
-        items = []
-        for at, item in enumerate(value):
-            kept = _part(include, at) if include is not None else True
-            left = _part(exclude, at)
-            if kept and left is not True:
-                items.append(dump(item, how, None if kept is True else kept, left or None))
-        return items
-    if isinstance(value, Mapping):
-        pairs = {}
-        for key, item in value.items():
-            kept = _part(include, key) if include is not None else True
-            left = _part(exclude, key)
-            if kept and left is not True:
-                pairs[key] = dump(item, how, None if kept is True else kept, left or None)
-        return pairs
-    if is_record(value):  # a parsed value, of a class of the caller's
-        return _dump_record(value, how)
-    return _json_default(value) if how.as_json and isinstance(value, enum.Enum) else value
-
-
-omitted: Any = object()
-
-
-def _part(selection: Any, key: Any) -> Any:
-    """Return what a selection says of a field or an item: True for all of it, None for nothing."""
-    if selection is None:
-        return None
-    if not isinstance(selection, Mapping):
-        return key in selection or "__all__" in selection or None
-    part = selection.get(key, selection.get("__all__"))
-    return True if part is ... else part or None
-
-
-def _dump_record(value: Any, how: Dump) -> Any:
-    if hasattr(value, "model_dump") and not how.as_json:
-        options = attrs.asdict(how)
-        del options["as_json"]
-        return value.model_dump(**options)
-    try:
-        return record_fields(value, partial(dump, how=how))
-    except (TypeError, ValueError):
-        return value
-
-
-def _serialized(value: Any, info: Any) -> Any:
-    """Return an object as pydantic serializes it, by the options of pydantic's call."""
-    if not isinstance(value, OfficialNames):
-        return value
-    how = Dump(True, info.exclude_unset, info.exclude_defaults, info.exclude_none)
-    return dump(value, how, info.include, info.exclude)
-
-
-def _json_default(value: Any) -> Any:
-    """Return a part of a parsed value that is not JSON serializable as plain JSON values."""
-    if is_record(value):
-        return record_fields(value, partial(dump, how=Dump(True)))
-    if isinstance(value, enum.Enum):
-        return value.value
-    if is_array(value):
-        return list(value)
-    pydantic: Any = sys.modules.get("pydantic_core")  # knows dates and the like
-    return pydantic.to_jsonable_python(value, fallback=str) if pydantic else str(value)

@@ -158,7 +158,7 @@ def listen(package: ModuleType, case: Case) -> Told:
     """What a package's stream tells of a case."""
     events: list[dict[str, Any]] = []
     final, failed = None, None
-    params = dict(case.params)
+    params = {"stream_options": {"include_usage": True}, **case.params}
     if case.tools is not None:
         params["tools"] = case.tools(package)
     with Server(Reply.stream(case.pieces())) as server, make(package, server.url) as client:

@@ -586,6 +586,17 @@ def test_usage_is_asked_for(params: dict[str, Any], sent: Any) -> None:
     assert (True, sent) == (body["stream"], body.get("stream_options"))
 
 
+@pytest.mark.parametrize("options", [{}, {"stream_options": {"include_usage": True}}])
+def test_the_chunk_of_the_usage(options: dict[str, Any]) -> None:
+    """It has an event where it was asked for; otherwise each chunk event has a choice."""
+    client, _ = client_of(answer("a"))
+    with client.chat.completions.stream(model="m", messages=MESSAGES, **options) as events:
+        counts = [len(event.chunk.choices) for event in events if event.type == "chunk"]
+        final = events.get_final_completion()
+    assert bool(options) == (0 in counts)
+    assert final.usage is not None
+
+
 def test_what_is_sent_for_a_type() -> None:
     """The type becomes a schema, functions become tools, as for ``parse()``."""
 

@@ -187,7 +187,7 @@ def test_json_schema() -> None:
     schema = ChatCompletionMessage.model_json_schema()
     assert list(ChatCompletionMessage.model_fields) == list(schema["properties"])
     assert {"type": "string"} in schema["properties"]["content"]["anyOf"]
-    choice = ChatCompletion.model_json_schema()["properties"]["choices"]["items"]
+    choice = ChatCompletion.model_json_schema()["$defs"]["Choice"]
     assert "message" in choice["required"]
 
 
@@ -200,7 +200,7 @@ def test_in_pydantic() -> None:
     assert made.model_dump_json().encode() == adapter.dump_json(made)
     assert made.model_dump(exclude_none=True) == adapter.dump_python(made, exclude_none=True)
     assert made.to_dict() == adapter.dump_python(made, exclude_unset=True)
-    assert ChatCompletion.model_json_schema()["properties"] == adapter.json_schema()["properties"]
+    assert ChatCompletion.model_json_schema()["required"] == adapter.json_schema()["required"]
     messages = pydantic.TypeAdapter(list[ChatCompletionMessage])
     assert "Zürich" == messages.validate_python([made.choices[0].message])[0].content
 

@@ -405,7 +405,8 @@ def test_fields_of_pydantic_models() -> None:
     """A field of a pydantic model can be an object of the API: from JSON, and to JSON."""
     pydantic = pytest.importorskip("pydantic")
     record = pydantic.create_model("record", answer=(ChatCompletion, ...))
-    made = record(answer={**COMPLETION_JSON, "usage": {"total_tokens": 3, "cost": 1}})
+    usage = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cost": 1}
+    made = record(answer={**COMPLETION_JSON, "usage": usage})
     assert 1 == made.answer.usage.cost
     assert made == record.model_validate_json(made.model_dump_json())
     assert made.answer.model_dump() == json.loads(made.model_dump_json())["answer"]
