@@ -32,6 +32,7 @@ from chatlib.http import ResponseInfo, is_omitted
 from chatlib.types.decoding import (
     Hook,
     cache,
+    dataclass_transform,
     declare_fields,
     is_list,
     is_object,
@@ -65,6 +66,7 @@ class _Received:
     __slots__ = ("__weakref__", "_http")
 
 
+@dataclass_transform(kw_only_default=True, field_specifiers=(attrs.field,))
 @attrs.define(kw_only=True, init=False, eq=False, repr=False, getstate_setstate=False)
 class JsonObject(_Received, OfficialNames):
     """One JSON object of the API: its known fields as attributes, the others in ``extra``."""

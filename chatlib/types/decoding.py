@@ -27,7 +27,7 @@ from chatlib.types.text import json_text
 
 if TYPE_CHECKING:
     import cattrs
-    from typing_extensions import dataclass_transform
+    from typing_extensions import dataclass_transform as dataclass_transform
 
     F = TypeVar("F", bound=Callable[..., Any])
 
