@@ -35,6 +35,10 @@ from chatlib.types.chunk import (
     marks_of,
 )
 from chatlib.types.completion import ChatCompletion, Choice
+from chatlib.types.tool_call import (
+    ChatCompletionMessageCustomToolCall,
+    ChatCompletionMessageFunctionToolCall,
+)
 from chatlib.types.usage import CompletionUsage
 from chatlib.wire.codec import structure
 
@@ -199,6 +203,17 @@ class Accumulator:
     def choice(self, index: int) -> Choice:
         """Return one choice so far, as a new object."""
         return self._choices[index].build()
+
+    def call(
+        self, index: int, position: int
+    ) -> ChatCompletionMessageFunctionToolCall | ChatCompletionMessageCustomToolCall:
+        """Return one tool call of a choice so far, as a new object.
+
+        Args:
+            index: The index of the choice.
+            position: The position of the call in it.
+        """
+        return self._choices[index].calls.calls[position].build()
 
     def updated_calls(self, index: int) -> list[tuple[ToolCallBuilder, str, bool]]:
         """Return the tool calls of a choice that the last chunk has added to.

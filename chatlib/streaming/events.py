@@ -12,6 +12,7 @@ chunks, that is only their text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Generic
 
@@ -20,9 +21,11 @@ from typing_extensions import TypeVar
 from chatlib.errors import ContentFilterFinishReasonError, LengthFinishReasonError
 from chatlib.http import is_omitted, omit
 from chatlib.streaming.accumulator import Accumulator
+from chatlib.streaming.chunk_parts import choices_of, log_entry, parts_of
 from chatlib.streaming.growing_text import GrowingText, partial_value
 from chatlib.streaming.tool_calls import ToolCallBuilder, is_complete_object
 from chatlib.structured.completions import (
+    ParseError,
     as_parsed,
     is_parseable,
     is_typed,
@@ -134,8 +137,8 @@ class ChatCompletionStreamState(Generic[T]):
             ContentFilterFinishReasonError: A parsed choice was withheld by a content filter.
             ParseError: A text that has ended does not match the type requested.
         """
-        pieces = _choices_of(chunk)
-        entry = _log_entry(chunk, pieces)
+        pieces = choices_of(chunk)
+        entry = log_entry(chunk, pieces)
         # The first chunk is kept whole, for the id, created and model of the completion.
         self._log.append(entry if self._log else chunk)
         events: list[ChatCompletionStreamEvent[T]] = []
@@ -146,7 +149,7 @@ class ChatCompletionStreamState(Generic[T]):
                 self._accumulator.add(chunk)
             events.append(self._choice_events(0).content_delta(entry))
             return events
-        parts = _parts(chunk, pieces)
+        parts = parts_of(chunk, pieces)
         if self._is_shared and len(parts) > 1:
             # The events need the state between the parts, which a shared accumulator has passed.
             self._accumulator = self._accumulate_log(len(self._log) - 1)
@@ -178,9 +181,14 @@ class ChatCompletionStreamState(Generic[T]):
         self.is_over = True
         return [event for choice in self._choices.values() for event in choice.end()]
 
-    def completion_so_far(self) -> ChatCompletion:
-        """Return the completion so far, not parsed."""
-        return self._accumulator.completion()
+    @contextmanager
+    def completed_errors(self) -> Iterator[None]:
+        """Give the completion so far to a :class:`ParseError`: it is built only for that."""
+        try:
+            yield
+        except ParseError as error:
+            error.completion = self._accumulator.completion()
+            raise
 
     def _snapshot_at(self, length: int) -> ParsedChatCompletion[T]:
         if length == len(self._log):
@@ -220,8 +228,9 @@ class ChatCompletionStreamState(Generic[T]):
                     calls[position].function.parsed_arguments = value
         return made
 
+    @property
     def log_length(self) -> int:
-        """Return how many chunks were handled."""
+        """The number of chunks that were handled."""
         return len(self._log)
 
 
@@ -233,45 +242,6 @@ def _indexed(completion: ParsedChatCompletion[Any]) -> ParsedChatCompletion[Any]
             if isinstance(call, ParsedFunctionToolCall):
                 call.extra["index"] = at
     return completion
-
-
-def _parts(
-    chunk: ChatCompletionChunk, pieces: list[ChunkChoice]
-) -> list[tuple[ChatCompletionChunk, list[ChunkChoice]]]:
-    """Split a chunk so that each part has each choice once; nearly always the chunk itself."""
-    if len(pieces) < 2 or len(pieces) == len({_index(piece) for piece in pieces}):
-        return [(chunk, pieces)]
-    return [(chunk.replace(choices=[piece]), [piece]) for piece in pieces]
-
-
-def _index(piece: ChunkChoice) -> int:
-    return piece.index if isinstance(piece.index, int) else 0
-
-
-def _choices_of(chunk: ChatCompletionChunk) -> list[ChunkChoice]:
-    """Return the valid choices of a chunk; a server may send anything."""
-    pieces = chunk.choices
-    if not isinstance(pieces, list):
-        return []
-    if len(pieces) == 1 and isinstance(pieces[0], ChunkChoice):
-        return pieces
-    return [piece for piece in pieces if isinstance(piece, ChunkChoice)]
-
-
-def _log_entry(chunk: ChatCompletionChunk, pieces: list[ChunkChoice]) -> str | ChatCompletionChunk:
-    """Return the text of a chunk that only adds text to the first choice, else the chunk."""
-    if len(pieces) == 1 and not (chunk._extra or chunk.usage or chunk.moderation):
-        piece = pieces[0]
-        delta = piece.delta
-        if (
-            piece.index == 0
-            and isinstance(delta, ChoiceDelta)
-            and delta._names == ("content",)
-            and delta.content.__class__ is str
-            and not (piece.finish_reason or piece.logprobs or piece._extra or delta._extra)
-        ):
-            return str(delta.content)
-    return chunk
 
 
 _EMPTY_DELTA = ChoiceDelta()
@@ -387,16 +357,13 @@ class _ChoiceEvents:
     def _text_done(self) -> Iterator[Any]:
         content, refusal = self._content, self._refusal
         if content.length and self._ends("content"):
-            choice = self._state._accumulator.choice(self._index)
             parsed = None
             if self._state._typed:
-                parsed = parse_content(
-                    self._state._response_format,
-                    choice.message,
-                    f"choices[{self._index}].message",
-                    self._state.completion_so_far(),
-                )
-                self.values[None] = (self._state.log_length(), parsed)
+                message = self._state._accumulator.choice(self._index).message
+                where = f"choices[{self._index}].message"
+                with self._state.completed_errors():
+                    parsed = parse_content(self._state._response_format, message, where, None)
+                self.values[None] = (self._state.log_length, parsed)
             yield ContentDoneEvent(content.prefix(content.length), parsed, self._index)
         if refusal.length and self._ends("refusal"):
             yield RefusalDoneEvent(refusal.prefix(refusal.length), self._index)
@@ -419,16 +386,15 @@ class _ChoiceEvents:
             return  # the server interleaves the deltas of several calls: this one continues
         if not self._ends(f"call.{position}"):
             return
-        call: Any = (self._state._accumulator.choice(self._index).message.tool_calls or [])[
-            position
-        ]
+        call: Any = self._state._accumulator.call(self._index, position)
         if not isinstance(call, ChatCompletionMessageFunctionToolCall):
             return  # a later delta has changed its type
         where = f"choices[{self._index}].message.tool_calls[{position}]"
-        parsed = parse_call(call, self._state._tools, where, self._state.completion_so_far())
+        with self._state.completed_errors():
+            parsed = parse_call(call, self._state._tools, where, None)
         function = parsed.function
         if growing.is_typed:
-            self.values[position] = (self._state.log_length(), function.parsed_arguments)
+            self.values[position] = (self._state.log_length, function.parsed_arguments)
         yield FunctionToolCallArgumentsDoneEvent(
             function.name, position, function.arguments, function.parsed_arguments, self._index
         )

@@ -20,6 +20,8 @@ from chatlib.http import Omit, omit
 _TOKEN = re.compile(r'[ \t\n\r]*(?:([{}\[\],:"])|([^ \t\n\r{}\[\],:"]+))')
 _STRING = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_LONGEST_WORD = 4000
+"""The maximum length of a number: Python refuses to convert longer ones."""
 _LITERALS = {"true": True, "false": False, "null": None}
 
 
@@ -61,7 +63,7 @@ class PartialJson:
                 self._end_word()
             at = match.end()
             if word:
-                self._word += word
+                self._word = (self._word + word)[: _LONGEST_WORD + 1]
             else:
                 self._process_mark(mark)
 
@@ -180,7 +182,7 @@ def _word_value(word: str) -> Any | Omit:
     """Return the value of a number or literal, or omit if it is incomplete or invalid."""
     if word in _LITERALS:
         return _LITERALS[word]
-    number = _NUMBER.fullmatch(word)
-    if number is None or len(word) > 4000:  # Python refuses longer integers
+    number = _NUMBER.fullmatch(word) if len(word) <= _LONGEST_WORD else None
+    if number is None:
         return omit
     return int(word) if number.lastindex is None else float(word)

@@ -38,6 +38,8 @@ class ToolCallAssembler:
     def __init__(self) -> None:
         self.calls: list[ToolCallBuilder] = []
         """The calls, in the order in which they began."""
+        self._latest: dict[tuple[Any, Any], ToolCallBuilder] = {}
+        """The latest call with an id and an index, with an id (and None), with an index."""
 
     def add(self, deltas: list[Any]) -> list[tuple[ToolCallBuilder, str, bool]]:
         """Add the tool call deltas of a chunk.
@@ -57,6 +59,7 @@ class ToolCallAssembler:
                 if piece is not None and (self.calls or piece.can_begin_call):
                     call = self._find_or_begin(piece)
                     updated.append((call, call.add(piece), call.restarted))
+                    self._note_labels(call, piece)
         return updated
 
     # Which call a delta belongs to:
@@ -91,19 +94,23 @@ class ToolCallAssembler:
             self.calls.append(held)
         return held
 
+    def _note_labels(self, call: ToolCallBuilder, piece: ToolCallDelta) -> None:
+        """Note a call by its labels, of which a delta may have brought one."""
+        if not (piece.id or piece.index is not None):
+            return
+        for labels in ((call.id, call.index), (call.id, None), (None, call.index)):
+            other = self._latest.get(labels)
+            if other is None or other.position < call.position:
+                self._latest[labels] = call
+
     def _candidate(self, piece: ToolCallDelta) -> ToolCallBuilder | None:
         """Return the call whose labels match a delta best, else the latest."""
-        found, best = None, 0
-        most = 2 * bool(piece.id) + (piece.index is not None)
-        for call in reversed(self.calls):
-            if best == most:
-                break
-            same_id = bool(piece.id) and call.id == piece.id
-            same_index = piece.index is not None and call.index == piece.index
-            fits = 2 * same_id + same_index
-            if fits > best:
-                found, best = call, fits
-        return found or (self.calls[-1] if self.calls else None)
+        if not self.calls:
+            return None
+        for labels in ((piece.id, piece.index), (piece.id, None), (None, piece.index)):
+            if labels != (None, None) and (found := self._latest.get(labels)) is not None:
+                return found
+        return self.calls[-1]
 
     def _begins_call(self, piece: ToolCallDelta, held: ToolCallBuilder) -> bool:
         """Return whether a delta begins a new call rather than continues its candidate."""

@@ -62,8 +62,8 @@ def merge(held: dict[str, Any], new: dict[str, Any], *, level: int = 0) -> None:
         elif level >= _MAX_DEPTH:
             held[name] = value
         elif isinstance(value, list):
-            if not isinstance(old, list) or isinstance(old, _TextParts):
-                held[name] = old = []
+            if not isinstance(old, _Items):
+                held[name] = old = _Items()
             _merge_list(old, value, level + 1)
         elif isinstance(value, dict):
             if not isinstance(old, dict):
@@ -73,7 +73,7 @@ def merge(held: dict[str, Any], new: dict[str, Any], *, level: int = 0) -> None:
             held[name] = value
 
 
-def _merge_list(held: list[Any], new: list[Any], level: int) -> None:
+def _merge_list(held: _Items, new: list[Any], level: int) -> None:
     """Merge unknown lists in place: continue the matching block, or append."""
     taken: set[int] = set()  # ids of the blocks that this list has continued or begun
     for entry in new:
@@ -86,6 +86,8 @@ def _merge_list(held: list[Any], new: list[Any], level: int) -> None:
         if block is None:
             block = {}
             held.append(block)
+            if isinstance(entry.get("index"), (int, str)):
+                held.by_index.setdefault(entry["index"], []).append(block)
         taken.add(id(block))
         merge(block, _without_repeats(entry, block), level=level)
 
@@ -105,11 +107,11 @@ def _without_repeats(entry: dict[str, Any], block: dict[str, Any]) -> dict[str, 
     }
 
 
-def _find_block(entry: dict[str, Any], held: list[Any], taken: set[int]) -> dict[str, Any] | None:
+def _find_block(entry: dict[str, Any], held: _Items, taken: set[int]) -> dict[str, Any] | None:
     """Return the block that an entry continues, or None if it begins a new one."""
     index = entry.get("index")
     if isinstance(index, (int, str)):
-        alike = (b for b in reversed(held) if isinstance(b, dict) and b.get("index") == index)
+        alike = reversed(held.by_index.get(index, []))
         return next((block for block in alike if _is_compatible(entry, block)), None)
     # Without an index, an entry can only continue the latest block, with more of its text or with
     # the signature that ends it. An object with any other field is a new item.
@@ -167,6 +169,14 @@ def _is_text_delta(entry: dict[str, Any]) -> bool:
 
 class _TextParts(list[str]):
     """A string under construction, as a list of its parts."""
+
+
+class _Items(list[Any]):
+    """A list under construction, with the objects in it by their ``index``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_index: dict[int | str, list[dict[str, Any]]] = {}
 
 
 def copied(value: Any, level: int = 0) -> Any:
