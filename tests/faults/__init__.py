@@ -1,0 +1,1 @@
+"""What becomes of a call when the server or the network fails, over each transport."""
