@@ -382,7 +382,18 @@ class TransportError(Exception):
 
 
 class TransportTimeout(TransportError):
-    """One of the timeouts of a request expired."""
+    """One of the timeouts of a request expired.
+
+    Args:
+        message: A description of the problem.
+        retryable: Whether a retry may succeed.
+        limit: Which one: ``connect``, ``read``, ``write``, ``pool`` or ``total``; "" if the message
+            says it.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True, limit: str = "") -> None:
+        super().__init__(message, retryable=retryable)
+        self.limit = limit
 
 
 class ResponseTooLarge(TransportError):

@@ -88,6 +88,20 @@ def origin_of(url: str) -> str:
     return url if found is None else found.group()
 
 
+def with_host(why: str, url: str | None) -> str:
+    """Return a description of a failure with the host that it happened at.
+
+    Args:
+        why: The description.
+        url: The URL of the request; None if there is none.
+    """
+    try:
+        host = host_of(url or "")
+    except ValueError:
+        host = ""
+    return why if not host or host in why else f"{host}: {why}"
+
+
 def host_of(url: str) -> str:
     """Return host and port as they stand in a URL, for messages: without user and password."""
     return origin_of(url).partition("//")[2].rpartition("@")[2]

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import Any, TypeVar
 
-from chatlib.client.call import Call, read_error, to_connection_error
+from chatlib.client.call import TOO_LONG, Call, read_error, to_connection_error
 from chatlib.client.hooks import log_body
 from chatlib.config import Secret
 from chatlib.errors import APIError
@@ -166,7 +166,7 @@ async def wait_for(seconds: float | None, work: Awaitable[T]) -> T:
         return await work
     except asyncio.CancelledError:
         if is_over and _is_own_cancellation(task):
-            raise TransportTimeout("the time limit for the whole call was exceeded") from None
+            raise TransportTimeout(TOO_LONG, limit="total") from None
         raise
     finally:
         timer.cancel()

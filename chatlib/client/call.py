@@ -29,6 +29,7 @@ from chatlib.http import (
 from chatlib.redaction import forget_frames, private_frames
 from chatlib.retry import RetryPolicy, retry_delay
 from chatlib.transports.checking import check_response
+from chatlib.urls import with_host
 from chatlib.wire.error_bodies import error_from_response
 from chatlib.wire.redirects import follow_redirect
 from chatlib.wire.request import Operation, timeout_of
@@ -37,6 +38,8 @@ from chatlib.wire.response import raise_for_status
 T = TypeVar("T")
 
 MAX_REDIRECTS = 5
+
+TOO_LONG = "the time limit for the whole call was exceeded"
 
 
 @attrs.frozen
@@ -73,7 +76,8 @@ class Deadline:
         if left is None:
             return request
         if left <= 0:
-            raise APITimeoutError(request, message=f"Request timed out after {self.total:g} s.")
+            why = with_host(f"{TOO_LONG} (Timeout: total={self.total:g} s)", request.url)
+            raise APITimeoutError(request, message=f"Request timed out: {why}.")
         return attrs.evolve(request, timeout=request.timeout.within(left))
 
 
@@ -366,7 +370,7 @@ class ReadDeadline:
             near = self._end - self._deadline.clock()
             left = near if left is None else min(left, near)
         if left is not None and left <= 0:
-            raise TransportTimeout("the time limit for the whole call was exceeded")
+            raise TransportTimeout(TOO_LONG, limit="total")
         return left
 
 
@@ -418,11 +422,35 @@ def to_connection_error(
     """
     forget_frames(error)  # transports of users do not clear their own frames
     made: APIConnectionError
+    url = request.url if request is not None else None
     if isinstance(error, TransportTimeout):
-        message = f"Request timed out: {error}."
+        late = _late(error, request)
+        message = f"Request timed out: {with_host(late, url)}."
         made = APITimeoutError(request, message=message, response=response)
     else:
         what = "" if isinstance(error, ResponseTooLarge) else "Connection error: "
-        made = APIConnectionError(message=f"{what}{error}.", request=request, response=response)
+        why = with_host(str(error).rstrip("."), url)
+        made = APIConnectionError(message=f"{what}{why}.", request=request, response=response)
     made.retryable = error.retryable
     return made
+
+
+_LATE = {
+    "connect": "no connection was made in time",
+    "read": "no data was received in time",
+    "write": "the request could not be sent in time",
+    "pool": "no connection became free in time",
+    "total": TOO_LONG,
+}
+
+
+def _late(error: TransportTimeout, request: HttpRequest | None) -> str:
+    """Return which limit expired, and how long it was."""
+    limit = error.limit
+    if limit not in _LATE or request is None:
+        return str(error).rstrip(".")
+    seconds, total = getattr(request.timeout, limit), request.timeout.total
+    if total is not None and limit != "total" and (seconds is None or seconds >= total):
+        limit = "total"  # which shortens all others
+    shown = f"={seconds:g} s" if seconds is not None and limit != "total" else ""
+    return f"{_LATE[limit]} (Timeout: {limit}{shown})"

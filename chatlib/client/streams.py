@@ -24,6 +24,7 @@ from chatlib.streaming.chunk_reader import ChunkReader
 from chatlib.timeouts import STREAM_END
 from chatlib.types.chunk import ChatCompletionChunk
 from chatlib.types.completion import ChatCompletion
+from chatlib.urls import with_host
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -114,7 +115,7 @@ class StreamProgress:
             return
         made = to_connection_error(error, self._response.request, self._response)
         if not isinstance(made, APITimeoutError):
-            made = self.cut_off(str(error))
+            made = self.cut_off(with_host(str(error).rstrip("."), self._response.url))
         made.completion = self._reader.joined.completion()
         self.failure = made
         raise made from error.__cause__

@@ -49,13 +49,16 @@ def encode_error(error: TransportError, redactor: Redactor) -> dict[str, Any]:
         "kind": "timeout" if isinstance(error, TransportTimeout) else "connection",
         "message": redactor.redact_text(str(error)),
         "retryable": error.retryable,
+        **({"limit": error.limit} if isinstance(error, TransportTimeout) and error.limit else {}),
     }
 
 
 def decode_error(value: Mapping[str, Any]) -> TransportError:
     """Decode a connection error of the file."""
-    kind = TransportTimeout if value["kind"] == "timeout" else TransportError
-    return kind(value["message"], retryable=value.get("retryable", True))
+    message, retryable = value["message"], value.get("retryable", True)
+    if value["kind"] != "timeout":
+        return TransportError(message, retryable=retryable)
+    return TransportTimeout(message, retryable=retryable, limit=value.get("limit", ""))
 
 
 def encode_body(body: bytes, redactor: Redactor) -> dict[str, Any]:

@@ -96,11 +96,16 @@ def _check_error(outer: dict[str, Any], where: str) -> None:
     _required(error, "kind", _is_text, "a string", f"{where}.error")
     _required(error, "message", _is_text, "a string", f"{where}.error")
     _optional(error, "retryable", _is_bool, "true or false", f"{where}.error")
+    _optional(error, "limit", _is_limit, "the name of a timeout", f"{where}.error")
 
 
 def _check_content(outer: dict[str, Any], where: str) -> None:
     _optional(outer, "text", _is_utf8, "a string that UTF-8 can encode", where)
     _optional(outer, "base64", _is_base64, "a string in base64", where)
+
+
+def _is_limit(value: Any) -> bool:
+    return value in ("", "connect", "read", "write", "pool", "total")
 
 
 def _is_object(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Iterator
 from http.client import HTTPException
@@ -12,7 +13,7 @@ import aiohttp
 from chatlib.headers import redact_url
 from chatlib.http import TransportError, TransportTimeout
 from chatlib.transports._wire import CUT_SHORT
-from chatlib.urls import host_of
+from chatlib.urls import with_host
 
 LONGEST_WORDS = 1000
 """How much of an exception's text is shown."""
@@ -29,22 +30,19 @@ def transport_error(error: BaseException, url: str) -> TransportError:
     chain = list(chain_of(error))
     for link in chain:
         link.__traceback__ = None
-    host = host_of(url)
     if any(isinstance(link, (asyncio.TimeoutError, TimeoutError)) for link in chain):
-        return TransportTimeout(f"{host}: {_lateness(error)}")
-    why = _why(error)
-    if host not in why:
-        why = f"{host}: {why}"
+        why = with_host("it took too long", url)
+        return TransportTimeout(why, limit=_expired(error))
+    why = with_host(_why(error), url)
     hopeless = any(isinstance(link, (ssl.SSLCertVerificationError, ValueError)) for link in chain)
     return TransportError(why, retryable=not hopeless)
 
 
-def _lateness(error: BaseException) -> str:
+def _expired(error: BaseException) -> str:
+    """Return which timeout has expired."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return "connecting took too long"
-    if isinstance(error, aiohttp.SocketTimeoutError):
-        return "nothing came for too long"
-    return "it took too long"
+        return "connect"
+    return "read" if isinstance(error, aiohttp.SocketTimeoutError) else "total"
 
 
 def _why(error: BaseException) -> str:
@@ -61,14 +59,23 @@ def _why(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"{error.host}:{error.port}: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        why = f"{error.host}:{error.port}: {error.os_error}"
+        why = f"{error.host}:{error.port}: {_of_system(error.os_error)}"
         by_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
         return f"the proxy failed: {why}" if by_proxy else why
+    if isinstance(error, aiohttp.ClientOSError) and "write request body" in str(error)[:99]:
+        return "the connection broke while the request was sent"
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection"
     if isinstance(error, ValueError) and not isinstance(error, aiohttp.ClientError):
         return f"the request can't be sent: {type(error).__name__}"  # its words may quote a header
     return str(error)[:LONGEST_WORDS] or type(error).__name__
+
+
+def _of_system(error: OSError) -> str:
+    """Return the message of the system, where asyncio has one of its own."""
+    if error.errno and "Connect call failed" in str(error):
+        return f"[Errno {error.errno}] {os.strerror(error.errno)}"
+    return str(error)[:LONGEST_WORDS]
 
 
 def showable(error: BaseException, url: str) -> BaseException:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import http.client
 import re
 import sys
+import zlib
 from collections.abc import Iterator
 from http.client import HTTPException
+from typing import Any
 
 import urllib3
 
 from chatlib.headers import redact_url
 from chatlib.http import TransportError, TransportTimeout
 from chatlib.transports._wire import CUT_SHORT
-from chatlib.urls import host_of
+from chatlib.urls import with_host
 
 LONGEST_WORDS = 1000
 """How much of an exception's text is looked at."""
@@ -28,14 +30,24 @@ def transport_error(error: BaseException, url: str = "") -> TransportError:
     chain = list(chain_of(error))
     for link in chain:
         link.__traceback__ = None
-    why, host = _why(chain), host_of(url)
-    if host not in why:
-        why = f"{host}: {why}"
+    why = with_host(_why(chain), url)
     if any(map(_is_timeout, chain)):
-        return TransportTimeout(why)
+        limit = _expired(chain, why) if "timed out" in why or "timeout" in why else ""
+        return TransportTimeout(why, limit=limit)
     final = (urllib3.exceptions.LocationValueError, urllib3.exceptions.DecodeError, ValueError)
     hopeless = "CERTIFICATE_VERIFY_FAILED" in why or any(isinstance(e, final) for e in chain)
     return TransportError(why, retryable=not hopeless)
+
+
+def _expired(chain: list[BaseException], why: str) -> str:
+    """Return which timeout has expired."""
+    kinds = [urllib3.exceptions.ConnectTimeoutError, urllib3.exceptions.NewConnectionError]
+    requests: Any = sys.modules.get("requests")
+    if requests is not None:
+        kinds.append(requests.ConnectTimeout)
+    if any(isinstance(link, tuple(kinds)) for link in chain):
+        return "connect"
+    return "write" if "write" in why else "read"
 
 
 def _is_timeout(error: BaseException) -> bool:
@@ -84,6 +96,8 @@ def _why(chain: list[BaseException]) -> str:
             innermost = _words(link)
     if any(isinstance(link, http.client.IncompleteRead) for link in chain):
         innermost = CUT_SHORT
+    if any(isinstance(link, (urllib3.exceptions.DecodeError, zlib.error)) for link in chain):
+        innermost = f"the response is not encoded as its Content-Encoding says: {innermost}"
     if any(isinstance(link, urllib3.exceptions.ProxyError) for link in chain):
         innermost = f"the proxy failed: {innermost}"
     text = re.sub(r"<[^<>]{1,200} object at 0x[0-9a-f]+>:? ?", "", innermost)

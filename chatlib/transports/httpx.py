@@ -9,15 +9,19 @@ imported.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from chatlib.headers import Headers
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.timeouts import Timeout
-from chatlib.transports._wire import sent_headers
-from chatlib.urls import host_of
+from chatlib.transports._wire import codings_of, sent_headers, undecodable
+from chatlib.urls import with_host
 
 _ENCODINGS = "gzip, deflate"  # what every httpx decodes
+_LIMITS = ("connect", "read", "write", "pool")
+_ILLEGAL = re.compile(r"illegal (?:status|header) line: bytearray\(b'(.{1,200}).*'\)", re.DOTALL)
 
 
 class HttpxTransport:
@@ -38,6 +42,10 @@ class HttpxTransport:
             )
         except Exception as error:
             raise _failure(error, request) from error
+        refused = _refused(answer)
+        if refused is not None:
+            answer.close()
+            raise refused
         return _response(answer, _pieces(answer, request), answer.close)
 
 
@@ -59,6 +67,10 @@ class AsyncHttpxTransport:
             )
         except Exception as error:
             raise _failure(error, request) from error
+        refused = _refused(answer)
+        if refused is not None:
+            await answer.aclose()
+            raise refused
         return _response(answer, _apieces(answer, request), answer.aclose)
 
 
@@ -76,6 +88,12 @@ def _limits(timeout: Timeout) -> tuple[float | None, ...]:
     """Return a timeout in the order of httpx: connect, read, write, pool."""
     limits = timeout if timeout.total is None else timeout.within(timeout.total)
     return (limits.connect, limits.read, limits.write, limits.pool)
+
+
+def _refused(answer: Any) -> TransportError | None:
+    """Return an error if the body is encoded in a way that was not asked for, else None."""
+    codings = codings_of(Headers(answer.headers.multi_items()))
+    return undecodable(codings, answer.request.headers.get("accept-encoding", ""), _ENCODINGS)
 
 
 def _response(answer: Any, body: Any, close: Any) -> HttpResponse:
@@ -97,12 +115,22 @@ async def _apieces(answer: Any, request: HttpRequest) -> AsyncIterator[bytes]:
         raise _failure(error, request) from error
 
 
+def _why(error: Exception) -> str:
+    """Return the message of an exception; what is no HTTP is quoted."""
+    text = str(error)
+    found = _ILLEGAL.fullmatch(text)
+    return f"the answer is no HTTP: it has {found[1]!r}" if found else text
+
+
 def _failure(error: Exception, request: HttpRequest) -> Exception:
     """Return what a transport raises for an exception of httpx; others are returned as they are."""
     kinds = {cls.__name__ for cls in type(error).__mro__}
-    said = f"{host_of(request.url)}: {type(error).__name__}: {error}".rstrip(": ")
+    said = with_host(f"{type(error).__name__}: {_why(error)}".rstrip(": "), request.url)
     if "TimeoutException" in kinds:
-        return TransportTimeout(f"{said}: timed out")
+        limit = type(error).__name__.removesuffix("Timeout").lower()
+        return TransportTimeout(said, limit=limit if limit in _LIMITS else "")
+    if isinstance(error, OSError):  # ssl.SSLError of anyio's sockets among them
+        return TransportError(said, retryable="CERTIFICATE_VERIFY" not in said)
     if kinds & {"HTTPError", "StreamError", "InvalidURL", "UnicodeError"}:
         lasting = {"UnsupportedProtocol", "InvalidURL", "DecodingError", "UnicodeError"}
         is_lasting = bool(kinds & lasting) or "CERTIFICATE_VERIFY" in said
