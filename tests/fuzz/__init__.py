@@ -1,0 +1,1 @@
+"""The readers of the library, given any bytes: see :mod:`tests.fuzz.targets`."""
