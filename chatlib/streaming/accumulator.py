@@ -206,14 +206,19 @@ class Accumulator:
 
     def call(
         self, index: int, position: int
-    ) -> ChatCompletionMessageFunctionToolCall | ChatCompletionMessageCustomToolCall:
+    ) -> ChatCompletionMessageFunctionToolCall | ChatCompletionMessageCustomToolCall | None:
         """Return one tool call of a choice so far, as a new object.
 
         Args:
             index: The index of the choice.
             position: The position of the call in it.
+
+        Returns:
+            The call; None if it has turned out to be one of another choice, because the server
+            counts its chunks in ``index``.
         """
-        return self._choices[index].calls.calls[position].build()
+        calls = self._choices[index].calls.calls
+        return calls[position].build() if position < len(calls) else None
 
     def updated_calls(self, index: int) -> list[tuple[ToolCallBuilder, str, bool]]:
         """Return the tool calls of a choice that the last chunk has added to.

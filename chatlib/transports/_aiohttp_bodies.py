@@ -13,7 +13,7 @@ from chatlib.http import HttpRequest, TransportError
 from chatlib.redaction import forget_frames
 from chatlib.transports._aiohttp_connections import close_socket
 from chatlib.transports._aiohttp_errors import FAILURES, showable, transport_error
-from chatlib.transports._wire import Decoder
+from chatlib.transports._wire import OWN_CODINGS, Decoder
 
 if TYPE_CHECKING:
     from chatlib.transports._configured import Configured
@@ -60,7 +60,7 @@ class Body:
         self._transport = transport  # which would close the connection if it were dropped
         self._raw, self._url = raw, request.url
         self._limit = request.timeout.read
-        is_known = {"gzip", "x-gzip", "deflate"}.issuperset(codings)
+        is_known = OWN_CODINGS.issuperset(codings)
         self._decoder = Decoder(codings) if codings and is_known else None
         self._decoded: Iterator[bytes] = iter(())
         self._protocol: Any = raw.connection.protocol if raw.connection is not None else None

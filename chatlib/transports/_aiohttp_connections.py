@@ -113,7 +113,7 @@ class _Protocol(ResponseHandler):
         if self._left is not None:
             if len(data) > self._left:  # more than was announced belongs to no response
                 data = data[: self._left]
-                self.force_close()
+                self._should_close = True  # force_close(), which aiohttp 3.11 lacks
             self._left -= len(data)
         if self._chunks is None:
             return start + data

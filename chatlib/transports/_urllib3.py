@@ -22,7 +22,13 @@ from chatlib.transports._environment import connectable
 from chatlib.transports._replaced import replaced_response
 from chatlib.transports._urllib3_connections import Limits, limits, wake
 from chatlib.transports._urllib3_errors import chain_of, showable, transport_error
-from chatlib.transports._wire import codings_of, sent_headers, undecodable
+from chatlib.transports._wire import (
+    OWN_CODINGS,
+    Decoder,
+    codings_of,
+    sent_headers,
+    undecodable,
+)
 from chatlib.transports.aborting import aborting
 
 if TYPE_CHECKING:
@@ -126,16 +132,21 @@ def response_of(raw: HTTPResponse, accepted: str) -> HttpResponse:
     return HttpResponse(
         raw.status,
         headers,
-        private(_pieces(raw, process)),
+        private(_pieces(raw, process, codings)),
         on_close=lambda: _give_back(raw, process),
         limit_wait=limit_wait,
     )
 
 
-def _pieces(raw: HTTPResponse, process: int) -> Iterator[bytes]:
+def _pieces(raw: HTTPResponse, process: int, codings: list[str]) -> Iterator[bytes]:
+    # urllib3 before 2.6 decodes as much at once as there is, a thousandfold of what was sent.
+    decoder = Decoder(codings) if OWN_CODINGS.issuperset(codings) and codings else None
     try:
-        while piece := raw.read1(PIECE, decode_content=True):
-            yield piece
+        while piece := raw.read1(PIECE, decode_content=decoder is None):
+            if decoder is None:
+                yield piece
+            else:
+                yield from decoder.decode(piece)
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise transport_error(error) from error
     except (AttributeError, ValueError) as error:

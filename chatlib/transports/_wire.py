@@ -38,6 +38,9 @@ KNOWN_CODINGS = frozenset(
 """What a body can be encoded by; so does a name that begins with ``x-``. Any other in
 ``Content-Encoding``, such as ``UTF-8``, ``none`` or ``aws-chunked``, names no coding."""
 
+OWN_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+"""Those that :class:`Decoder` knows."""
+
 MOST_CODINGS = 5
 """How many codings, one over the other, are decoded."""
 
@@ -76,7 +79,7 @@ class Decoder:
     """Bytes of a body, as they come, to what they encode.
 
     Args:
-        codings: Of ``gzip``, ``x-gzip`` and ``deflate``, in the order in which they were applied.
+        codings: Of :data:`OWN_CODINGS`, in the order in which they were applied.
     """
 
     def __init__(self, codings: list[str]) -> None:

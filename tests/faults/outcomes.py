@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 import httpx
+import pytest
 
 import chatlib
 from chatlib import APIError, AsyncOpenAI, OpenAI, Timeout
@@ -142,8 +143,7 @@ def is_of(found: Outcome, outcome: str) -> bool:
 
 def untrusted() -> ssl.SSLContext:
     """Return the TLS context of a server whose certificate nobody trusts."""
-    import trustme
-
+    trustme = pytest.importorskip("trustme")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1", "localhost").configure_cert(context)
     return context

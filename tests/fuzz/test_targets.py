@@ -6,9 +6,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chatlib.testing.loopback import chunk, sse
 from tests.fuzz.targets import TARGETS
 
-FOUND: list[tuple[str, bytes]] = []
+
+def streamed(*choices: dict[str, object]) -> bytes:
+    """A stream of these choices."""
+    return sse(*({**chunk(), "choices": [each]} for each in choices))
+
+
+FOUND = [
+    (
+        "accumulator",  # a call of a choice whose index turned out to count chunks
+        streamed(
+            {"index": 0, "delta": {"role": "assistant"}},
+            {"index": 5, "delta": {"tool_calls": [{"index": 0, "x": "y"}]}},
+            {"index": 0, "delta": {}, "finish_reason": "stop"},
+        ),
+    ),
+]
 """What the targets have failed with."""
 
 BITS = [b"{", b"}", b"[", b"]", b'"', b",", b":", b"\n", b"\n\n", b"\r\n", b"data: ", b"null", b"1"]

@@ -312,6 +312,7 @@ def test_private_names() -> None:
                 assert hasattr(connector, name), name
             protocol = connector._factory()
             assert hasattr(protocol, "_payload")
+            assert protocol._should_close is False
             reader = aiohttp.StreamReader(protocol, 1, loop=asyncio.get_running_loop())
             assert b"" == reader._read_nowait(-1)
 
