@@ -177,7 +177,10 @@ def fuzz_tools(data: bytes) -> None:
 
 
 def fuzz_results(data: bytes) -> None:
-    """A results file is read, or refused as it is; a run never ends in anything else."""
+    """A results file is read, or refused as it is; a run never ends in anything else.
+
+    Incomplete lines are removed before a request turns out to have changed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "r.jsonl")
         path.write_bytes(data)
@@ -185,8 +188,9 @@ def fuzz_results(data: bytes) -> None:
         try:
             for each in chatlib.run_many(None, asks, call=lambda **_: None, results=path):
                 repr(each)
-        except (ValueError, OpenAIError):
-            assert data == path.read_bytes()
+        except (ValueError, OpenAIError) as error:
+            if "request has changed" not in str(error) and data != path.read_bytes():
+                raise
         ResultsFile(Path(folder, "new")).close()
 
 
