@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from inspect import isawaitable
 from typing import Any, TypeVar
 
-from chatlib.client.call import TOO_LONG, Call, read_error, to_connection_error
+from chatlib.client.call import Call, read_error
+from chatlib.client.failures import TOO_LONG, to_connection_error
 from chatlib.client.hooks import log_body
 from chatlib.config import Secret
 from chatlib.errors import APIError

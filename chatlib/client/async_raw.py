@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from chatlib.client.async_call import aread_body, wait_for
 from chatlib.client.async_streams import aopen_stream, close_generator
-from chatlib.client.call import Call, ReadDeadline, to_connection_error
+from chatlib.client.call import Call, ReadDeadline
 from chatlib.client.casting import cast
 from chatlib.client.closing import AsyncClosing, AsyncOpening
+from chatlib.client.failures import to_connection_error
 from chatlib.client.raw import (
     ByteChunks,
     ChunkDecoder,

@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from chatlib.client.async_call import aread_body, wait_for
-from chatlib.client.call import Call, to_connection_error
+from chatlib.client.call import Call
 from chatlib.client.closing import AsyncClosing
+from chatlib.client.failures import to_connection_error
 from chatlib.client.streams import DRAIN_BYTES, DRAIN_SECONDS, StreamProgress
 from chatlib.http import HttpResponse, TransportError
 from chatlib.types.chunk import ChatCompletionChunk

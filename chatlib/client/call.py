@@ -14,19 +14,19 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from chatlib.client.failures import TOO_LONG, to_connection_error
 from chatlib.client.hooks import Hooks, log_body, log_request, log_response, log_retry
 from chatlib.config import Config, Secret, check_max_retries
-from chatlib.errors import APIConnectionError, APIError, APITimeoutError
+from chatlib.errors import APIError, APITimeoutError
 from chatlib.http import (
     HttpRequest,
     HttpResponse,
-    ResponseTooLarge,
     TransportError,
     TransportTimeout,
     is_omitted,
     omit,
 )
-from chatlib.redaction import forget_frames, private_frames
+from chatlib.redaction import private_frames
 from chatlib.retry import RetryPolicy, retry_delay
 from chatlib.transports.checking import check_response
 from chatlib.urls import with_host
@@ -38,8 +38,6 @@ from chatlib.wire.response import raise_for_status
 T = TypeVar("T")
 
 MAX_REDIRECTS = 5
-
-TOO_LONG = "the time limit for the whole call was exceeded"
 
 
 @attrs.frozen
@@ -404,53 +402,3 @@ class TimedBody(Iterator[bytes]):
             waits = [seconds for seconds in (left, longest) if seconds is not None]
             response.limit_wait(min(waits, default=None))
         self._limit.is_set = left is not None  # False once a lifted limit has been reset
-
-
-def to_connection_error(
-    error: TransportError, request: HttpRequest | None, response: HttpResponse | None = None
-) -> APIConnectionError:
-    """Convert an exception of a transport into one of the client.
-
-    Args:
-        error: The exception of the transport.
-        request: The request, if there was one.
-        response: The response, if the connection failed while its body was read.
-
-    Returns:
-        An :class:`~chatlib.errors.APIConnectionError`; for a timeout, an
-        :class:`~chatlib.errors.APITimeoutError`.
-    """
-    forget_frames(error)  # transports of users do not clear their own frames
-    made: APIConnectionError
-    url = request.url if request is not None else None
-    if isinstance(error, TransportTimeout):
-        late = _late(error, request)
-        message = f"Request timed out: {with_host(late, url)}."
-        made = APITimeoutError(request, message=message, response=response)
-    else:
-        what = "" if isinstance(error, ResponseTooLarge) else "Connection error: "
-        why = with_host(str(error).rstrip("."), url)
-        made = APIConnectionError(message=f"{what}{why}.", request=request, response=response)
-    made.retryable = error.retryable
-    return made
-
-
-_LATE = {
-    "connect": "no connection was made in time",
-    "read": "no data was received in time",
-    "write": "the request could not be sent in time",
-    "pool": "no connection became free in time",
-    "total": TOO_LONG,
-}
-
-
-def _late(error: TransportTimeout, request: HttpRequest | None) -> str:
-    """Return which limit expired, and how long it was."""
-    limit = error.limit
-    if limit not in _LATE or request is None:
-        return str(error).rstrip(".")
-    seconds, total = getattr(request.timeout, limit), request.timeout.total
-    if total is not None and limit != "total" and (seconds is None or seconds >= total):
-        limit = "total"  # which shortens all others
-    shown = f"={seconds:g} s" if seconds is not None and limit != "total" else ""
-    return f"{_LATE[limit]} (Timeout: {limit}{shown})"

@@ -12,9 +12,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, overload
 
-from chatlib.client.call import Call, ReadDeadline, TimedBody, read_body, to_connection_error
+from chatlib.client.call import Call, ReadDeadline, TimedBody, read_body
 from chatlib.client.casting import cast
 from chatlib.client.closing import Closing, Opening
+from chatlib.client.failures import to_connection_error
 from chatlib.client.streams import open_stream
 from chatlib.errors import APIConnectionError
 from chatlib.headers import Headers, RateLimits

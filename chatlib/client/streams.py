@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from chatlib.client.call import Call, ReadDeadline, TimedBody, read_body, to_connection_error
+from chatlib.client.call import Call, ReadDeadline, TimedBody, read_body
 from chatlib.client.closing import Closing
+from chatlib.client.failures import to_connection_error
 from chatlib.errors import (
     APIConnectionError,
     APIError,
