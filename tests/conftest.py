@@ -96,6 +96,8 @@ LONG_TESTS = re.compile(
     | test_(surrogates|model_and_system|note_of_a_cut_answer|retry_is_told)\[arguments[12]
     | test_(dash|terminal_that_cannot_show_it)\[arguments[12] | test_loop_keeps_its_lines\[bash-pipe
     | test_own_input_is_read\[(late|timeout|file.in.sh|pipe.in) | test_socket\[text
+    | test_memory\[(?!requests.*line|urllib3.*bomb) | test_fault\[silent.(in|after)
+    | test_closed_inside_the_headers\[(?!HTTP/1\.1.2-) | test_no_limit_on_silence
     | test_open_pipe | test_multiprocessing\[fork-urllib3 | test_killed\[threads
     | test_in_a_process_of_its_own
     """,
