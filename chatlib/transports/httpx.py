@@ -16,7 +16,13 @@ from typing import Any
 from chatlib.headers import Headers
 from chatlib.http import HttpRequest, HttpResponse, TransportError, TransportTimeout
 from chatlib.timeouts import Timeout
-from chatlib.transports._wire import codings_of, sent_headers, undecodable
+from chatlib.transports._wire import (
+    OWN_CODINGS,
+    Decoder,
+    codings_of,
+    sent_headers,
+    undecodable,
+)
 from chatlib.urls import with_host
 
 _ENCODINGS = "gzip, deflate"  # what every httpx decodes
@@ -101,18 +107,40 @@ def _response(answer: Any, body: Any, close: Any) -> HttpResponse:
 
 
 def _pieces(answer: Any, request: HttpRequest) -> Iterator[bytes]:
+    decoder = _decoder(answer)
     try:
-        yield from answer.iter_bytes()
+        if decoder is None:
+            yield from answer.iter_bytes()
+            return
+        for piece in answer.iter_raw():
+            yield from decoder.decode(piece)
+    except TransportError:
+        raise
     except Exception as error:
         raise _failure(error, request) from error
 
 
 async def _apieces(answer: Any, request: HttpRequest) -> AsyncIterator[bytes]:
+    decoder = _decoder(answer)
     try:
-        async for piece in answer.aiter_bytes():
-            yield piece
+        if decoder is None:
+            async for piece in answer.aiter_bytes():
+                yield piece
+            return
+        async for piece in answer.aiter_raw():
+            for decoded in decoder.decode(piece):
+                yield decoded
+    except TransportError:
+        raise
     except Exception as error:
         raise _failure(error, request) from error
+
+
+def _decoder(answer: Any) -> Decoder | None:
+    """Return a decoder of the body that gives pieces of bounded size; None if httpx decodes it."""
+    codings = codings_of(Headers(answer.headers.multi_items()))
+    is_read = answer.is_stream_consumed  # by whoever made the response, such as a mock
+    return Decoder(codings) if codings and OWN_CODINGS.issuperset(codings) and not is_read else None
 
 
 def _why(error: Exception) -> str:

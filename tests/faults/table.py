@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -231,6 +232,80 @@ def _odd() -> list[Fault]:
         ),
         _both("a coding that nobody asked for", coded("snappy", lambda body: body), CONNECTION),
         _both("a name of no coding", coded("UTF-8", lambda body: body), OK),
+        *(
+            _both(str(code), status(f"{code} S"), STATUS)
+            for code in (
+                301,
+                303,
+                305,
+                402,
+                403,
+                404,
+                405,
+                406,
+                408,
+                409,
+                410,
+                415,
+                421,
+                422,
+                423,
+                424,
+                425,
+                431,
+                451,
+                501,
+                502,
+                504,
+                505,
+                507,
+                520,
+                524,
+                529,
+            )
+        ),
+        _both(
+            "500 without a body",
+            lambda kind, body: _raw(_head(kind, "Content-Length: 0", status="500 S") + b"\r\n"),
+            STATUS,
+        ),
+        _both(
+            "500 with a page",
+            lambda kind, body: _raw(
+                _head("text/html", "Content-Length: 34", status="500 S")
+                + b"\r\n<html><title>Down</title>\x00\xff</html>"[:36]
+            ),
+            STATUS,
+        ),
+        _both(
+            "429 that is cut",
+            lambda kind, body: _raw(
+                _head(kind, "Content-Length: 999", status="429 S") + b'\r\n{"error"'
+            ),
+            STATUS,
+        ),
+        _both(
+            "500 that is reset",
+            lambda kind, body: _raw(
+                _head(kind, "Content-Length: 999", status="500 S") + b'\r\n{"error"', abort="rst"
+            ),
+            STATUS,
+        ),
+        _both("deflate", coded("deflate", zlib.compress), OK),
+        _both(
+            "deflate without its header",
+            coded("deflate", lambda body: zlib.compress(body)[2:-4]),
+            OK,
+        ),
+        _both("x-gzip", coded("x-gzip", gzip.compress), OK),
+        _both(
+            "gzip in two members",
+            coded("gzip", lambda body: gzip.compress(body[:50]) + gzip.compress(body[50:])),
+            OK,
+        ),
+        _both(
+            "gzip before padding", coded("gzip", lambda body: gzip.compress(body) + bytes(20)), OK
+        ),
         _both("300 without a Location", status("300 Multiple Choices"), STATUS),
         _both("304", status("304 Not Modified"), STATUS),
         _both("307 to elsewhere", status("307 T", "Location: http://127.0.0.2:9/"), STATUS),

@@ -93,8 +93,8 @@ def test_fault_over_all_transports(at: int, fault: Fault) -> None:
 
 
 def test_enough_faults() -> None:
-    """The names differ, and there are more than a hundred."""
-    assert len(FAULTS) == len({fault.name for fault in FAULTS}) > 100
+    """The names differ, and there are more than 150."""
+    assert len(FAULTS) == len({fault.name for fault in FAULTS}) > 150
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
